@@ -1,0 +1,1 @@
+"""tilesim: event-driven, cycle-approximate simulation of machine-learning accelerators."""

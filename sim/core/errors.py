@@ -1,0 +1,133 @@
+"""Problems in a user's input, and inconsistencies of the simulator itself.
+
+Two families, because they call for two different people:
+
+* :class:`InputError` - the input is wrong; the user mends it. It carries *every* problem found, each with its place,
+  what was found, what is allowed and the nearest valid name. The command line turns it into exit code 2.
+* :class:`InconsistencyError` - the simulator caught itself breaking one of its own rules (conservation, a deadlock,
+  negative time). It carries a diagnosis. The command line turns it into exit code 3; no number is printed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where in an input something stands. ``line`` and ``column`` count from 1; 0 means unknown."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if self.line == 0:
+            return self.file
+        if self.column == 0:
+            return f"{self.file}:{self.line}"
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input, told so that the user can mend it without reading our code."""
+
+    message: str
+    place: Place | None = None
+    found: str | None = None
+    allowed: str | None = None
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.place}: {self.message}" if self.place else self.message]
+        if self.found is not None:
+            parts.append(f"found {self.found}")
+        if self.allowed is not None:
+            parts.append(f"allowed: {self.allowed}")
+        text = "; ".join(parts)
+        return f"{text}; did you mean {self.nearest!r}?" if self.nearest else text
+
+
+class TilesimError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 3
+
+
+class InputError(TilesimError):
+    """A user's input cannot be used. ``problems`` holds all of them, in reading order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InconsistencyError(TilesimError):
+    """The simulator found itself inconsistent; ``rule`` names the broken rule, the message is the diagnosis."""
+
+    exit_code = 3
+
+    def __init__(self, rule: str, diagnosis: str) -> None:
+        self.rule = rule
+        self.diagnosis = diagnosis
+        super().__init__(f"{rule}: {diagnosis}")
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name closest to ``name``, or None when nothing is close."""
+    choices = sorted(allowed)
+    by_lower = {choice.lower(): choice for choice in choices}
+    matches = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.55)
+    return by_lower[matches[0]] if matches else None
+
+
+class Problems:
+    """Collects problems so that a reader can report all of them at once."""
+
+    def __init__(self) -> None:
+        self._problems: list[Problem] = []
+
+    def add(
+        self,
+        message: str,
+        place: Place | None = None,
+        *,
+        found: object = None,
+        allowed: Iterable[str] | str | None = None,
+        suggest_for: str | None = None,
+    ) -> None:
+        """Record a problem. With ``allowed`` names and ``suggest_for``, the nearest allowed name is added."""
+        near = None
+        if allowed is not None and not isinstance(allowed, str):
+            names = sorted(allowed)
+            if suggest_for is not None:
+                near = nearest(suggest_for, names)
+            shown = names if len(names) <= 12 else [*names[:12], f"... ({len(names)} in all)"]
+            allowed = ", ".join(shown) or "nothing here"
+        text = None if found is None else (found if isinstance(found, str) else repr(found))
+        self._problems.append(Problem(message, place, text, allowed, near))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        self._problems.extend(problems)
+
+    def __bool__(self) -> bool:
+        return bool(self._problems)
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    def raise_if_any(self) -> None:
+        """Raise one :class:`InputError` with everything collected, in order of place, if there is anything."""
+        if self._problems:
+            unique = dict.fromkeys(self._problems)
+            raise InputError(sorted(unique, key=_reading_order))
+
+
+def _reading_order(problem: Problem) -> tuple[str, int, int]:
+    place = problem.place
+    return (place.file, place.line, place.column) if place else ("", 0, 0)
