@@ -60,6 +60,8 @@ def parse_quantity(value: object, dimension: str) -> Fraction:
     if match is None:
         raise ValueError(f"not a quantity; expected {hint}")
     number, unit = match.group(1).replace("_", ""), match.group(2)
+    if len(number) > 40 or abs(int(re.sub(r".*[eE]", "", number) if re.search("[eE]", number) else "0")) > 30:
+        raise ValueError("the number is absurdly large or long")
     if unit is None:
         if dimension == "size":
             return Fraction(number)
@@ -67,8 +69,6 @@ def parse_quantity(value: object, dimension: str) -> Fraction:
     factor = units.get(unit)
     if factor is None:
         raise ValueError(f"unknown unit {unit!r} for a {dimension}; one of {', '.join(units)}")
-    if len(number) > 40 or abs(int(re.sub(r".*[eE]", "", number) if re.search("[eE]", number) else "0")) > 30:
-        raise ValueError("the number is absurdly large or long")
     return Fraction(number) * factor
 
 

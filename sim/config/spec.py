@@ -1,0 +1,53 @@
+"""What every component and link of an architecture has in common, and the registries of their kinds.
+
+A component kind is a class registered in :data:`components` (or :data:`links`) with a class attribute ``Spec``, a
+subclass of :class:`ComponentSpec` with one field per YAML key. Specs are frozen: state belongs to a run, not here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import ConfigDict, Field
+
+from sim.config.fields import PositiveInt
+from sim.core.registry import Registry
+
+
+class ComponentSpec(pydantic.BaseModel):
+    """Base of all component specs: frozen, hashable, and refusing unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    count: PositiveInt = Field(default=1, description="number of identical copies side by side")
+    clock: str | None = Field(
+        default=None, description="name of a clock in `clocks:`, or a frequency such as '1.05 GHz' (Hz)"
+    )
+    source: str | list[str] | None = Field(default=None, description="where the figures of this component come from")
+    notes: str | list[str] | None = Field(default=None, description="free text for readers")
+
+    def __hash__(self) -> int:
+        return hash((type(self).__qualname__, self.model_dump_json()))
+
+
+class LinkSpec(ComponentSpec):
+    """Base of all link specs: a link connects two or more components by path."""
+
+    name: str | None = Field(default=None, description="name of the link in reports; default: its place in the list")
+    connects: Annotated[list[str], Field(min_length=2)] = Field(
+        description="paths of the components it connects, relative to the group that holds the link, or from the top"
+    )
+
+
+components: Registry[type[Any]] = Registry("components", "component kind")
+links: Registry[type[Any]] = Registry("links", "link kind")
+
+
+def spec_class(registry: Registry[type[Any]], kind: str) -> type[ComponentSpec]:
+    """The spec class of a registered ``kind``; a kind registered without one is a mistake of its author."""
+    base = LinkSpec if registry is links else ComponentSpec
+    found = getattr(registry.get(kind), "Spec", None)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise TypeError(f"{registry.what} {kind!r} has no class attribute Spec that is a subclass of {base.__name__}")
+    return found
