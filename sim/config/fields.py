@@ -34,7 +34,9 @@ def _refuse_non_finite(value: object) -> None:
         raise ValueError("the number is not finite")
 
 
-def _quantity(dimension: str, low: Fraction | int, high: int, shown_high: str, *, above: bool = False) -> Any:
+def _quantity(
+    dimension: str, low: Fraction | int, high: int, shown_high: str, *, above: bool = False
+) -> Callable[[object], Fraction]:
     """A reader of ``dimension`` between ``low`` (excluded when ``above``) and ``high``."""
 
     def read(value: object) -> Fraction:
@@ -63,10 +65,13 @@ def _schema(dimension: str) -> WithJsonSchema:
 
 _read_size = _quantity("size", 0, MAX_SIZE_BYTES, "1 EiB")
 _read_duration = _quantity("duration", 0, MAX_DURATION_S, "one day")
+read_frequency = _quantity("frequency", 0, MAX_FREQUENCY_HZ, "1 THz", above=True)
+read_energy = _quantity("energy", 0, MAX_ENERGY_J, f"{MAX_ENERGY_J} J")
+read_power = _quantity("power", 0, MAX_POWER_W, "1 GW")
 
 
 def _size_bytes(value: object) -> int:
-    number: Fraction = _read_size(value)
+    number = _read_size(value)
     if number.denominator != 1:
         raise ValueError("a size must be a whole number of bytes")
     return int(number)
@@ -75,7 +80,7 @@ def _size_bytes(value: object) -> int:
 def _duration_ps(value: object) -> int:
     if type(value) in (int, float) and value == 0:
         return 0
-    number: Fraction = _read_duration(value)
+    number = _read_duration(value)
     return round(number * 10**12)
 
 
@@ -116,7 +121,7 @@ _AS_TEXT = PlainSerializer(str, return_type=str, when_used="json")
 
 Frequency = Annotated[
     Fraction,
-    PlainValidator(_quantity("frequency", 0, MAX_FREQUENCY_HZ, "1 THz", above=True)),
+    PlainValidator(read_frequency),
     _schema("frequency"),
     _AS_TEXT,
 ]
@@ -136,12 +141,10 @@ Bandwidth = Annotated[
 ]
 """A bandwidth such as "1.2 TB/s", as exact bytes per second (Fraction), greater than 0."""
 
-Energy = Annotated[
-    Fraction, PlainValidator(_quantity("energy", 0, MAX_ENERGY_J, "1000 J")), _schema("energy"), _AS_TEXT
-]
+Energy = Annotated[Fraction, PlainValidator(read_energy), _schema("energy"), _AS_TEXT]
 """An energy such as "0.59 pJ", as exact joules (Fraction), at least 0."""
 
-Power = Annotated[Fraction, PlainValidator(_quantity("power", 0, MAX_POWER_W, "1 GW")), _schema("power"), _AS_TEXT]
+Power = Annotated[Fraction, PlainValidator(read_power), _schema("power"), _AS_TEXT]
 """A power such as "3 W", as exact watts (Fraction), at least 0."""
 
 PositiveInt = Annotated[

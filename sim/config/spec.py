@@ -11,24 +11,31 @@ from typing import Annotated, Any
 import pydantic
 from pydantic import ConfigDict, Field
 
-from sim.config.fields import PositiveInt
+from sim.config.fields import PositiveInt, Power
 from sim.core.registry import Registry
 
 
-class ComponentSpec(pydantic.BaseModel):
-    """Base of all component specs: frozen, hashable, and refusing unknown keys."""
+class FrozenSpec(pydantic.BaseModel):
+    """Base of everything validated from YAML: frozen, hashable, and refusing unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __hash__(self) -> int:
+        return hash((type(self).__qualname__, self.model_dump_json()))
+
+
+class ComponentSpec(FrozenSpec):
+    """Base of all component specs: the keys that every component may have."""
 
     count: PositiveInt = Field(default=1, description="number of identical copies side by side")
     clock: str | None = Field(
         default=None, description="name of a clock in `clocks:`, or a frequency such as '1.05 GHz' (Hz)"
     )
+    static_power: Power | None = Field(
+        default=None, description="power drawn whether busy or not, such as '3 W', per copy; not modelled when left out"
+    )
     source: str | list[str] | None = Field(default=None, description="where the figures of this component come from")
     notes: str | list[str] | None = Field(default=None, description="free text for readers")
-
-    def __hash__(self) -> int:
-        return hash((type(self).__qualname__, self.model_dump_json()))
 
 
 class LinkSpec(ComponentSpec):

@@ -1,8 +1,8 @@
 """YAML text -> a tree of plain values in which everything knows its place in the file.
 
 Only data is read: no tags that build objects. Scalars follow the YAML 1.2 core schema rather than PyYAML's 1.1, so
-``1e9`` is a number, ``on`` and ``no`` are words, and ``1:30``, ``010`` and dates stay text, to be judged by whoever reads
-the field. Anchors, aliases and ``<<`` work. What would exhaust memory or time (size, depth, alias bombs) is refused, as are
+``1e9`` is a number, ``on`` and ``no`` are words, and ``1:30``, ``010`` and dates stay text for the field to judge.
+Anchors, aliases and ``<<`` work. What would exhaust memory or time (size, depth, alias bombs) is refused, and so are
 duplicate keys and numbers that are not finite.
 """
 
@@ -110,12 +110,12 @@ class _Loader(Reader, Scanner, Parser, Composer, _CoreResolver):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._depth += 1
         self._composed += 1
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self._depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark)
         if self._composed > MAX_NODES:
             raise yaml.MarkedYAMLError(problem=f"more than {MAX_NODES} values in one file", problem_mark=mark)
-        node = Composer.compose_node(self, parent, index)  # type: ignore[arg-type]
+        node = Composer.compose_node(self, parent, index)
         self._depth -= 1
         return node
 

@@ -1,0 +1,242 @@
+"""A resolved document -> the frozen :class:`~sim.config.architecture.Architecture`, or all of its problems.
+
+A mapping with ``kind:`` is a component, one without is a group; ``links:`` in a group (or at the top) is its list of
+links. What a kind's keys mean is said by its spec; here stand the rules between them: names, clocks, counts, links.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from sim.config.architecture import Architecture, ComponentNode, GroupNode, LinkNode, document_sha256
+from sim.config.check import check
+from sim.config.document import GROUP_KEYS, HEADER_KEYS
+from sim.config.fields import read_frequency
+from sim.config.header import GroupKeys, Header
+from sim.config.spec import ComponentSpec, LinkSpec, components, links, spec_class
+from sim.config.yaml_source import Located
+from sim.core.errors import Place, Problems
+from sim.core.registry import Registry
+
+MAX_INSTANCES = 2**20
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+_NAME_RULE = "a letter or _, then letters, digits, _ or - (64 at most)"
+
+
+def build_architecture(document: Located, file: str) -> Architecture:
+    """Validate ``document`` (from :mod:`sim.config.document`); raises InputError with every problem at once."""
+    builder = _Builder(document)
+    builder.read()
+    builder.problems.raise_if_any()
+    header = builder.header
+    assert header is not None
+    plain: dict[str, Any] = document.plain()
+    return Architecture(
+        name=header.name,
+        description=header.description,
+        sources=(header.sources,) if isinstance(header.sources, str) else tuple(header.sources),
+        technology=header.technology,
+        clocks=header.clocks,
+        components=tuple(builder.components.values()),
+        links=tuple(builder.links),
+        groups=tuple(builder.groups.values()),
+        policy=header.policy,
+        energy=header.energy,
+        sha256=document_sha256(plain),
+        document=plain,
+        file=file,
+    )
+
+
+class _Builder:
+    """Walks the document once, collecting nodes and problems; links are resolved when all components are known."""
+
+    def __init__(self, document: Located) -> None:
+        self.document = document
+        self.problems = Problems()
+        self.header: Header | None = None
+        self.components: dict[str, ComponentNode] = {}
+        self.groups: dict[str, GroupNode] = {}
+        self.links: list[LinkNode] = []
+        self._declared: set[str] = set()
+        self._pending: list[tuple[Located, str, tuple[int, ...], int]] = []
+        self._clocks: Mapping[str, Fraction | None] = {}
+
+    def read(self) -> None:
+        top = self.document
+        keys = [key for key in top.value if key in HEADER_KEYS]
+        self._clocks = self._read_clocks(top)
+        self.header = check(Header, top, keys, "the architecture", self.problems)
+        members = [key for key in top.value if key not in HEADER_KEYS and key != "links"]
+        for key in members:
+            self._read_member(key, top.value[key], "", (), [*HEADER_KEYS, "extends", "links"])
+        self._read_links(top, "", ())
+        if not self._declared and not self.problems:
+            self.problems.add("the architecture declares no component", top.place)
+        for pending in self._pending:
+            self._read_link(*pending)
+
+    def _read_clocks(self, top: Located) -> Mapping[str, Fraction | None]:
+        """The declared clocks; None for one that is wrong itself, which :class:`Header` reports."""
+        section = top.value.get("clocks")
+        if section is None or not isinstance(section.value, dict):
+            return {}
+        found: dict[str, Fraction | None] = {}
+        for name, item in section.value.items():
+            self._check_name(name, item.place, "clock")
+            try:
+                found[name] = read_frequency(item.value)
+            except ValueError:
+                found[name] = None
+        return found
+
+    def _read_member(
+        self, name: str, node: Located, group: str, counts: tuple[int, ...], other_keys: list[str]
+    ) -> None:
+        path = f"{group}.{name}" if group else name
+        if not isinstance(node.value, dict):
+            self._stray(name, node, group, other_keys)
+            return
+        self._check_name(name, node.place, "component" if "kind" in node.value else "group")
+        if "kind" in node.value:
+            self._declared.add(path)
+            self._read_component(path, node, group, counts)
+        else:
+            self._read_group(path, node, counts)
+
+    def _stray(self, name: str, node: Located, group: str, other_keys: list[str]) -> None:
+        where = f"group {group}" if group else "the top level"
+        if node.value is None:
+            self.problems.add(f"{name} in {where} is empty; a component has a kind, a group has members", node.place)
+            return
+        message = f"unknown key in {where}; a component or a group is a mapping"
+        self.problems.add(message, node.place, found=name, allowed=other_keys, suggest_for=name)
+
+    def _read_group(self, path: str, node: Located, counts: tuple[int, ...]) -> None:
+        own_keys = [key for key in node.value if key in GROUP_KEYS and key != "links"]
+        keys = check(GroupKeys, node, own_keys, f"group {path}", self.problems)
+        members = {key: item for key, item in node.value.items() if key not in GROUP_KEYS}
+        if not any(isinstance(item.value, dict) for item in members.values()):
+            found = ", ".join(members) or None
+            message = f"{path} is an empty group: it has neither a kind (as a component) nor components in it"
+            self.problems.add(message, node.place, found=found, allowed=["kind"], suggest_for=next(iter(members), ""))
+            return
+        inner = (*counts, keys.count if keys is not None else 1)
+        self.groups[path] = GroupNode(path, inner, node.place)
+        for key, item in members.items():
+            self._read_member(key, item, path, inner, [*GROUP_KEYS, "kind"])
+        self._read_links(node, path, inner)
+
+    def _read_component(self, path: str, node: Located, group: str, counts: tuple[int, ...]) -> None:
+        spec = self._read_spec(components, links, path, node)
+        if spec is None:
+            return
+        own = (*counts, spec.count)
+        if math.prod(own) > MAX_INSTANCES:
+            found = " x ".join(map(str, own))
+            message = f"{path}: absurdly many copies; at most {MAX_INSTANCES} of one component"
+            self.problems.add(message, node.at(["count"]).place, found=found)
+        clock = self._clock(spec, node, path)
+        self.components[path] = ComponentNode(path, str(node.value["kind"].value), spec, own, group, clock, node.place)
+
+    def _read_spec(
+        self, registry: Registry[Any], other: Registry[Any], path: str, node: Located
+    ) -> ComponentSpec | None:
+        kind = node.value["kind"]
+        if not isinstance(kind.value, str):
+            self.problems.add(f"{path}: kind: expected a {registry.what}", kind.place, found=kind.plain())
+            return None
+        if kind.value not in registry:
+            hint = f" (it is a {other.what})" if kind.value in other else ""
+            self.problems.add(
+                f"{path}: unknown {registry.what}{hint}",
+                kind.place,
+                found=kind.value,
+                allowed=registry.names(),
+                suggest_for=kind.value,
+            )
+            return None
+        keys = [key for key in node.value if key != "kind"]
+        what = f"{path} ({kind.value})"
+        return check(spec_class(registry, kind.value), node, keys, what, self.problems)
+
+    def _clock(self, spec: ComponentSpec, node: Located, path: str) -> Fraction | None:
+        if spec.clock is None:
+            return None
+        if spec.clock in self._clocks:
+            return self._clocks[spec.clock]
+        place = node.at(["clock"]).place
+        try:
+            return read_frequency(spec.clock)
+        except ValueError as error:
+            if spec.clock[:1].isdecimal():
+                self.problems.add(f"{path}: clock: {error}", place, found=spec.clock)
+            else:
+                message = f"{path}: clock: neither declared under `clocks:` nor a frequency"
+                self.problems.add(message, place, found=spec.clock, allowed=self._clocks, suggest_for=spec.clock)
+        return None
+
+    def _read_links(self, node: Located, group: str, counts: tuple[int, ...]) -> None:
+        section = node.value.get("links")
+        if section is None or section.value is None:
+            return
+        if not isinstance(section.value, list):
+            message = f"{group or 'the top level'}: links: expected a list of links, each with kind and connects"
+            self.problems.add(message, section.place)
+            return
+        for index, item in enumerate(section.value):
+            self._pending.append((item, group, counts, index))
+
+    def _read_link(self, node: Located, group: str, counts: tuple[int, ...], index: int) -> None:
+        start = f"{group}." if group else ""
+        path = f"{start}links.{index}"
+        if not isinstance(node.value, dict) or "kind" not in node.value:
+            self.problems.add(f"{path}: a link needs the key 'kind'", node.place, allowed=links.names())
+            return
+        spec = self._read_spec(links, components, path, node)
+        if not isinstance(spec, LinkSpec):
+            return
+        if spec.name is not None:
+            path = f"{start}{spec.name}"
+            self._check_link_name(spec.name, path, node.at(["name"]).place)
+        connects = self._endpoints(spec, node, group, path)
+        clock = self._clock(spec, node, path)
+        kind, own = str(node.value["kind"].value), (*counts, spec.count)
+        self.links.append(LinkNode(path, kind, spec, own, group, connects, clock, node.place))
+
+    def _check_link_name(self, name: str, path: str, place: Place) -> None:
+        self._check_name(name, place, "link")
+        if path in self._declared or path in self.groups or any(path == link.path for link in self.links):
+            self.problems.add("a component, group or link of this name is there already", place, found=path)
+
+    def _endpoints(self, spec: LinkSpec, node: Located, group: str, path: str) -> tuple[str, ...]:
+        resolved: list[str] = []
+        for index, name in enumerate(spec.connects):
+            place = node.at(["connects", index]).place
+            candidates = [f"{group}.{name}", name] if group else [name]
+            target = next((candidate for candidate in candidates if candidate in self._declared), None)
+            if target is None:
+                self._unknown_endpoint(name, candidates, group, path, place)
+            elif target in resolved:
+                self.problems.add(f"{path}: connects a component twice", place, found=name)
+            else:
+                resolved.append(target)
+        return tuple(resolved)
+
+    def _unknown_endpoint(self, name: str, candidates: list[str], group: str, path: str, place: Place) -> None:
+        if any(candidate in self.groups for candidate in candidates):
+            self.problems.add(f"{path}: a link connects components; this is a group", place, found=name)
+            return
+        inside = f"{group}." if group else ""
+        allowed = [declared.removeprefix(inside) for declared in self._declared]
+        self.problems.add(
+            f"{path}: connects an unknown component", place, found=name, allowed=allowed, suggest_for=name
+        )
+
+    def _check_name(self, name: str, place: Place, what: str) -> None:
+        if not _NAME.match(name):
+            self.problems.add(f"not a name for a {what}", place, found=name, allowed=_NAME_RULE)

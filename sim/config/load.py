@@ -1,0 +1,32 @@
+"""Loading an architecture by name or path; the one entry of this layer for everyone above."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike, fspath
+from pathlib import Path
+from types import MappingProxyType
+
+from sim.config.architecture import Architecture
+from sim.config.build import build_architecture
+from sim.config.document import FOLDER, SUFFIXES, apply_overrides, find_architecture, read_document
+from sim.core.data_files import list_data
+
+NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
+
+
+def load_architecture(
+    path_or_name: str | PathLike[str], overrides: Mapping[str, object] = NO_OVERRIDES
+) -> Architecture:
+    """The architecture in a YAML file, or of a preset's name, with ``overrides`` (path -> value) applied.
+
+    A name is looked up as a path, in the current folder, in each folder of ``$TILESIM_PATH``, then among the presets.
+    Override values given as text are read as YAML. Raises :class:`~sim.core.errors.InputError` with every problem.
+    """
+    file = find_architecture(fspath(path_or_name))
+    return build_architecture(apply_overrides(read_document(file), overrides), str(file))
+
+
+def list_architectures() -> dict[str, Path]:
+    """Name -> file of every architecture in ``$TILESIM_PATH`` and among the presets, sorted by name."""
+    return list_data(FOLDER, SUFFIXES)

@@ -1,0 +1,88 @@
+"""The choices an architecture file makes for the mapper, the scheduler and the energy table.
+
+Names of placements, schedulers and tables are kept as text here; the layer that owns each registry resolves them.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from sim.config.fields import NonNegativeInt, PositiveInt, read_energy, read_power
+from sim.config.spec import FrozenSpec
+
+Dimension = Literal["b", "m", "n", "k"]
+OutputDimension = Literal["b", "m", "n"]
+
+
+def _letters(value: object) -> object:
+    """A loop order "bmnk" as its letters; a letter given twice is refused."""
+    letters = list(value) if isinstance(value, str) else value
+    if isinstance(letters, list) and len(set(map(str, letters))) != len(letters):
+        raise ValueError("a loop order names each dimension once")
+    return letters
+
+
+class MappingPin(FrozenSpec):
+    """Fixes part of the mapping of the operators whose name matches; what is left out stays the mapper's choice."""
+
+    engine: str | None = Field(default=None, description="path of the component that executes the operator")
+    dataflow: str | None = Field(default=None, description="dataflow, such as os, ws or is")
+    tile: dict[Dimension, PositiveInt] | None = Field(
+        default=None, description="tile size per dimension b, m, n, k (elements)"
+    )
+    order: Annotated[tuple[Dimension, ...], BeforeValidator(_letters)] | None = Field(
+        default=None, description="loop order over the tiles, outermost first, such as bmnk"
+    )
+    cores: dict[OutputDimension, PositiveInt] | None = Field(
+        default=None, description="number of cores that share each dimension b, m, n"
+    )
+    buffers: PositiveInt | None = Field(default=None, description="tile buffers per operand (2: double buffering)")
+
+
+class Policy(FrozenSpec):
+    """How operators are mapped, placed and scheduled on the architecture."""
+
+    placement: str = Field(default="by_lifetime", description="placement policy of tensors in memory tiers")
+    scheduler: str = Field(default="overlap", description="scheduler of operators on engines")
+    fusion: Literal["none", "elementwise"] = Field(
+        default="elementwise", description="which chains of operators become one region"
+    )
+    lookahead: PositiveInt = Field(default=8, description="operators in flight at once")
+    mapping: dict[str, MappingPin] = Field(
+        default_factory=dict, description="pins by glob pattern of the operator's name; the first that matches holds"
+    )
+    seed: NonNegativeInt = Field(default=0, description="seed of every random choice")
+
+
+class Quantity(NamedTuple):
+    """An exact value in base units (joules or watts) and its dimension ("energy" or "power")."""
+
+    value: Fraction
+    dimension: str
+
+
+def _energy_or_power(value: object) -> Quantity:
+    if isinstance(value, Quantity):
+        return value
+    is_power = isinstance(value, str) and value.rstrip().endswith("W")
+    return Quantity(read_power(value), "power") if is_power else Quantity(read_energy(value), "energy")
+
+
+EnergyOrPower = Annotated[
+    Quantity,
+    PlainValidator(_energy_or_power),
+    PlainSerializer(lambda quantity: f"{quantity.value} {quantity.dimension}", return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "examples": ["0.59 pJ", "3 W"]}),
+]
+
+
+class EnergyChoice(FrozenSpec):
+    """Which energy table prices the actions, and which of its entries the architecture replaces."""
+
+    table: str | None = Field(default=None, description="name or path of an energy table; default: by technology")
+    overrides: dict[str, EnergyOrPower] = Field(
+        default_factory=dict, description="entry of the table -> energy per action ('0.59 pJ') or static power ('3 W')"
+    )
