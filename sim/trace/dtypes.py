@@ -49,14 +49,13 @@ def _parse(name: str) -> DataType:
     if name in _PLAIN:
         bits, compute = _PLAIN[name]
         return DataType(name, Fraction(bits), compute)
-    if match := _GROUPED.match(name):
-        if match.group(1) in _PLAIN and int(match.group(2)) > 0:
-            base = _PLAIN[match.group(1)]
-            return DataType(name, base[0] + Fraction(SCALE_BITS, int(match.group(2))), base[1])
+    if (match := _GROUPED.match(name)) and match.group(1) in _PLAIN and int(match.group(2)) > 0:
+        bits, compute = _PLAIN[match.group(1)]
+        return DataType(name, bits + Fraction(SCALE_BITS, int(match.group(2))), compute)
     if match := _AVERAGE.match(name):
-        bits = Fraction(match.group(1))
-        if 0 < bits <= 128:
-            return DataType(name, bits, "bf16")
+        average = Fraction(match.group(1))
+        if 0 < average <= 128:
+            return DataType(name, average, "bf16")
     raise ValueError(f"unknown data type {name!r}; one of {', '.join(_PLAIN)}, or int4_g128, bits3.0625")
 
 

@@ -35,6 +35,14 @@ class OperatorKind:
         """What is wrong with these dimensions beyond being positive integers; empty when nothing is."""
         return []
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        """Elements that an input port, or ``outputs`` together, must hold, where the dimensions fix it.
+
+        Logical elements: a sparse operand counts its zeros.
+        """
+        return {}
+
 
 operator_kinds: Registry[type[OperatorKind]] = Registry("operator_kinds", "operator kind")
 
@@ -75,6 +83,11 @@ class Gemm(OperatorKind):
     @classmethod
     def problems(cls, dims: Resolved, attributes: Mapping[str, Any]) -> list[str]:
         return _sparsity_problems(attributes)
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        batch, m, n, k = dims["batch"], dims["m"], dims["n"], dims["k"]
+        return {"a": batch * m * k, "b": batch * k * n, "outputs": batch * m * n}
 
 
 @operator_kinds.register("conv")
@@ -118,6 +131,16 @@ class Conv(OperatorKind):
                 found.append(f"{side} {dims[side]} is not divisible by groups {dims['groups']}")
         return found
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        d = dims
+        return {
+            "a": d["images"] * d["in_channels"] * d["in_h"] * d["in_w"],
+            "b": d["out_channels"] * (d["in_channels"] // d["groups"]) * d["kernel_h"] * d["kernel_w"],
+            "bias": d["out_channels"],
+            "outputs": d["images"] * d["out_channels"] * d["out_h"] * d["out_w"],
+        }
+
 
 @operator_kinds.register("grouped_gemm")
 class GroupedGemm(OperatorKind):
@@ -147,6 +170,20 @@ class GroupedGemm(OperatorKind):
             found.append("rows must give at least one expert a token")
         return found
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        rows, busy = sum(dims["rows"]), sum(1 for rows in dims["rows"] if rows)
+        return {"a": rows * dims["k"], "b": busy * dims["k"] * dims["n"], "outputs": rows * dims["n"]}
+
+
+def request_sums(requests: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
+    """Sums over (query, context) pairs: of query, of context, of query * context."""
+    return (
+        sum(query for query, _ in requests),
+        sum(context for _, context in requests),
+        sum(query * context for query, context in requests),
+    )
+
 
 class _Attention(OperatorKind):
     """``requests``: one (query, context) pair of lengths per request; query heads share KV heads in groups."""
@@ -175,6 +212,16 @@ class _Attention(OperatorKind):
             found.append("each request is a pair of positive lengths (query, context)")
         return found
 
+    @classmethod
+    def counts(cls, dims: Resolved) -> tuple[int, int, int]:
+        """Elements of all queries (or results), of all keys (or values), and of all scores."""
+        queries, contexts, scores = request_sums(dims["requests"])
+        return (
+            queries * dims["heads"] * dims["head_dim"],
+            contexts * dims["kv_heads"] * dims["head_dim"],
+            scores * dims["heads"],
+        )
+
 
 @operator_kinds.register("attention_score")
 class AttentionScore(_Attention):
@@ -184,6 +231,11 @@ class AttentionScore(_Attention):
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         return MatrixWork(tuple(MatrixSegment(b, m, c, dims["head_dim"]) for b, m, c in cls.shapes(dims)))
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        queries, keys, scores = cls.counts(dims)
+        return {"a": queries, "b": keys, "outputs": scores}
+
 
 @operator_kinds.register("attention_value")
 class AttentionValue(_Attention):
@@ -192,6 +244,11 @@ class AttentionValue(_Attention):
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         return MatrixWork(tuple(MatrixSegment(b, m, dims["head_dim"], c) for b, m, c in cls.shapes(dims)))
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        results, values, scores = cls.counts(dims)
+        return {"a": scores, "b": values, "outputs": results}
 
 
 @operator_kinds.register("copy")
@@ -203,3 +260,7 @@ class Copy(OperatorKind):
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         return CopyWork(dims["elements"])
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["elements"]}

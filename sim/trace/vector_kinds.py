@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sim.trace.kinds import OperatorKind, Resolved, operator_kinds
+from sim.trace.kinds import OperatorKind, Resolved, operator_kinds, request_sums
 from sim.trace.work import VectorWork, Work
 
 #: function of an ``elementwise`` operator -> operations per element. sigmoid(x) = 1 / (1 + exp(-x)); silu = x * sigmoid;
@@ -48,6 +48,11 @@ class _Rows(OperatorKind):
             total[name] = total.get(name, 0) + count * rows
         return VectorWork(rows, elements, tuple(sorted(total.items())))
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        elements = dims["rows"] * dims["width"]
+        return {"x": elements, "outputs": elements}
+
 
 @operator_kinds.register("elementwise")
 class Elementwise(OperatorKind):
@@ -67,6 +72,10 @@ class Elementwise(OperatorKind):
         if attributes.get("function") in ELEMENTWISE:
             return []
         return [f"function must be one of {', '.join(sorted(ELEMENTWISE))}, found {attributes.get('function')!r}"]
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["elements"]}
 
 
 @operator_kinds.register("softmax")
@@ -91,6 +100,11 @@ class AttentionSoftmax(OperatorKind):
         total = dict(_total({"max": 1, "add": 2, "exp": 1, "mul": 2}, elements))
         total["div"] = rows
         return VectorWork(rows, elements, tuple(sorted(total.items())))
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        scores = request_sums(dims["requests"])[2] * dims["heads"]
+        return {"x": scores, "outputs": scores}
 
 
 @operator_kinds.register("layer_norm")
@@ -151,12 +165,20 @@ class Pool(OperatorKind):
             return []
         return [f"function must be max or average, found {attributes.get('function')!r}"]
 
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["outputs"]}
+
 
 @operator_kinds.register("reduce")
 class Reduce(_Rows):
     """One ``add`` (or ``max``) per input element, ``rows`` results."""
 
     per_element = {"add": 1}
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"x": dims["rows"] * dims["width"], "outputs": dims["rows"]}
 
 
 @operator_kinds.register("embedding")
@@ -166,6 +188,10 @@ class Embedding(_Rows):
     ports = ("table",)
     optional_ports = ("index",)
     per_element = {"copy": 1}
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["rows"] * dims["width"]}
 
 
 @operator_kinds.register("top_k")
@@ -178,3 +204,7 @@ class TopK(_Rows):
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         elements = dims["rows"] * dims["width"]
         return VectorWork(dims["rows"], elements, (("max", elements * dims["k"]),))
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"x": dims["rows"] * dims["width"]}
