@@ -32,10 +32,10 @@ def check_trace(trace: Trace) -> None:
 
 
 def find_problems(
-    trace: Trace, problems: Problems, locate: Locate | None = None, broken: frozenset[str] = frozenset()
+    trace: Trace, problems: Problems, locate: Locate | None = None, broken: frozenset[Place] = frozenset()
 ) -> None:
     """Add all problems of ``trace``. A reader says where keys stand (``locate``) and which items are known bad already
-    (``broken``, by name), so that nothing follows from those."""
+    (``broken``, by place), so that nothing follows from those."""
     _Walk(problems, locate or _place_of_item, broken).trace(trace)
 
 
@@ -60,10 +60,11 @@ class _Scope:
 
 
 class _Walk:
-    def __init__(self, problems: Problems, locate: Locate, broken: frozenset[str]) -> None:
+    def __init__(self, problems: Problems, locate: Locate, broken: frozenset[Place]) -> None:
         self._problems = problems
         self._locate = locate
         self._broken = broken
+        self._untrusted: set[str] = set()  # tensors whose declaration has a problem
         self._scopes: list[_Scope] = [_Scope(None)]
         self._operators: set[str] = set()
         self._closed: dict[str, str] = {}
@@ -108,7 +109,8 @@ class _Walk:
             self._add(f"tensor {tensor.name!r} is already declared", tensor.place, ("tensor",))
             return
         self._scopes[-1].states[tensor.name] = _State(tensor)
-        if tensor.name in self._broken:
+        if tensor.place in self._broken:
+            self._untrusted.add(tensor.name)
             return
         sound = self._type(tensor)
         for number, extent in enumerate(tensor.shape):
@@ -118,7 +120,7 @@ class _Walk:
                 self._add(f"tensor {tensor.name!r}: {problem}", tensor.place, path, found=str(extent))
                 sound = False
         if not sound:
-            self._broken |= {tensor.name}
+            self._untrusted.add(tensor.name)
             return
         sizes = [tensor.elements(indices) for indices in corners(self._loops(), indices_of(tensor.shape))]
         if max(sizes) > MAX_ELEMENTS:
@@ -163,7 +165,7 @@ class _Walk:
         return None
 
     def _trusted(self, name: str) -> Tensor | None:
-        state = None if name in self._broken else self._find(name)
+        state = None if name in self._untrusted else self._find(name)
         return state.tensor if state else None
 
     def _operator(self, operator: Operator) -> None:
@@ -181,7 +183,7 @@ class _Walk:
             state = self._find(use.tensor)
             if state is not None:
                 self._write(operator, state, ("outputs", number))
-        if operator.name not in self._broken:
+        if operator.place not in self._broken:
             check.run()
 
     def _undeclared(self, operator: Operator, name: str, path: Path) -> None:
@@ -261,10 +263,10 @@ class _Walk:
 
     def _carry(self, block: Repeat, outer: _State, inner: _State, path: Path) -> None:
         names = f"{outer.tensor.name!r} and {inner.tensor.name!r}"
-        if not inner.written and inner.tensor.name not in self._broken:
+        if not inner.written and inner.tensor.name not in self._untrusted:
             message = f"repeat {block.index!r} carries {inner.tensor.name!r}, which nothing in it produces"
             self._add(message, block.place, path)
-        if {outer.tensor.name, inner.tensor.name} & self._broken:
+        if {outer.tensor.name, inner.tensor.name} & self._untrusted:
             return
         if outer.tensor.persistent or inner.tensor.persistent:
             self._add(

@@ -1,0 +1,52 @@
+"""From what a user names to a trace: find the file, choose the frontend, lower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sim.core.data_files import find_data
+from sim.core.errors import Place, Problems
+from sim.trace.frontends import Frontend, frontends
+from sim.trace.model import Trace
+from sim.trace.options import LowerOptions, option_name
+
+FOLDER = "traces"
+#: A name may leave these out; the last one lets a folder with a ``config.json`` be named.
+SUFFIXES = (".jsonl", "/config.json")
+
+
+def load_trace(path_or_name: str | Path) -> Trace:
+    """The trace in a file, or of a name in ``traces/``; a model in another form is lowered with the default options."""
+    return lower(path_or_name)
+
+
+def lower(model: str | Path, **options: Any) -> Trace:
+    """The trace of a model: an ONNX file, a Hugging Face ``config.json``, a trace file, a SCALE-Sim CSV, or a name.
+
+    ``options`` are those of :class:`~sim.trace.options.LowerOptions`. One that the model's frontend cannot use is an
+    error. Raises InputError with all problems.
+    """
+    chosen = LowerOptions.of(**options)
+    path = find_data(FOLDER, str(model), SUFFIXES, what="model")
+    name, frontend = find_frontend(path)
+    problems = Problems()
+    usable = sorted(option_name(option) for option in frontend.options)
+    for option in chosen.given():
+        if option not in frontend.options:
+            message = f"{option_name(option)} means nothing for this model (frontend {name}: {frontend.reads})"
+            problems.add(message, Place(str(path)), allowed=usable or "no options")
+    problems.raise_if_any()
+    return frontend.lower(path, chosen)
+
+
+def find_frontend(path: Path) -> tuple[str, type[Frontend]]:
+    """The frontend whose file this is, with its name."""
+    for name in frontends.names():
+        if frontends.get(name).matches(path):
+            return name, frontends.get(name)
+    problems = Problems()
+    known = "; ".join(frontends.get(name).reads for name in frontends.names())
+    problems.add("no frontend reads this kind of file", Place(str(path)), allowed=known)
+    problems.raise_if_any()
+    raise AssertionError("unreachable")
