@@ -12,20 +12,23 @@ from typing import Any
 from sim.trace.kinds import OperatorKind, Resolved, operator_kinds, request_sums
 from sim.trace.work import VectorWork, Work
 
-#: function of an ``elementwise`` operator -> operations per element. sigmoid(x) = 1 / (1 + exp(-x)); silu = x * sigmoid;
-#: gelu = tanh form, tanh(u) = 1 - 2 / (1 + exp(2u)); erf-form gelu is charged the same.
+#: function of an ``elementwise`` operator -> operations per element. sigmoid(x) = 1 / (1 + exp(-x)),
+#: silu = x * sigmoid, gelu = tanh form, tanh(u) = 1 - 2 / (1 + exp(2u)); erf-form gelu is charged the same.
 ELEMENTWISE: dict[str, dict[str, int]] = {
     "add": {"add": 1}, "sub": {"add": 1}, "mul": {"mul": 1}, "div": {"div": 1}, "max": {"max": 1}, "min": {"max": 1},
     "relu": {"max": 1}, "leaky_relu": {"mul": 1, "max": 1}, "prelu": {"mul": 1, "max": 1}, "clip": {"max": 2},
-    "relu6": {"max": 2}, "neg": {"mul": 1}, "abs": {"max": 1}, "exp": {"exp": 1}, "log": {"log": 1}, "sqrt": {"rsqrt": 1, "mul": 1},
+    "relu6": {"max": 2}, "neg": {"mul": 1}, "abs": {"max": 1}, "exp": {"exp": 1}, "log": {"log": 1},
+    "sqrt": {"rsqrt": 1, "mul": 1},
     "rsqrt": {"rsqrt": 1}, "reciprocal": {"div": 1}, "square": {"mul": 1}, "pow": {"log": 1, "mul": 1, "exp": 1},
     "sigmoid": {"exp": 1, "add": 1, "div": 1}, "tanh": {"exp": 1, "mul": 1, "add": 2, "div": 1},
     "silu": {"exp": 1, "add": 1, "div": 1, "mul": 1}, "erf": {"exp": 1, "mul": 6, "add": 5, "div": 1},
     "gelu": {"mul": 5, "add": 4, "exp": 1, "div": 1}, "hard_sigmoid": {"mul": 1, "add": 1, "max": 2},
-    "hard_swish": {"mul": 2, "add": 1, "max": 2}, "softplus": {"exp": 1, "add": 1, "log": 1}, "sin": {"sin": 1}, "cos": {"sin": 1},
+    "hard_swish": {"mul": 2, "add": 1, "max": 2}, "softplus": {"exp": 1, "add": 1, "log": 1}, "sin": {"sin": 1},
+    "cos": {"sin": 1},
     "where": {"max": 1}, "compare": {"max": 1}, "cast": {"copy": 1}, "scale": {"mul": 1}, "scale_shift": {"mac": 1},
     "softcap": {"exp": 1, "mul": 3, "add": 2, "div": 1}, "swiglu": {"exp": 1, "add": 1, "div": 1, "mul": 2},
-    "geglu": {"mul": 6, "add": 4, "exp": 1, "div": 1}, "bitwise": {"max": 1}, "floor": {"add": 1}, "elu": {"exp": 1, "add": 1, "max": 1},
+    "geglu": {"mul": 6, "add": 4, "exp": 1, "div": 1}, "bitwise": {"max": 1}, "floor": {"add": 1},
+    "mod": {"div": 1, "add": 1, "mac": 1}, "elu": {"exp": 1, "add": 1, "max": 1},
 }  # fmt: skip
 
 
@@ -88,7 +91,7 @@ class Softmax(_Rows):
 
 @operator_kinds.register("attention_softmax")
 class AttentionSoftmax(OperatorKind):
-    """Softmax over the context of every query row of every head, with scaling; one (query, context) pair per request."""
+    """Softmax over the context of every query row of every head, with scaling; one (query, context) pair a request."""
 
     dims = {"heads": None}
     lists = ("requests",)
@@ -109,7 +112,10 @@ class AttentionSoftmax(OperatorKind):
 
 @operator_kinds.register("layer_norm")
 class LayerNorm(_Rows):
-    """Per element: mean (add), centre (add), square-accumulate (mac), normalise (mul), scale and shift (mac); per row one rsqrt."""
+    """Per element: mean (add), centre (add), square-accumulate (mac), normalise (mul), scale and shift (mac).
+
+    Per row: one rsqrt, and the two divisions by the width as products.
+    """
 
     optional_ports = ("weight",)
     per_element = {"add": 2, "mac": 2, "mul": 1}
@@ -134,7 +140,7 @@ class Rotary(_Rows):
 
 @operator_kinds.register("local_response_norm")
 class LocalResponseNorm(_Rows):
-    """Across ``window`` channels: square (mul), window sum (add per window), scale, power -beta (log, mul, exp), product."""
+    """Across ``window`` channels: square (mul), window sum (add each), scale, power -beta (log, mul, exp), product."""
 
     dims = {"rows": None, "width": None, "window": 5}
 
@@ -170,15 +176,55 @@ class Pool(OperatorKind):
         return {"outputs": dims["outputs"]}
 
 
+#: function of a ``reduce`` operator -> (operations per input element, operations per result). The log-sum-exp is the
+#: stable one: maximum, difference, exponential, sum.
+REDUCTIONS: dict[str, tuple[dict[str, int], dict[str, int]]] = {
+    "sum": ({"add": 1}, {}), "mean": ({"add": 1}, {"mul": 1}), "max": ({"max": 1}, {}), "product": ({"mul": 1}, {}),
+    "sum_square": ({"mac": 1}, {}), "l1": ({"add": 1, "max": 1}, {}), "l2": ({"mac": 1}, {"rsqrt": 1, "mul": 1}),
+    "log_sum": ({"add": 1}, {"log": 1}), "log_sum_exp": ({"max": 1, "add": 2, "exp": 1}, {"log": 1, "add": 1}),
+}  # fmt: skip
+
+
 @operator_kinds.register("reduce")
 class Reduce(_Rows):
-    """One ``add`` (or ``max``) per input element, ``rows`` results."""
+    """``rows`` results, each over ``width`` elements; ``function`` is a key of :data:`REDUCTIONS` (default: sum)."""
 
-    per_element = {"add": 1}
+    attributes = ("function",)
+
+    @classmethod
+    def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
+        rows, elements = dims["rows"], dims["rows"] * dims["width"]
+        per_element, per_row = REDUCTIONS[attributes.get("function", "sum")]
+        total = dict(_total(per_element, elements))
+        for name, count in per_row.items():
+            total[name] = total.get(name, 0) + count * rows
+        return VectorWork(rows, elements, tuple(sorted(total.items())))
+
+    @classmethod
+    def problems(cls, dims: Resolved, attributes: Mapping[str, Any]) -> list[str]:
+        if attributes.get("function", "sum") in REDUCTIONS:
+            return []
+        return [f"function must be one of {', '.join(sorted(REDUCTIONS))}, found {attributes.get('function')!r}"]
 
     @classmethod
     def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
         return {"x": dims["rows"] * dims["width"], "outputs": dims["rows"]}
+
+
+@operator_kinds.register("interpolate")
+class Interpolate(OperatorKind):
+    """Resampling of an image: every output is a weighted sum of ``taps`` inputs, the weights tabulated."""
+
+    dims = {"outputs": None, "taps": None}
+
+    @classmethod
+    def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
+        outputs = dims["outputs"]
+        return VectorWork(outputs, outputs, (("mac", outputs * dims["taps"]),))
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["outputs"]}
 
 
 @operator_kinds.register("embedding")

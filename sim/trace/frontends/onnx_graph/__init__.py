@@ -1,0 +1,88 @@
+"""ONNX frontend: a model graph (``.onnx``) to a trace.
+
+The graph is read without its external data; weights are what follows from initializers and constants. Shapes are fixed
+(``batch``, ``shapes``), shape arithmetic and views cost nothing, an affine operator per channel (batch normalisation in
+inference) folds into the convolution in front of it, and every other node is lowered by the function registered for its
+operator type in :mod:`sim.trace.frontends.onnx_graph.operators`. Left out: values of weights, control flow, and graphs
+whose shapes depend on data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sim.core.errors import InputError, Problem
+from sim.trace.check import check_trace
+from sim.trace.frontends import Frontend, frontends
+from sim.trace.frontends.onnx_graph.constants import add_initializers
+from sim.trace.frontends.onnx_graph.document import Document, read_document
+from sim.trace.frontends.onnx_graph.lowering import Lowering
+from sim.trace.frontends.onnx_graph.pruning import live_nodes
+from sim.trace.frontends.onnx_graph.shapes import input_shapes
+from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES
+from sim.trace.model import Trace
+from sim.trace.options import LowerOptions
+
+
+@frontends.register("onnx")
+class OnnxFrontend(Frontend):
+    """ONNX graphs. ``batch`` 1, the default, leaves a batch that the graph fixes as it is."""
+
+    reads = "an ONNX model (.onnx)"
+    options = frozenset({"batch", "shapes", "dtype", "weights", "allow_unsupported"})
+
+    @classmethod
+    def matches(cls, path: Path) -> bool:
+        """Every file called ``.onnx``."""
+        return path.suffix.lower() == ".onnx"
+
+    @classmethod
+    def lower(cls, path: Path, options: LowerOptions) -> Trace:
+        """The trace of the graph in ``path``; raises InputError with every problem found."""
+        return lower_onnx(path, options)
+
+
+def lower_onnx(path: str | Path, options: LowerOptions | None = None) -> Trace:
+    """The trace of the ONNX graph in ``path``. Raises :class:`InputError` naming everything that cannot be lowered."""
+    options = options or LowerOptions()
+    notes: list[str] = []
+    document = live_nodes(read_document(path), notes)
+    batch = options.batch if options.batch != 1 else None
+    shapes = input_shapes(document, batch, options.shapes, notes)
+    lowering = Lowering(document, options.dtype, options.weights, batch)
+    add_initializers(lowering)
+    for name, (shape, element_type) in shapes.items():
+        role = "activation" if element_type in FLOAT_TYPES else "index"
+        lowering.values[name] = lowering.tensor(name, shape, element_type, role)
+    lowering.run()
+    problems = lowering.problems()
+    if problems and not options.allow_unsupported:
+        problems.raise_if_any()
+    notes += [f"left out: {text}" for text in lowering.failures()]
+    if not lowering.operators:
+        raise InputError(
+            [Problem("nothing is left to run: the graph computes constants or views only", document.place)]
+        )
+    return _trace(Path(path), document, lowering, tuple(shapes), notes)
+
+
+def _trace(path: Path, document: Document, lowering: Lowering, inputs: tuple[str, ...], notes: list[str]) -> Trace:
+    written = {use.tensor for operator in lowering.operators for use in operator.outputs}
+    outputs: dict[str, None] = {}
+    for name in document.outputs:
+        stored = [piece.tensor for piece in lowering.values[name].pieces if piece.tensor in written]
+        outputs.update(dict.fromkeys(stored))
+        if not stored:
+            notes.append(f"output {name!r} is not computed: it is an input, a constant or was left out")
+    for what, count in sorted(lowering.folded.items()):
+        notes.append(f"{what}: {count}")
+    trace = Trace(
+        name=path.stem,
+        items=lowering.items(inputs),
+        outputs=tuple(outputs),
+        description=f"{document.name or path.stem}, lowered from ONNX",
+        source=f"{path.name} ({document.producer or 'unknown producer'}, operator set {document.opsets.get('', 1)})",
+        notes=tuple(notes),
+    )
+    check_trace(trace)
+    return trace

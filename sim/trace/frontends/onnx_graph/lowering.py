@@ -1,0 +1,215 @@
+"""The walk over an ONNX graph that turns nodes into operators.
+
+One pass in execution order. Per node: what is computed from constants alone stays a constant (a weight of its shape, or
+numbers for shape arithmetic); everything else goes to the lowering registered for its operator type, which emits
+operators, or makes its output a view of its input. All nodes that cannot be lowered are reported together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sim.core.errors import Problems
+from sim.core.registry import Registry
+from sim.trace.frontends.onnx_graph.constants import constant_outputs
+from sim.trace.frontends.onnx_graph.document import Document, Node
+from sim.trace.frontends.onnx_graph.names import OperatorNames
+from sim.trace.frontends.onnx_graph.shapes import NodeShapes, UnknownShape, first_batch
+from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES, STORED_TYPES, Piece, Value
+from sim.trace.model import Item, Operator, Tensor, Use
+
+CONTROL_FLOW = ("If", "Loop", "Scan")
+Port = tuple[str, Iterable[Use]]
+
+
+class Unsupported(Exception):
+    """A lowering cannot express this node; the message is the reason, after the operator's type."""
+
+
+class Lowering:
+    """State of one lowering: the values by ONNX name, the operators emitted so far, the tensors that they may use."""
+
+    def __init__(self, document: Document, dtype: str, weights: str | None, batch: int | None) -> None:
+        self.document = document
+        self.dtype = dtype
+        self.weights = weights or dtype
+        self.batch_change = (first_batch(document), batch) if batch else (None, None)
+        self.shapes = NodeShapes(document)
+        self.values: dict[str, Value] = {}
+        self.operators: list[Operator] = []
+        self.producer: dict[str, int] = {}
+        self.tensors: dict[str, Tensor] = {}
+        self.unsupported: dict[str, list[tuple[str, str]]] = {}
+        self.folded: Counter[str] = Counter()
+        self.readers: dict[str, list[Node]] = {}
+        self.fixed = {output for node in document.nodes if node.op == "Constant" for output in node.outputs}
+        self.fixed |= {proto.name for proto in document.initializers if not hasattr(proto, "values")}
+        self._names = OperatorNames()
+        for node in document.nodes:
+            for name in node.inputs:
+                self.readers.setdefault(name, []).append(node)
+
+    # What a lowering asks.
+
+    def value(self, node: Node, position: int) -> Value:
+        """The value at an input that the operator requires."""
+        found = self.optional(node, position)
+        if found is None:
+            raise Unsupported(f"without its input {position}")
+        return found
+
+    def optional(self, node: Node, position: int) -> Value | None:
+        """The value at an input, or None when it is left out."""
+        if position >= len(node.inputs) or not node.inputs[position]:
+            return None
+        return self.values[node.inputs[position]]
+
+    def data(self, node: Node, position: int) -> Any:
+        """The numbers at an input, or None when they are left out or not known."""
+        found = self.optional(node, position)
+        return None if found is None else found.data
+
+    def result(self, node: Node, position: int = 0) -> tuple[tuple[int, ...], int]:
+        """(shape, element type) that the node's output has by the standard's shape rules."""
+        known = [(name, self.values[name]) for name in node.inputs if name]
+        return self.shapes.output(node, position, [(name, v.shape, v.element_type, v.data) for name, v in known])
+
+    def only_reader(self, name: str) -> Node | None:
+        """The one node that reads a value which is no graph output; None when there are more, or none."""
+        readers = self.readers.get(name, [])
+        return readers[0] if len(readers) == 1 and name not in self.document.outputs else None
+
+    # What a lowering does.
+
+    def tensor(self, name: str, shape: tuple[int, ...], element_type: int, role: str = "activation") -> Value:
+        """A trace tensor of its own, as a value. It is declared in the trace only if an operator uses it."""
+        if 0 in shape and role == "activation":
+            raise Unsupported(f"its result {name!r} has no elements, shape {shape}")
+        if element_type not in FLOAT_TYPES and element_type not in STORED_TYPES:
+            raise Unsupported(f"element type {element_type} (text, complex or unknown) cannot be stored")
+        matrix = role == "weight" and len(shape) >= 2
+        dtype = (self.weights if matrix else self.dtype) if element_type in FLOAT_TYPES else STORED_TYPES[element_type]
+        self.tensors[name] = Tensor(name, role, dtype, shape)
+        whole = 1
+        for extent in shape:
+            whole *= extent
+        return Value(name, shape, element_type, (Piece(name, whole, whole),))
+
+    def emit(
+        self,
+        node: Node,
+        kind: str,
+        dims: Mapping[str, Any],
+        ports: Iterable[Port],
+        output: Value,
+        *,
+        part: str = "",
+        **attributes: Any,
+    ) -> Value:
+        """Append an operator that writes ``output``; ``part`` tells several operators of one node apart."""
+        inputs = tuple((port, tuple(uses)) for port, uses in ports)
+        name = self._names.choose(node, inputs, self.tensors, part)
+        self.producer[output.name] = len(self.operators)
+        self.operators.append(Operator(name, kind, dict(dims), inputs, output.uses, attributes))
+        self.values.setdefault(output.name, output)
+        return output
+
+    def make(self, node: Node, kind: str, dims: Mapping[str, Any], ports: Iterable[Port], **attributes: Any) -> Value:
+        """Append an operator that makes the node's first output, of the shape that the standard gives it."""
+        return self.emit(node, kind, dims, ports, self.tensor(node.outputs[0], *self.result(node)), **attributes)
+
+    def alias(self, node: Node, value: Value, position: int = 0) -> None:
+        """The node's output is this value, at no cost."""
+        self.values[node.outputs[position]] = value
+
+    def whole(self, node: Node, position: int) -> Value:
+        """The value at a required input with every element stored."""
+        return self.materialised(node, self.value(node, position))
+
+    def materialised(self, node: Node, value: Value) -> Value:
+        """The value with every element stored: a broadcast view is written out by a copy."""
+        if not value.broadcast:
+            return value
+        stored = self.tensor(f"{value.name}.repeated", value.shape, value.element_type)
+        if stored.name not in self.producer:
+            self.emit(node, "copy", {"elements": value.elements}, [("x", value.uses)], stored, part="repeat")
+        return stored
+
+    # The walk.
+
+    def run(self) -> None:
+        """Lower every node; what fails is collected in ``unsupported``."""
+        for node in self.document.nodes:
+            if any(self.values[name].unknown for name in node.inputs if name):
+                self._give_up(node)
+                continue
+            try:
+                self._lower(node)
+            except UnknownShape as error:
+                self._fail(node, str(error))
+            except Unsupported as error:
+                self._fail(node, str(error))
+
+    def _lower(self, node: Node) -> None:
+        if node.op in CONTROL_FLOW:
+            raise Unsupported("is control flow; export the model without it (fixed sequence lengths, no dynamic loops)")
+        if constant_outputs(self, node):
+            return
+        lower = lowerings.get(node.op) if node.op in lowerings else None
+        if lower is None:
+            raise Unsupported("there is no lowering for it")
+        lower(node, self)
+        for name in filter(None, node.outputs):
+            if name not in self.values:
+                self.values[name] = Value(name, (), 1, (), unknown=True)
+
+    def _fail(self, node: Node, reason: str) -> None:
+        self.unsupported.setdefault(node.op, []).append((node.label, reason))
+        try:
+            for position, name in enumerate(node.outputs):
+                if name:
+                    self.values[name] = self.tensor(name, *self.result(node, position))
+        except (UnknownShape, Unsupported):
+            self._give_up(node)
+
+    def _give_up(self, node: Node) -> None:
+        for name in filter(None, node.outputs):
+            self.values[name] = Value(name, (), 1, (), unknown=True)
+
+    def problems(self) -> Problems:
+        """One problem per operator type that could not be lowered: how often, where, and why."""
+        problems = Problems()
+        for op, text in zip(sorted(self.unsupported), self.failures(), strict=True):
+            known = op in lowerings
+            problems.add(text, self.document.place, found=op, allowed=None if known else lowerings.names(),
+                         suggest_for=op)  # fmt: skip
+        return problems
+
+    def failures(self) -> list[str]:
+        """Per operator type that could not be lowered: how often, where, and why."""
+        texts = []
+        for op, failures in sorted(self.unsupported.items()):
+            reasons = dict.fromkeys(reason for _, reason in failures)
+            shown = ", ".join(label for label, _ in failures[:5]) + (", ..." if len(failures) > 5 else "")
+            times = "once" if len(failures) == 1 else f"{len(failures)} times"
+            texts.append(f"operator {op} ({times}: {shown}) cannot be lowered: {'; '.join(list(reasons)[:3])}")
+        return texts
+
+    def items(self, inputs: Iterable[str]) -> tuple[Item, ...]:
+        """Tensors and operators of the trace: each tensor declared before its first use, unused ones left out."""
+        used = {use.tensor for operator in self.operators for _, uses in operator.inputs for use in uses}
+        items: list[Item] = [self.tensors[name] for name in inputs if name in used]
+        declared = {name for name in inputs if name in used}
+        for operator in self.operators:
+            touched = [use for _, uses in operator.inputs for use in uses] + list(operator.outputs)
+            for use in touched:
+                if use.tensor not in declared:
+                    declared.add(use.tensor)
+                    items.append(self.tensors[use.tensor])
+            items.append(operator)
+        return tuple(items)
+
+
+lowerings: Registry[Callable[[Node, Lowering], None]] = Registry("onnx_lowerings", "ONNX operator")
