@@ -212,7 +212,7 @@ class _Builder:
             return Located(items, place)
         if isinstance(node, yaml.ScalarNode):
             return Located(self._scalar(node), place)
-        self.problems.add("tags are not allowed here", place, found=node.tag)
+        self.problems.add("tags are not allowed here", _place(node.start_mark, self.file), found=node.tag)
         return Located(None, place)
 
     def _mapping(self, node: yaml.MappingNode, inside: tuple[yaml.Node, ...]) -> dict[str, Located]:
