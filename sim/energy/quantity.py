@@ -33,6 +33,8 @@ def parse_unit_energy(value: object) -> UnitEnergy:
     if not slash:
         return UnitEnergy(joules, OPERATION)
     size_text = size_text.strip()
+    if not size_text[-1:].isalpha():
+        raise ValueError("the amount of data after '/' needs a unit, such as 'b', 'B' or '8 B'")
     size_bytes = parse_quantity(size_text if size_text[:1].isdigit() else f"1 {size_text}", "size")
     if size_bytes <= 0:
         raise ValueError("the amount of data after '/' must be greater than 0")

@@ -72,7 +72,7 @@ class _Reader:
         if path.resolve() in inside:
             self.problems.add("a table cannot include itself", document.place, found=str(path))
             return
-        keys = self._mapping(document, "an energy table", TOP_KEYS)
+        keys = self.mapping(document, "an energy table", TOP_KEYS)
         schema = keys.get("schema")
         if schema is None or schema.value != SCHEMA:
             place = schema.place if schema else document.place
@@ -86,9 +86,9 @@ class _Reader:
         if factor is not None:
             table.scale = factor
         table.raw.append(document)
-        table.name, table.path = self._text(keys.get("name"), path.stem), str(path)
-        table.technology = self._text(keys.get("technology"), "not stated")
-        table.description = self._text(keys.get("description"), "")
+        table.name, table.path = self.text(keys.get("name"), path.stem), str(path)
+        table.technology = self.text(keys.get("technology"), "not stated")
+        table.description = self.text(keys.get("description"), "")
         if not inside:
             self._finish(table)
 
@@ -109,7 +109,7 @@ class _Reader:
         """Read the table scaled from and multiply that table's own figures (not those it includes)."""
         if scale is None:
             return None
-        keys = self._mapping(scale, "scale", ("table", "factor", "source"))
+        keys = self.mapping(scale, "scale", ("table", "factor", "source"))
         missing = sorted({"table", "factor", "source"} - keys.keys())
         factor = self.number(keys["factor"]) if "factor" in keys else None
         if missing or factor is None:
@@ -118,7 +118,7 @@ class _Reader:
             return None
         base = TableData()
         self._read_named(keys["table"], path, base, inside)
-        source = self._text(keys["source"], "")
+        source = self.text(keys["source"], "")
         for name, figure in base.figures.items():
             table.figures[name] = self._scaled(figure, factor, source) if figure.origin == base.name else figure
         table.raw.extend(base.raw)
@@ -131,27 +131,27 @@ class _Reader:
         return replace(figure, energy=energy, source=text, confidence=worst(figure.confidence, "estimate"))
 
     def _figures(self, keys: dict[str, Located], table: TableData) -> None:
-        name = self._text(keys.get("name"), "")
-        sources = self._mapping(keys.get("sources"), "sources", None)
-        for figure_name, item in self._mapping(keys.get("figures"), "figures", None).items():
+        name = self.text(keys.get("name"), "")
+        sources = self.mapping(keys.get("sources"), "sources")
+        for figure_name, item in self.mapping(keys.get("figures"), "figures").items():
             figure = self._figure(figure_name, item, sources)
             if figure is not None:
                 table.figures[figure_name] = replace(figure, origin=name)
 
     def _figure(self, name: str, item: Located, sources: dict[str, Located]) -> Figure | None:
-        keys = self._mapping(item, f"figure {name!r}", FIGURE_KEYS)
+        keys = self.mapping(item, f"figure {name!r}", FIGURE_KEYS)
         for needed in ("value", "source", "confidence"):
             if needed not in keys:
                 self.problems.add(f"figure {name!r} does not state its {needed}", item.place)
         energy = self._read(keys.get("value"), parse_unit_energy)
-        source, confidence = self._text(keys.get("source"), ""), self._text(keys.get("confidence"), CONFIDENCES[-1])
+        source, confidence = self.text(keys.get("source"), ""), self.text(keys.get("confidence"), CONFIDENCES[-1])
         if source and source not in sources:
             place = keys["source"].place
             self.problems.add("unknown source", place, found=source, allowed=sources, suggest_for=source)
         if not self.check_confidence(confidence, keys.get("confidence")) or energy is None:
             return None
-        told = self._text(sources.get(source), source)
-        note, stated_for = self._text(keys.get("note"), ""), self._text(keys.get("stated_for"), "")
+        told = self.text(sources.get(source), source)
+        note, stated_for = self.text(keys.get("note"), ""), self.text(keys.get("stated_for"), "")
         return Figure(name, energy, told, confidence, note, stated_for)
 
     def check_confidence(self, confidence: str, at: Located | None) -> bool:
@@ -186,7 +186,8 @@ class _Reader:
             self.problems.add(str(error), item.place, found=item.plain())
             return None
 
-    def _mapping(self, item: Located | None, what: str, allowed: tuple[str, ...] | None) -> dict[str, Located]:
+    def mapping(self, item: Located | None, what: str, allowed: tuple[str, ...] | None = None) -> dict[str, Located]:
+        """``item`` as a mapping with the ``allowed`` keys; anything else is a problem and reads as empty."""
         if item is None:
             return {}
         if not isinstance(item.value, dict):
@@ -200,10 +201,6 @@ class _Reader:
                     )
         return item.value
 
-    def mapping(self, item: Located | None, what: str, allowed: tuple[str, ...] | None = None) -> dict[str, Located]:
-        """``item`` as a mapping with the ``allowed`` keys; anything else is a problem and reads as empty."""
-        return self._mapping(item, what, allowed)
-
     def _items(self, item: Located | None, what: str) -> list[Located]:
         if item is None:
             return []
@@ -212,17 +209,14 @@ class _Reader:
             return []
         return item.value
 
-    def _text(self, item: Located | None, default: str) -> str:
+    def text(self, item: Located | None, default: str) -> str:
+        """``item`` as text; ``default`` when it is not there."""
         if item is None:
             return default
         if not isinstance(item.value, str):
             self.problems.add("expected text", item.place, found=item.plain())
             return default
         return item.value.strip()
-
-    def text(self, item: Located | None, default: str) -> str:
-        """``item`` as text."""
-        return self._text(item, default)
 
 
 class _Prices:

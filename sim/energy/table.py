@@ -23,13 +23,17 @@ memory, refresh and standby; static power is 0 W unless a component states ``sta
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
 from sim.core.data_files import find_data, list_data
 from sim.core.errors import InputError, Place, Problem, nearest
+from sim.energy.quantity import UnitEnergy, unit_of_action
 from sim.energy.read_table import FOLDER, SUFFIXES, TableData, read_table
-from sim.energy.rules import Gap, Parameters, Price, Rule
+from sim.energy.rules import CONFIDENCES, Figure, Gap, Parameters, Price, Rule, Sum
 
 NONE = "none"
 _TECHNOLOGY = re.compile(r"^cmos_\d+nm$")
@@ -38,10 +42,24 @@ _TECHNOLOGY = re.compile(r"^cmos_\d+nm$")
 class EnergyTable:
     """A table of prices; see the module. ``name``, ``technology``, ``description``, ``path`` tell which."""
 
-    def __init__(self, data: TableData) -> None:
+    def __init__(self, data: TableData, static_w: Mapping[str, Fraction] | None = None) -> None:
         self.name, self.technology, self.description = data.name, data.technology, data.description
         self.path = data.path
+        self.static_w: dict[str, Fraction] = dict(static_w or {})
+        self._data = data
         self._rules: dict[tuple[str, str], Rule] = data.rules
+
+    def with_overrides(
+        self, prices: Mapping[tuple[str, str], Fraction], static_w: Mapping[str, Fraction], source: str
+    ) -> EnergyTable:
+        """This table with some prices (joules per operation or byte) replaced, and static watts per kind."""
+        rules = dict(self._rules)
+        for (kind, action), joules in prices.items():
+            energy = UnitEnergy(joules, unit_of_action(action))
+            rules[kind, action] = Sum(
+                ((Figure("override", energy, source, CONFIDENCES[-1], "not checked"), Fraction(1)),)
+            )
+        return EnergyTable(replace(self._data, rules=rules), static_w)
 
     @property
     def is_none(self) -> bool:

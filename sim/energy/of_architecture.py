@@ -1,0 +1,131 @@
+"""What an architecture asks of the energy table: which table, which prices, which static power.
+
+The table is the one it names (``energy: {table: ...}``), else the one of its ``technology``; with neither, no energy is
+reported. ``energy: {overrides: {kind.action: 0.5 pJ}}`` replaces the price of one count (one operation or one byte),
+``kind.static_power: 3 W`` gives every copy of a kind a static power where the component itself states none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+
+from sim.config.architecture import Architecture, ComponentNode, LinkNode
+from sim.config.spec import FrozenSpec
+from sim.core.errors import Place, Problems
+from sim.energy.price import Use
+from sim.energy.table import NONE, EnergyTable, load_table, table_names
+
+STATIC = "static_power"
+_NODE = re.compile(r"^\s*(\d+)\s*nm\s*$")
+
+
+def table_for(architecture: Architecture) -> EnergyTable:
+    """The architecture's energy table with its overrides. Raises InputError when it names none that exists."""
+    choice, place = architecture.energy, Place(architecture.file)
+    name = choice.table if choice.table is not None else _by_technology(architecture.technology, place)
+    table = load_table(name, beside=Path(architecture.file).parent, place=place)
+    problems = Problems()
+    prices: dict[tuple[str, str], Fraction] = {}
+    static_w: dict[str, Fraction] = {}
+    for entry, quantity in choice.overrides.items():
+        kind, _, action = entry.rpartition(".")
+        if kind not in table.kinds:
+            kinds = table.kinds
+            problems.add(
+                "energy.overrides: unknown component kind", place, found=entry, allowed=kinds, suggest_for=kind
+            )
+        elif (action == STATIC) != (quantity.dimension == "power"):
+            wanted = "a power, such as 3 W" if action == STATIC else "an energy, such as 0.59 pJ"
+            problems.add(f"energy.overrides: {entry} is {wanted}", place, found=quantity.dimension)
+        elif action == STATIC:
+            static_w[kind] = quantity.value
+        else:
+            prices[kind, action] = quantity.value
+    problems.raise_if_any()
+    return (
+        table.with_overrides(prices, static_w, f"energy.overrides in {architecture.file}")
+        if choice.overrides
+        else table
+    )
+
+
+def _by_technology(technology: str | None, place: Place) -> str:
+    if technology is None:
+        return NONE
+    match = _NODE.match(technology)
+    name = f"cmos_{match.group(1)}nm" if match else technology
+    if name not in table_names():
+        problems = Problems()
+        message = f"no energy table for technology {technology!r}; name one, or `energy: {{table: none}}`"
+        problems.add(message, place, found=technology, allowed=table_names(), suggest_for=name)
+        problems.raise_if_any()
+    return name
+
+
+def uses_of(architecture: Architecture) -> list[Use]:
+    """Every component and link with the actions it may count, for checking and describing prices before a run."""
+    nodes = _nodes(architecture)
+    return [
+        Use(node.path, node.kind, price_parameters(node.spec), counted_actions(node.kind, node.spec)) for node in nodes
+    ]
+
+
+def _nodes(architecture: Architecture) -> list[ComponentNode | LinkNode]:
+    return [*architecture.components, *architecture.links]
+
+
+def static_power_of(architecture: Architecture, table: EnergyTable) -> dict[str, Fraction | None]:
+    """Path -> static watts of one copy; None where neither component nor table states it (not modelled, 0 W)."""
+    return {
+        node.path: node.spec.static_power if node.spec.static_power is not None else table.static_w.get(node.kind)
+        for node in _nodes(architecture)
+    }
+
+
+def price_parameters(spec: FrozenSpec) -> dict[str, object]:
+    """The spec's own keys, and the bank sizes that prices depend on (bytes)."""
+    parameters: dict[str, object] = {name: getattr(spec, name) for name in type(spec).model_fields}
+    _add_quotient(parameters, "bank_bytes", "capacity", "banks")
+    _add_quotient(parameters, "accumulator_bank_bytes", "accumulator", "cols")
+    return parameters
+
+
+def _add_quotient(parameters: dict[str, object], name: str, size: str, parts: str) -> None:
+    whole, count = parameters.get(size), parameters.get(parts)
+    if isinstance(whole, int) and isinstance(count, int) and count > 0:
+        parameters[name] = whole // count
+
+
+def counted_actions(kind: str, spec: FrozenSpec) -> tuple[str, ...]:
+    """Actions that a built-in component of this kind may count; () for other kinds, which are checked after the run."""
+    actions = _ACTIONS.get(kind)
+    return actions(price_parameters(spec)) if actions else ()
+
+
+def _systolic(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    types = parameters.get("types")
+    macs = tuple(f"mac_{name}" for name in types) if isinstance(types, Mapping) else ()
+    held = ("accumulator_read_bytes", "accumulator_write_bytes") if parameters.get("accumulator") else ()
+    return (*macs, *held)
+
+
+def _always(*actions: str) -> Callable[[Mapping[str, object]], tuple[str, ...]]:
+    return lambda parameters: actions
+
+
+_ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
+    "systolic_array": _systolic,
+    "vector_unit": _always(
+        *(f"op_{name}" for name in ("add", "copy", "div", "exp", "log", "mac", "max", "mul", "rsqrt", "sin"))
+    ),
+    "scratchpad": _always("read_bytes", "write_bytes"),
+    "dram": _always("read_bytes", "write_bytes"),
+    "point_to_point": _always("bytes"),
+    "bus": _always("bytes"),
+    "crossbar": _always("bytes"),
+    "dma": _always("transfers"),
+    "host": _always("launches"),
+}
