@@ -18,6 +18,7 @@ from typing import Any
 
 from sim.config.policy import EnergyChoice, Policy
 from sim.config.spec import ComponentSpec, LinkSpec
+from sim.config.yaml_source import dump_yaml
 from sim.core.errors import Place
 
 
@@ -149,6 +150,4 @@ def document_sha256(document: Mapping[str, Any]) -> str:
 
 def to_yaml(architecture: Architecture) -> str:
     """The resolved document as YAML; reading it back gives the same sha256."""
-    from sim.config.yaml_source import dump_yaml
-
     return dump_yaml(architecture.document)
