@@ -136,10 +136,7 @@ class _Builder:
         if spec is None:
             return
         own = (*counts, spec.count)
-        if math.prod(own) > MAX_INSTANCES:
-            found = " x ".join(map(str, own))
-            message = f"{path}: absurdly many copies; at most {MAX_INSTANCES} of one component"
-            self.problems.add(message, node.at(["count"]).place, found=found)
+        self._check_total(own, node, path)
         clock = self._clock(spec, node, path)
         self.components[path] = ComponentNode(path, str(node.value["kind"].value), spec, own, group, clock, node.place)
 
@@ -206,6 +203,7 @@ class _Builder:
         connects = self._endpoints(spec, node, group, path)
         clock = self._clock(spec, node, path)
         kind, own = str(node.value["kind"].value), (*counts, spec.count)
+        self._check_total(own, node, path)
         self.links.append(LinkNode(path, kind, spec, own, group, connects, clock, node.place))
 
     def _check_link_name(self, name: str, path: str, place: Place) -> None:
@@ -236,6 +234,11 @@ class _Builder:
         self.problems.add(
             f"{path}: connects an unknown component", place, found=name, allowed=allowed, suggest_for=name
         )
+
+    def _check_total(self, counts: tuple[int, ...], node: Located, path: str) -> None:
+        if math.prod(counts) > MAX_INSTANCES:
+            message = f"{path}: absurdly many copies; at most {MAX_INSTANCES} of one component or link"
+            self.problems.add(message, node.at(["count"]).place, found=" x ".join(map(str, counts)))
 
     def _check_name(self, name: str, place: Place, what: str) -> None:
         if not _NAME.match(name):

@@ -179,6 +179,11 @@ CASES: list[tuple[str, str, list[Expected]]] = [
         f"name: x\nm: {MEM}\nn: {MEM}\nlinks:\n- {{kind: toy_bus, connects: [m, n], clock: c}}\n",
         [(5, 37, "neither declared", None)],
     ),
+    (
+        "absurd number of links",
+        f"name: x\nm: {MEM}\nn: {MEM}\nlinks:\n- {{kind: toy_bus, connects: [m, n], count: 9999999}}\n",
+        [(5, 37, "absurdly many copies", None)],
+    ),
     # several at once
     (
         "everything at once",
