@@ -70,7 +70,7 @@ def foldable(node: Node, lowering: Lowering, source: Value) -> int | None:
 
 
 def _per_channel(producer: Operator, constant: Value, source: Value, shift: bool) -> bool:
-    """Is it one number per channel (axis 1 of an image, the last axis of a matrix product)? A factor may be one number."""
+    """Is it one number per channel (axis 1 of an image, the last of a matrix product)? A factor may be one number."""
     axis = len(source.shape) - 1 if producer.kind == "gemm" else 1
     padded = (1,) * (len(source.shape) - len(constant.shape)) + constant.shape
     others = [extent for position, extent in enumerate(padded) if position != axis]
