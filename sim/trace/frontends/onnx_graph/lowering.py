@@ -147,10 +147,11 @@ class Lowering:
                 continue
             try:
                 self._lower(node)
-            except UnknownShape as error:
+            except (UnknownShape, Unsupported) as error:
                 self._fail(node, str(error))
-            except Unsupported as error:
-                self._fail(node, str(error))
+            except (KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as error:
+                reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+                self._fail(node, f"its attributes and inputs do not fit together ({reason})")
 
     def _lower(self, node: Node) -> None:
         if node.op in CONTROL_FLOW:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sim.core.errors import Place, Problems
 from sim.trace.frontends.onnx_graph.document import Document, Node
+from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES, STORED_TYPES
 
 _BATCH_NAME = re.compile(r"^(n|b|bs|batch|batch_?size|.*_?batch(_?size)?)$", re.IGNORECASE)
 
@@ -37,6 +38,9 @@ def input_shapes(
             what = "has no shape" if kind == "tensor_type" else f"is a {str(kind).removesuffix('_type')}, not a tensor"
             problems.add(f"input {value.name!r} {what}", document.place)
             continue
+        element_type = value.type.tensor_type.elem_type
+        if element_type not in FLOAT_TYPES and element_type not in STORED_TYPES:
+            problems.add(f"input {value.name!r}: element type cannot be stored", document.place, found=element_type)
         entries = value.type.tensor_type.shape.dim
         shape = []
         for axis, entry in enumerate(entries):
@@ -46,7 +50,7 @@ def input_shapes(
                 extent = batch or 1
                 notes.append(f"input {value.name!r}: batch {entry.dim_param or 'dimension'} taken as {extent}")
             shape.append(_checked(extent, entry, f"{value.name}[{axis}]", document.place, problems))
-        found[value.name] = (tuple(shape), value.type.tensor_type.elem_type)
+        found[value.name] = (tuple(shape), element_type)
     _check_names(document, shapes, used, problems)
     if batch is not None and batch < 1:
         problems.add("batch must be at least 1", document.place, found=batch)
@@ -114,9 +118,10 @@ class NodeShapes:
     """Shapes and types of node outputs, by the shape rules of the onnx package for the graph's operator sets."""
 
     def __init__(self, document: Document) -> None:
-        from onnx import defs, helper, shape_inference
+        from onnx import checker, defs, helper, shape_inference
 
         self._defs, self._helper, self._inference = defs, helper, shape_inference
+        self._refusals = (shape_inference.InferenceError, checker.ValidationError, RuntimeError, ValueError, TypeError)
         self._opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(document.opsets.items())]
         self._schemas: dict[str, Any] = {}
 
@@ -138,7 +143,7 @@ class NodeShapes:
         data = {name: self._tensor(array, name) for name, _, _, array in inputs if array is not None}
         try:
             found = self._inference.infer_node_outputs(schema, node.proto, types, data, opset_imports=self._opsets)
-        except (self._inference.InferenceError, RuntimeError, ValueError, TypeError) as error:
+        except self._refusals as error:
             raise UnknownShape(str(error).strip().splitlines()[-1][:200]) from error
         return self._resolved(found.get(node.outputs[position]))
 
