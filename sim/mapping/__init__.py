@@ -1,0 +1,1 @@
+"""Mapping: from operators on a machine to plans - regions, tiles, loop order, placement of tensors."""

@@ -1,8 +1,8 @@
 """From a trace as written to operator instances in program order, one at a time.
 
 Nothing is unrolled in memory: an 80-layer, 2048-step trace yields its instances lazily, and the only state is the
-bindings of the blocks that are open. Between operators the walk says which activations have just seen their last use,
-so that a placement can reuse their space (:class:`Free`).
+bindings of the blocks that are open. Every operator says which activations it is the last to use (``dying``), so that a
+placement can reuse their space; what only the end of a block sets free comes as a :class:`Free` event.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class OperatorInstance:
     work: Work
     inputs: tuple[tuple[str, tuple[Slice, ...]], ...]
     outputs: tuple[Slice, ...]
+    dying: tuple[TensorInstance, ...]
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ class OperatorInstance:
 
 @dataclass(frozen=True)
 class Free:
-    """The tensor has had its last use in program order."""
+    """The tensor had its last use in a block that has just ended."""
 
     tensor: TensorInstance
 
@@ -181,12 +182,12 @@ def _walk(items: tuple[Item, ...], scope: _Scope, frees: Mapping[int, tuple[str,
         if isinstance(item, Tensor):
             scope.declared[item.name] = item
         elif isinstance(item, Operator):
-            yield _instance(item, scope)
+            yield _instance(item, scope, frees.get(position, ()))
         else:
             yield from _repeat(item, scope)
-        for name in frees.get(position, ()):
-            if name in scope.bound:
-                yield Free(scope.bound[name])
+            for name in frees.get(position, ()):
+                if name in scope.bound:
+                    yield Free(scope.bound[name])
 
 
 def _repeat(block: Repeat, outer: _Scope) -> Iterator[Event]:
@@ -232,14 +233,17 @@ def _slice(use: Use, scope: _Scope) -> Slice:
     return Slice(tensor, elements, data_type(tensor.dtype).size_bytes(elements))
 
 
-def _instance(operator: Operator, scope: _Scope) -> OperatorInstance:
+def _instance(operator: Operator, scope: _Scope, last: tuple[str, ...]) -> OperatorInstance:
     dims = resolve_dims(operator, scope.indices)
     kind = operator_kinds.get(operator.kind, operator.place)
+    inputs = tuple((port, tuple(_slice(use, scope) for use in uses)) for port, uses in operator.inputs)
+    outputs = tuple(_slice(use, scope) for use in operator.outputs)
     return OperatorInstance(
         operator=operator,
         indices=tuple(scope.indices.items()),
         dims=dims,
         work=kind.work(dims, operator.attributes),
-        inputs=tuple((port, tuple(_slice(use, scope) for use in uses)) for port, uses in operator.inputs),
-        outputs=tuple(_slice(use, scope) for use in operator.outputs),
+        inputs=inputs,
+        outputs=outputs,
+        dying=tuple(scope.bound[name] for name in last if name in scope.bound),
     )

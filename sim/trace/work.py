@@ -28,10 +28,19 @@ class ConvShape:
     out_w: int
 
     def input_rows(self, first_out: int, count_out: int) -> int:
-        """Input rows inside the image that output rows [first, first+count) of one image read."""
+        """Input rows inside the image that output rows [first, first+count) of one image read.
+
+        Rows that a stride skips are not read.
+        """
         low = first_out * self.stride_h - self.pad_top
         high = (first_out + count_out - 1) * self.stride_h - self.pad_top + (self.kernel_h - 1) * self.dilation_h
-        return max(0, min(high, self.in_h - 1) - max(low, 0) + 1)
+        spanned = max(0, min(high, self.in_h - 1) - max(low, 0) + 1)
+        return min(spanned, count_out * self.kernel_h)
+
+    @property
+    def input_columns(self) -> int:
+        """Input columns that a row of outputs reads."""
+        return min(self.in_w, self.out_w * self.kernel_w)
 
 
 @dataclass(frozen=True)

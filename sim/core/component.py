@@ -1,0 +1,178 @@
+"""Components and their lanes: who did what for how long, exactly.
+
+A component owns one or more *lanes*. A lane is sequential and fully covered: busy + stall by cause + idle = elapsed, in
+integer picoseconds. Idle means that no work was assigned; a gap while work was assigned is a stall, charged to the
+blocker that cleared last (the closed list :class:`Cause`). Action counts (MACs, bytes, launches) are kept per operator,
+because energy and traffic are priced and reported per operator after the run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from enum import StrEnum
+from typing import NamedTuple
+
+from sim.core.engine import Engine
+from sim.core.errors import InconsistencyError
+from sim.core.probe import Probe
+
+UNATTRIBUTED = -1
+"""Owner of work that belongs to no operator."""
+
+
+class Cause(StrEnum):
+    """Why a lane with assigned work was not busy. A closed list."""
+
+    OPERAND = "operand"  # waiting for input data to arrive
+    RESULT = "result"  # waiting for a producer on the same tile (array result before the vector unit)
+    CREDIT = "credit"  # no buffer space
+    BANK = "bank"  # scratchpad banks too slow for the stream
+    BUS = "bus"  # a shared bus is taken
+    LINK = "link"  # an interconnect link is taken
+    DEPENDENCY = "dependency"  # an earlier operator has not finished
+    REFRESH = "refresh"  # DRAM refresh
+    LAUNCH = "launch"  # the host has not launched the operator yet
+    LATENCY = "latency"  # in flight: access or wire latency
+
+
+class Context:
+    """What every component of one run shares."""
+
+    __slots__ = ("engine", "probe")
+
+    def __init__(self, engine: Engine, probe: Probe) -> None:
+        self.engine = engine
+        self.probe = probe
+
+
+class Lane:
+    """One sequential server's account. Calls must come in time order; anything else is an inconsistency.
+
+    ``pending`` pieces of work have this lane as their place. Busy and stalled time is kept per operator as well.
+    """
+
+    def __init__(self, name: str, probe: Probe) -> None:
+        self.name = name
+        self.idle_ps = 0
+        self.busy_by: dict[int, int] = {}
+        self.stall_by: dict[tuple[str, int], int] = {}
+        self.pending = 0
+        self._probe = probe
+        self._assigned_since = 0
+        self._covered_to = 0
+        self._busy_since = -1
+
+    @property
+    def busy_ps(self) -> int:
+        return sum(self.busy_by.values())
+
+    @property
+    def stall_ps(self) -> dict[str, int]:
+        """Stalled time by cause."""
+        total: dict[str, int] = {}
+        for (cause, _), duration in self.stall_by.items():
+            total[cause] = total.get(cause, 0) + duration
+        return dict(sorted(total.items()))
+
+    def assign(self, now_ps: int, items: int = 1) -> None:
+        """``items`` pieces of work now have this lane as their place; from here on a gap is a stall."""
+        if self.pending == 0:
+            self._assigned_since = now_ps
+        self.pending += items
+
+    def withdraw(self, now_ps: int, cause: str, owner: int = UNATTRIBUTED) -> None:
+        """An assigned piece goes elsewhere or is done without the lane; what was waited for it until now is a stall."""
+        self.pending -= 1
+        if self.pending == 0 and self._busy_since < 0:
+            self._charge_gap(max(now_ps, self._covered_to), cause, owner, 0)
+
+    def begin(self, now_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
+        """One assigned piece starts; the gap since the last end is charged to ``cause`` as far as work was assigned."""
+        if self._busy_since >= 0:
+            raise InconsistencyError(
+                "lane overlap", f"{self.name} starts at {now_ps} ps while busy since {self._busy_since} ps"
+            )
+        if self.pending <= 0:
+            raise InconsistencyError("lane assignment", f"{self.name} starts work at {now_ps} ps that was never assigned")
+        self._charge_gap(now_ps, cause, owner, tile)
+        self._busy_since = now_ps
+
+    def end(self, now_ps: int, what: str = "busy", owner: int = UNATTRIBUTED, tile: int = 0) -> None:
+        """The piece that began last is done."""
+        start = self._busy_since
+        if start < 0 or now_ps < start:
+            raise InconsistencyError("lane overlap", f"{self.name} ends at {now_ps} ps, began at {start} ps")
+        self.busy_by[owner] = self.busy_by.get(owner, 0) + now_ps - start
+        self.pending -= 1
+        self._covered_to = now_ps
+        self._busy_since = -1
+        if self._probe.listening and now_ps > start:
+            self._probe.span(self.name, start, now_ps, what, owner, tile)
+
+    def stall(self, until_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
+        """The lane stays taken, but does nothing, from the end of its last work until ``until_ps``."""
+        self._add_stall(self._covered_to, until_ps, cause, owner, tile)
+
+    def finish(self, elapsed_ps: int) -> None:
+        """Close the account at the end of the run and check that it covers all of it."""
+        if self.pending or self._busy_since >= 0:
+            raise InconsistencyError("lane assignment", f"{self.name} ends the run with {self.pending} pieces never done")
+        if self._covered_to > elapsed_ps:
+            raise InconsistencyError(
+                "time", f"{self.name} worked until {self._covered_to} ps, after the end at {elapsed_ps} ps"
+            )
+        self.idle_ps += elapsed_ps - self._covered_to
+        self._covered_to = elapsed_ps
+        covered = self.busy_ps + self.idle_ps + sum(self.stall_by.values())
+        if covered != elapsed_ps:
+            raise InconsistencyError("lane coverage", f"{self.name}: busy + stall + idle = {covered} of {elapsed_ps} ps")
+
+    def _charge_gap(self, now_ps: int, cause: str, owner: int, tile: int) -> None:
+        if now_ps == self._covered_to:
+            return
+        if now_ps < self._covered_to:
+            raise InconsistencyError("lane overlap", f"{self.name} starts at {now_ps} ps before {self._covered_to} ps")
+        assigned = min(max(self._assigned_since, self._covered_to), now_ps)
+        self.idle_ps += assigned - self._covered_to
+        self._covered_to = assigned
+        self._add_stall(assigned, now_ps, cause, owner, tile)
+
+    def _add_stall(self, start_ps: int, end_ps: int, cause: str, owner: int, tile: int) -> None:
+        if end_ps <= start_ps:
+            return
+        key = (str(cause), owner)
+        self.stall_by[key] = self.stall_by.get(key, 0) + end_ps - start_ps
+        self._covered_to = end_ps
+        if self._probe.listening:
+            self._probe.span(self.name, start_ps, end_ps, f"stall:{cause}", owner, tile)
+
+
+class Activity(NamedTuple):
+    """Whose work something is: the operator's number in the run and the tile's number in it."""
+
+    owner: int = UNATTRIBUTED
+    tile: int = 0
+
+
+class Component:
+    """A piece of hardware in one run: a path, a rank for ties, lanes, and action counts per operator."""
+
+    def __init__(self, context: Context, path: str, rank: int, declared: str) -> None:
+        self.context = context
+        self.engine = context.engine
+        self.probe = context.probe
+        self.path = path
+        self.rank = rank
+        self.declared = declared
+        self.lanes: list[Lane] = []
+        self.actions: defaultdict[tuple[int, str], int] = defaultdict(int)
+
+    def lane(self, name: str = "") -> Lane:
+        """A new lane of this component, called ``path`` or ``path.name``."""
+        lane = Lane(f"{self.path}.{name}" if name else self.path, self.probe)
+        self.lanes.append(lane)
+        return lane
+
+    def count(self, owner: int, action: str, amount: int) -> None:
+        """``amount`` more of ``action`` on behalf of operator ``owner``."""
+        self.actions[owner, action] += amount

@@ -1,0 +1,253 @@
+"""The static view of a machine: its cores, tiers and routes, derived from the architecture before a run.
+
+A *core* is a group instance that holds compute units; its scratchpad is what they work from. A *tier* is memory that
+can be the home of whole tensors: DRAM, a scratchpad outside every core (shared on-chip memory), and, when there is only
+one core, part of that core's own scratchpad. Routes from tiers to scratchpads are frozen here; an architecture without
+any link has direct, unlimited connections.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
+from sim.config.spec import links as link_kinds
+from sim.core.errors import Problems
+from sim.hardware.dma import DmaSpec
+from sim.hardware.host import HostSpec
+from sim.hardware.memory.dram import DramSpec
+from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
+from sim.hardware.noc.link import LinkModel
+from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
+from sim.hardware.vector.vector_unit import VectorModel, VectorSpec
+
+
+def natural_key(path: str) -> tuple[Any, ...]:
+    """Sort key that puts core[2] before core[10]."""
+    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path))
+
+
+@dataclass(frozen=True)
+class CoreView:
+    """One core: its instance path and the declarations of its units."""
+
+    index: int
+    path: str
+    declared: str
+    arrays: ComponentNode | None
+    vector: ComponentNode | None
+    scratchpad: ComponentNode
+    dma: ComponentNode | None
+
+    def unit_path(self, node: ComponentNode) -> str:
+        """Instance path of one of this core's units."""
+        return f"{self.path}.{node.path.rpartition('.')[2]}" if self.path else node.path
+
+    @property
+    def scratchpad_path(self) -> str:
+        return self.unit_path(self.scratchpad)
+
+    @cached_property
+    def array_model(self) -> SystolicModel | None:
+        if self.arrays is None:
+            return None
+        assert isinstance(self.arrays.spec, SystolicSpec) and self.arrays.clock_hz is not None
+        return SystolicModel(self.arrays.spec, self.arrays.clock_hz)
+
+    @cached_property
+    def vector_model(self) -> VectorModel | None:
+        if self.vector is None:
+            return None
+        assert isinstance(self.vector.spec, VectorSpec) and self.vector.clock_hz is not None
+        return VectorModel(self.vector.spec, self.vector.clock_hz)
+
+    @cached_property
+    def scratchpad_model(self) -> ScratchpadModel:
+        assert isinstance(self.scratchpad.spec, ScratchpadSpec) and self.scratchpad.clock_hz is not None
+        return ScratchpadModel(self.scratchpad.spec, self.scratchpad.clock_hz)
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One link on a route, entered at ``source`` and left at ``destination`` (instance paths of memories)."""
+
+    link: str
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """One link instance and the memories it joins."""
+
+    path: str
+    node: LinkNode
+    endpoints: tuple[str, ...]
+
+    @property
+    def model(self) -> LinkModel:
+        return LinkModel(self.node.spec, self.node.clock_hz)  # type: ignore[arg-type]
+
+    @property
+    def one_port_per_endpoint(self) -> bool:
+        """Do messages to different destinations share the source's port?"""
+        return self.node.kind != "point_to_point"
+
+
+@dataclass(frozen=True)
+class TierView:
+    """One home of tensors. ``core`` is set when it is that core's own scratchpad (no transfer needed there)."""
+
+    index: int
+    path: str
+    node: ComponentNode
+    capacity: int
+    bytes_per_s: Fraction
+    latency_ps: int
+    on_chip: bool
+    core: int | None
+
+
+class Layout:
+    """Cores, tiers, links and routes of an architecture. Raises InputError when they do not make a machine."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self._problems = Problems()
+        self.links = tuple(
+            LinkView(one.path, node, self._endpoints(one))
+            for node in architecture.links
+            for one in architecture.instances(node)
+        )
+        self.host = next((node for node in architecture.components if isinstance(node.spec, HostSpec)), None)
+        self.cores = self._find_cores()
+        self._problems.raise_if_any()
+        self.tiers = self._find_tiers()
+        self.routes = self._find_routes()
+        self._problems.raise_if_any()
+
+    @cached_property
+    def core_classes(self) -> dict[str, tuple[CoreView, ...]]:
+        """Cores that are copies of one declaration, by its path."""
+        classes: dict[str, list[CoreView]] = {}
+        for core in self.cores:
+            classes.setdefault(core.declared, []).append(core)
+        return {name: tuple(cores) for name, cores in classes.items()}
+
+    @cached_property
+    def backing(self) -> tuple[TierView, ...]:
+        """Where model inputs, weights and final outputs live: off-chip tiers, or every tier when there is none."""
+        return tuple(tier for tier in self.tiers if not tier.on_chip) or self.tiers
+
+    def _find_cores(self) -> tuple[CoreView, ...]:
+        by_group: dict[str, list[ComponentNode]] = {}
+        for node in self.architecture.components:
+            by_group.setdefault(node.group, []).append(node)
+        cores: list[CoreView] = []
+        for group, nodes in by_group.items():
+            arrays = [node for node in nodes if isinstance(node.spec, SystolicSpec)]
+            vectors = [node for node in nodes if isinstance(node.spec, VectorSpec)]
+            if not arrays and not vectors:
+                continue
+            pads = [node for node in nodes if isinstance(node.spec, ScratchpadSpec)]
+            dmas = [node for node in nodes if isinstance(node.spec, DmaSpec)]
+            for what, found, most in (("systolic_array", arrays, 1), ("vector_unit", vectors, 1), ("dma", dmas, 1)):
+                if len(found) > most:
+                    self._problems.add(f"a core has at most one {what} (use count)", found[1].place, found=found[1].path)
+            if len(pads) != 1:
+                place = (arrays or vectors)[0].place
+                self._problems.add(f"the core {group or '(top level)'} needs exactly one scratchpad beside its compute units",
+                                   place, found=f"{len(pads)} scratchpads")
+                continue
+            self._need_clocks([*arrays, *vectors, *pads])
+            first = (arrays or vectors)[0]
+            for path in dict.fromkeys(one.group for one in self.architecture.instances(first)):
+                cores.append(CoreView(0, path, group, arrays[0] if arrays else None, vectors[0] if vectors else None,
+                                      pads[0], dmas[0] if dmas else None))
+        if not cores and not self._problems:
+            self._problems.add("the architecture has no compute unit", found="no systolic_array and no vector_unit")
+        cores.sort(key=lambda core: natural_key(core.path))
+        return tuple(CoreView(index, *[getattr(core, name) for name in
+                     ("path", "declared", "arrays", "vector", "scratchpad", "dma")]) for index, core in enumerate(cores))
+
+    def _need_clocks(self, nodes: list[ComponentNode]) -> None:
+        for node in nodes:
+            if node.clock_hz is None:
+                self._problems.add(f"{node.path} needs a clock", node.place, allowed=list(self.architecture.clocks))
+
+    def _find_tiers(self) -> tuple[TierView, ...]:
+        own = {core.scratchpad.path for core in self.cores}
+        found: list[TierView] = []
+        for node in self.architecture.components:
+            if isinstance(node.spec, DramSpec):
+                timing = node.spec.timing()
+                rate, latency, capacity = timing.sustained_bytes_per_s, timing.latency_ps, node.spec.capacity
+                found += [TierView(0, one.path, node, capacity, rate, latency, False, None)
+                          for one in self.architecture.instances(node)]
+            elif isinstance(node.spec, ScratchpadSpec) and node.path not in own:
+                self._need_clocks([node])
+                rate = ScratchpadModel(node.spec, node.clock_hz or Fraction(1)).bytes_per_s
+                found += [TierView(0, one.path, node, node.spec.capacity, rate, 0, True, None)
+                          for one in self.architecture.instances(node)]
+        if len(self.cores) == 1:
+            core = self.cores[0]
+            spec = core.scratchpad_model.spec
+            capacity = int(spec.capacity * spec.resident_share)
+            found.append(TierView(0, core.scratchpad_path, core.scratchpad, capacity,
+                                  core.scratchpad_model.bytes_per_s, 0, True, 0))
+        if not found:
+            self._problems.add("the architecture has no memory that can hold tensors",
+                               found="several cores, no dram and no shared scratchpad")
+        found.sort(key=lambda tier: (not tier.on_chip, tier.core is None, -tier.bytes_per_s, natural_key(tier.path)))
+        return tuple(TierView(index, tier.path, tier.node, tier.capacity, tier.bytes_per_s, tier.latency_ps, tier.on_chip,
+                              tier.core) for index, tier in enumerate(found))
+
+    def _endpoints(self, link: Instance) -> tuple[str, ...]:
+        """Instance paths of what a link instance joins: copies inside its own group instance only."""
+        node = link.node
+        assert isinstance(node, LinkNode)
+        inside = f"{link.group}." if link.group else ""
+        found: list[str] = []
+        for declared in node.connects:
+            target = self.architecture.component(declared)
+            paths = [one.path for one in self.architecture.instances(target)]
+            found += [path for path in paths if path.startswith(inside)] or paths
+        return tuple(dict.fromkeys(found))
+
+    def _find_routes(self) -> dict[tuple[int, int], tuple[Hop, ...]]:
+        """Shortest routes (fewest links; ties by declaration) from every tier to every core's scratchpad."""
+        routes: dict[tuple[int, int], tuple[Hop, ...]] = {}
+        for tier in self.tiers:
+            reached = self._reach(tier.path)
+            for core in self.cores:
+                if tier.core == core.index or not self.links:
+                    routes[tier.index, core.index] = ()
+                elif core.scratchpad_path in reached:
+                    routes[tier.index, core.index] = reached[core.scratchpad_path]
+                else:
+                    self._problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
+        return routes
+
+    def _reach(self, start: str) -> dict[str, tuple[Hop, ...]]:
+        reached: dict[str, tuple[Hop, ...]] = {start: ()}
+        queue = deque([start])
+        while queue:
+            here = queue.popleft()
+            for link in self.links:
+                if here not in link.endpoints:
+                    continue
+                for there in link.endpoints:
+                    if there not in reached:
+                        reached[there] = (*reached[here], Hop(link.path, here, there))
+                        queue.append(there)
+        return reached
+
+
+def link_class(view: LinkView) -> Any:
+    """The component class of a link."""
+    return link_kinds.get(view.node.kind)

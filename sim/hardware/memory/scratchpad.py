@@ -1,0 +1,84 @@
+"""Scratchpad: software-managed on-chip memory with capacity, banks and a shared bandwidth.
+
+What it models: ``banks * width`` bytes per cycle shared round-robin by the arrays, the vector unit and the DMA; buffer
+space as credits granted in order (double buffering falls out of it); with ``layout: row_major`` a strided access hits
+only banks/gcd(stride, banks) banks, with ``interleaved`` (address swizzled over banks) every access hits all. What it
+leaves out: single-access conflicts below that average, and read-after-write hazards (the executor orders those).
+
+Busy means: at least one access stream is in service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from fractions import Fraction
+from math import gcd
+from typing import Literal
+
+from pydantic import Field
+
+from sim.config.fields import PositiveInt, Rate, SizeBytes
+from sim.config.spec import ComponentSpec, components
+from sim.core.channel import Channel
+from sim.core.clock import Clock
+from sim.core.component import Activity, Component, Context
+from sim.core.pipe import RoundRobinPipe
+
+
+class ScratchpadSpec(ComponentSpec):
+    """YAML keys of ``kind: scratchpad``."""
+
+    capacity: SizeBytes = Field(description="bytes")
+    banks: PositiveInt = Field(default=1, description="independent banks")
+    width: SizeBytes = Field(description="bytes per bank per cycle")
+    buffers: PositiveInt = Field(default=2, description="tiles of one operator that must fit at once (2: double buffering)")
+    layout: Literal["interleaved", "row_major"] = Field(
+        default="interleaved", description="are addresses swizzled over banks, or do strided accesses conflict?"
+    )
+    output_share: Rate = Field(
+        default=Fraction(1, 4), description="part of the streaming space kept for results (a policy, not hardware)"
+    )
+    resident_share: Rate = Field(
+        default=Fraction(1, 2),
+        description="part kept for whole tensors, where this is the only core and so its scratchpad can be a home",
+    )
+
+
+class ScratchpadModel:
+    """Closed forms of one scratchpad."""
+
+    def __init__(self, spec: ScratchpadSpec, clock_hz: Fraction) -> None:
+        self.spec = spec
+        self.clock = Clock(clock_hz)
+        self.bytes_per_cycle = spec.banks * spec.width * spec.count
+        self.bytes_per_s = self.bytes_per_cycle * self.clock.hz
+
+    def conflict_factor(self, stride_bytes: int) -> int:
+        """Slow-down of an access pattern with this stride: banks / distinct banks hit; 1 when interleaved."""
+        if self.spec.layout == "interleaved" or stride_bytes == 0:
+            return 1
+        words = max(1, stride_bytes // self.spec.width)
+        return gcd(words, self.spec.banks)
+
+
+@components.register("scratchpad")
+class Scratchpad(Component):
+    """One scratchpad: one lane for its banks. Also usable as an on-chip tier that several cores share."""
+
+    Spec = ScratchpadSpec
+
+    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: ScratchpadSpec, hz: Fraction) -> None:
+        super().__init__(context, path, rank, declared)
+        self.model = ScratchpadModel(spec, hz)
+        self.latency_ps = 0
+        self._channel = Channel(self, RoundRobinPipe(self.model.bytes_per_s, self.model.bytes_per_cycle), self.lane())
+
+    def access(
+        self, stream: Hashable, read_bytes: int, write_bytes: int, activity: Activity, done: Callable[[], None], conflicts: int = 1
+    ) -> None:
+        """Move bytes through the banks on behalf of ``stream``; ``done`` when the last is served."""
+        if read_bytes:
+            self.count(activity.owner, "read_bytes", read_bytes)
+        if write_bytes:
+            self.count(activity.owner, "write_bytes", write_bytes)
+        self._channel.submit(stream, (read_bytes + write_bytes) * conflicts, done, activity)

@@ -1,0 +1,92 @@
+"""The interface of a link between memories. Point-to-point, bus and crossbar implement it; a routed fabric plugs in here.
+
+A link joins endpoints (scratchpads and memory tiers, by instance path) and moves a message from one to another. A
+transfer occupies its source memory, its links and its destination at the same time (cut-through): it is done when the
+slowest of them has served it, plus the latencies on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from fractions import Fraction
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from sim.config.fields import Bandwidth, DurationPs, SizeBytes
+from sim.config.spec import LinkSpec
+from sim.core.channel import Channel
+from sim.core.component import Activity, Component, Context
+from sim.core.pipe import RoundRobinPipe
+
+DEFAULT_PACKET_BYTES = 64
+
+
+class BandwidthLinkSpec(LinkSpec):
+    """YAML keys shared by the simple links: a width per clock cycle, or a bandwidth."""
+
+    width: SizeBytes | None = Field(default=None, description="bytes per cycle of `clock`, per port and direction")
+    bandwidth: Bandwidth | None = Field(default=None, description="bytes per second, instead of width and clock")
+    latency: DurationPs = Field(default=0, description="time of flight of a message")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.bandwidth is None) == (self.width is None):
+            raise ValueError("give either `width` (with `clock`) or `bandwidth`")
+        if self.width is not None and (self.clock is None or self.width == 0):
+            raise ValueError("`width` must be positive and needs a `clock`")
+        return self
+
+
+class LinkModel:
+    """Closed form of a simple link: the rate of one port."""
+
+    def __init__(self, spec: BandwidthLinkSpec, clock_hz: Fraction | None) -> None:
+        self.latency_ps = spec.latency
+        if spec.bandwidth is not None:
+            self.bytes_per_s, self.packet_bytes = spec.bandwidth, DEFAULT_PACKET_BYTES
+        else:
+            assert spec.width is not None and clock_hz is not None
+            self.bytes_per_s, self.packet_bytes = spec.width * clock_hz, spec.width
+
+
+class Link(Component):
+    """Base of the simple links: named ports, each a channel with a lane; ``ports_of`` says which a message takes."""
+
+    def __init__(
+        self, context: Context, path: str, rank: int, declared: str, spec: BandwidthLinkSpec, hz: Fraction | None,
+        endpoints: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        super().__init__(context, path, rank, declared)
+        self.model = LinkModel(spec, hz)
+        self.latency_ps = self.model.latency_ps
+        self.endpoints = endpoints
+        self._channels: dict[Any, Channel] = {}
+        for name in self.port_names(endpoints):
+            pipe = RoundRobinPipe(self.model.bytes_per_s, self.model.packet_bytes)
+            self._channels[name] = Channel(self, pipe, self.lane(name))
+
+    def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the channels of this link, in a fixed order."""
+        raise NotImplementedError
+
+    def ports_of(self, source: str, destination: str) -> tuple[str, ...]:
+        """The channels that a message from ``source`` to ``destination`` occupies."""
+        raise NotImplementedError
+
+    def move(
+        self, source: str, destination: str, stream: Hashable, size_bytes: int, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Carry a message; ``done`` when its last packet has left the slowest channel (latency comes on top)."""
+        self.count(activity.owner, "bytes", size_bytes)
+        names = self.ports_of(source, destination)
+        left = len(names)
+
+        def one_done() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                done()
+
+        for name in names:
+            self._channels[name].submit(stream, size_bytes, one_done, activity)

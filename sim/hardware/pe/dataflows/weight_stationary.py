@@ -1,0 +1,37 @@
+"""Weight stationary (ws): each PE keeps one element of B; A streams through, partial sums move down the columns.
+
+One fold: R cycles to load the weights, then T = M rows stream with a skew of R + C - 2. Overlapped (a second weight
+register per PE): the next fold's weights load behind the streaming, so the interval is max(R, T): free when T >= R and
+charged when not; the first load and the last skew remain.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.core.arith import larger
+from sim.hardware.pe.dataflow import Dataflow, Reads, dataflows
+
+
+@dataflows.register("ws")
+class WeightStationary(Dataflow):
+    """S_r = K, S_c = N, T = M."""
+
+    name = "ws"
+    stream_splits = True
+
+    @staticmethod
+    def extents(m: Any, n: Any, k: Any) -> tuple[Any, Any, Any]:
+        return k, n, m
+
+    @staticmethod
+    def fold_cycles(rows: Any, cols: Any, stream: Any) -> Any:
+        return 2 * rows + cols + stream - 2
+
+    @staticmethod
+    def overlapped_cycles(rows: Any, cols: Any, folds: Any, stream: Any) -> Any:
+        return rows + (folds - 1) * larger(rows, stream) + rows + cols + stream - 2
+
+    @staticmethod
+    def reads(m: Any, n: Any, k: Any, kept_k: Any, row_folds: Any, col_folds: Any) -> Reads:
+        return Reads(a=col_folds * m * k, b=kept_k * n, c=row_folds * m * n)

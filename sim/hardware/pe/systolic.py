@@ -1,0 +1,220 @@
+"""Systolic arrays: GEMM tiles on R x C processing elements, one or several arrays side by side.
+
+What it models: folds of a tile (ceil(S_r/R) * ceil(S_c/C) per batch item), serial or double-buffered; MAC rates per
+element type (a rate of 2 takes two K values per PE and cycle, 1/2 takes two cycles per K value); N:M structured
+sparsity along K; the spread of a tile's folds (or of its stream) over the arrays of a core; edge traffic to the
+scratchpad or the arrays' own accumulator. What it leaves out: partially filled folds cost as much as full ones (as in
+hardware without early exit), and clock gating.
+
+Busy means: a tile is on the array, from its first operand to its last result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from sim.config.fields import PositiveInt, Rate, SizeBytes
+from sim.config.spec import ComponentSpec, components
+from sim.core.arith import ceil_div, smaller
+from sim.core.clock import Clock
+from sim.core.component import Activity, Component, Context
+from sim.core.server import ClockedServer
+from sim.hardware.pe.dataflow import Dataflow, dataflows
+
+ACCUMULATE_BITS = 32
+"""Partial sums are 32 bits wide (fp32 or int32), the common width of bf16/fp16/int8 arrays (e.g. TPU, Jouppi 2017)."""
+
+
+class SystolicSpec(ComponentSpec):
+    """YAML keys of ``kind: systolic_array``."""
+
+    rows: PositiveInt = Field(description="PE rows R")
+    cols: PositiveInt = Field(description="PE columns C")
+    dataflow: str = Field(default="ws", description="os, ws, is, or auto (chosen per operator)")
+    fold_overlap: Literal["none", "double_buffered"] = Field(
+        default="double_buffered", description="do the next fold's operands load behind the current fold?"
+    )
+    types: Annotated[dict[str, Rate], Field(min_length=1)] = Field(
+        default={"bf16": Fraction(1), "int8": Fraction(1)}, description="element type -> MACs per PE per cycle"
+    )
+    accumulator: SizeBytes = Field(
+        default=0, description="bytes per array for partial sums; 0: partial sums live in the scratchpad"
+    )
+
+
+class MatrixTile(NamedTuple):
+    """A tile of matrix work on one core. ``first_k``/``last_k``: does it start, does it finish its results?
+
+    ``b`` independent products of [m,k] x [k,n]; ``kept_k``: K after sparsity; bits per element of A, B and results.
+    """
+
+    b: Any
+    m: Any
+    n: Any
+    k: Any
+    kept_k: Any
+    first_k: Any
+    last_k: Any
+    a_bits: Fraction
+    b_bits: Fraction
+    c_bits: Fraction
+
+
+class Spread(NamedTuple):
+    """How a tile lies on the arrays of a core (integers or arrays)."""
+
+    folds: Any
+    stream: Any
+    by_stream: Any
+    cycles: Any
+
+
+class Traffic(NamedTuple):
+    """Elements and bytes that a tile moves at the edge of its arrays."""
+
+    a: Any
+    b: Any
+    c: Any
+    scratchpad_read: Any
+    scratchpad_write: Any
+    accumulator_read: Any
+    accumulator_write: Any
+
+
+class SystolicModel:
+    """The closed forms of ``count`` arrays of one core: used by the event that occupies them and by the mapper."""
+
+    def __init__(self, spec: SystolicSpec, clock_hz: Fraction) -> None:
+        self.spec = spec
+        self.clock = Clock(clock_hz)
+        self.arrays = spec.count
+
+    def rate(self, compute_type: str) -> Fraction | None:
+        """MACs per PE per cycle for an element type; None when the array cannot multiply it."""
+        return self.spec.types.get(compute_type)
+
+    def effective_k(self, kept_k: Any, rate: Fraction) -> Any:
+        """Steps along K after the type's rate."""
+        return ceil_div(kept_k * rate.denominator, rate.numerator)
+
+    def spread(self, flow: type[Dataflow], b: Any, m: Any, n: Any, kept_k: Any, rate: Fraction) -> Spread:
+        """Spread a tile over the arrays: its folds if that is faster, else its stream (where the dataflow allows)."""
+        rows, cols = self.spec.rows, self.spec.cols
+        row_extent, col_extent, stream = flow.extents(m, n, self.effective_k(kept_k, rate))
+        folds = b * ceil_div(row_extent, rows) * ceil_div(col_extent, cols)
+        whole = self._cycles(flow, ceil_div(folds, self.arrays), stream)
+        if not flow.stream_splits or self.arrays == 1:
+            return Spread(folds, stream, folds != folds, whole)
+        split = self._cycles(flow, folds, ceil_div(stream, self.arrays))
+        return Spread(folds, stream, split < whole, smaller(whole, split))
+
+    def shares(self, flow: type[Dataflow], spread: Spread) -> list[int]:
+        """Cycles of each array that takes part, longest first (integers only)."""
+        if spread.by_stream:
+            parts = _even(spread.stream, self.arrays)
+            return [self._cycles(flow, spread.folds, part) for part in parts]
+        return [self._cycles(flow, part, spread.stream) for part in _even(spread.folds, self.arrays)]
+
+    def traffic(self, flow: type[Dataflow], tile: MatrixTile, spread: Spread, rate: Fraction) -> Traffic:
+        """Edge traffic of a tile. Partial sums stay in the accumulator when the arrays' accumulators hold the tile."""
+        row_extent, col_extent, _ = flow.extents(tile.m, tile.n, self.effective_k(tile.kept_k, rate))
+        reads = flow.reads(
+            tile.m, tile.n, tile.k, tile.kept_k, ceil_div(row_extent, self.spec.rows), ceil_div(col_extent, self.spec.cols)
+        )
+        copies = 1 + spread.by_stream * (self.arrays - 1)
+        a = tile.b * reads.a * (copies if flow.name == "is" else 1)
+        b = tile.b * reads.b * (copies if flow.name == "ws" else 1)
+        written, results = tile.b * reads.c, tile.b * tile.m * tile.n
+        partial_writes = written - results * tile.last_k
+        partial_reads = written - results * tile.first_k
+        held = self.accumulator_holds(results)
+        final = bits_to_bytes(results * tile.last_k, tile.c_bits)
+        psum_write, psum_read = partial_writes * (ACCUMULATE_BITS // 8), partial_reads * (ACCUMULATE_BITS // 8)
+        return Traffic(
+            a=a,
+            b=b,
+            c=written,
+            scratchpad_read=bits_to_bytes(a, tile.a_bits) + bits_to_bytes(b, tile.b_bits) + psum_read * (1 - held),
+            scratchpad_write=final + psum_write * (1 - held),
+            accumulator_read=(psum_read + results * tile.last_k * (ACCUMULATE_BITS // 8)) * held,
+            accumulator_write=written * (ACCUMULATE_BITS // 8) * held,
+        )
+
+    def accumulator_holds(self, results: Any) -> Any:
+        """1 where the arrays' accumulators together hold ``results`` partial sums, else 0."""
+        return 1 * (results * (ACCUMULATE_BITS // 8) <= self.spec.accumulator * self.arrays)
+
+    def peak_macs_per_s(self, compute_type: str) -> Fraction:
+        """Peak of all arrays of one core for an element type; 0 when it cannot multiply it."""
+        rate = self.rate(compute_type)
+        return self.spec.rows * self.spec.cols * self.arrays * self.clock.hz * rate if rate else Fraction(0)
+
+    def _cycles(self, flow: type[Dataflow], folds: Any, stream: Any) -> Any:
+        if self.spec.fold_overlap == "none":
+            return folds * flow.fold_cycles(self.spec.rows, self.spec.cols, stream)
+        return flow.overlapped_cycles(self.spec.rows, self.spec.cols, folds, stream)
+
+
+def bits_to_bytes(elements: Any, bits: Fraction) -> Any:
+    """Bytes of ``elements`` elements of ``bits`` bits each, rounded up."""
+    return ceil_div(elements * bits.numerator, 8 * bits.denominator)
+
+
+def kept_k(k: int, sparsity: tuple[int, int] | None) -> int:
+    """K after N:M structured sparsity: floor(K/M)*N + min(N, K mod M)."""
+    if sparsity is None:
+        return k
+    kept, block = sparsity
+    return k // block * kept + min(kept, k % block)
+
+
+def _even(total: int, parts: int) -> list[int]:
+    """``total`` split into at most ``parts`` positive parts that differ by at most one, largest first."""
+    base, extra = divmod(total, parts)
+    return [base + (place < extra) for place in range(parts) if base + (place < extra)]
+
+
+@components.register("systolic_array")
+class SystolicArrays(Component):
+    """The arrays of one core, one lane each. Tiles start when all the arrays they need have taken them."""
+
+    Spec = SystolicSpec
+
+    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: SystolicSpec, hz: Fraction) -> None:
+        super().__init__(context, path, rank, declared)
+        self.model = SystolicModel(spec, hz)
+        names = [f"[{place}]" for place in range(spec.count)] if spec.count > 1 else [""]
+        self.servers = []
+        for name in names:
+            lane = self.lane()
+            lane.name = f"{path}{name}"
+            self.servers.append(ClockedServer(self, self.model.clock, lane))
+
+    def choose(self, parts: int) -> list[ClockedServer]:
+        """The ``parts`` arrays with the least work queued (ties: lowest index)."""
+        order = sorted(range(len(self.servers)), key=lambda place: (self.servers[place].lane.pending, place))
+        return [self.servers[place] for place in sorted(order[:parts])]
+
+    def submit(
+        self, shares: list[int], servers: list[ClockedServer], cause: str, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Run one share on each server; ``done`` when the last has finished."""
+        left = len(shares)
+
+        def one_done() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                done()
+
+        for cycles, server in zip(shares, servers, strict=True):
+            server.submit(cycles, one_done, cause, "compute", activity)
+
+
+def resolve_dataflow(name: str) -> type[Dataflow]:
+    """The dataflow class called ``name``."""
+    return dataflows.get(name)

@@ -1,0 +1,275 @@
+"""The loop nest of matrix work: from a mapping choice to tile steps.
+
+Loops, outermost first: batch, then M and N in the chosen order, then K. An operand tile stays in the scratchpad while
+its indices do not change and is loaded again when they come back; partial sums never leave the core, because K is
+innermost. The fused vector stage and the store follow the last K tile of a block of results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from sim.hardware.layout import CoreView
+from sim.hardware.pe.dataflow import Dataflow
+from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
+from sim.mapping.geometry import Cut, Geometry, share
+from sim.mapping.plan import ArrayWork, Load, Sources, Split, Step, VectorStep
+from sim.trace.work import MatrixSegment
+
+
+@dataclass(frozen=True)
+class MatrixRegionShape:
+    """All that the plan of one matrix segment depends on, besides the machine. Hashable: the key of the plan cache.
+
+    ``extras``: operands of the vector stage (bytes, source); ``operations``: of the fused chain, for all results of the
+    segment. Bits are per element.
+    """
+
+    segment: MatrixSegment
+    sparsity: tuple[int, int] | None
+    compute_type: str
+    a_bits: Fraction
+    b_bits: Fraction
+    c_bits: Fraction
+    a: Sources
+    b: Sources
+    c: Sources
+    extras: tuple[tuple[int, Sources], ...]
+    operations: tuple[tuple[str, int], ...]
+
+    @property
+    def kept_macs(self) -> int:
+        """MACs executed under sparsity."""
+        segment = self.segment
+        return segment.batch * segment.m * segment.n * kept_k(segment.k, self.sparsity)
+
+    @property
+    def results(self) -> int:
+        return self.segment.batch * self.segment.m * self.segment.n
+
+    def part(self, total: int, before: int, results: int) -> int:
+        """The share of ``total`` of the block of results [before, before + results): exact over all blocks."""
+        whole = self.results
+        return total * (before + results) // whole - total * before // whole
+
+
+@dataclass(frozen=True)
+class MatrixChoice:
+    """Tile sizes in units (b, m units, n, k units), order ("mn" or "nm"), cores along b, m, n, engine and dataflow."""
+
+    tb: int
+    tm: int
+    tn: int
+    tk: int
+    order: str
+    split: tuple[int, int, int]
+    flow: type[Dataflow] | None
+
+
+class _Block(NamedTuple):
+    b: int
+    m: Cut
+    n: int
+    k: Cut
+    first_k: bool
+    last_k: bool
+
+
+class MatrixNest:
+    """The steps of one segment under one choice, on the cores of one class."""
+
+    def __init__(self, shape: MatrixRegionShape, choice: MatrixChoice, core: CoreView) -> None:
+        self.shape = shape
+        self.choice = choice
+        self.core = core
+        self.geometry = Geometry(shape.segment)
+        self.slots = choice.split[0] * choice.split[1] * choice.split[2]
+        self._steps: dict[tuple[object, ...], Step] = {}
+
+    def ranges(self, slot: int) -> tuple[tuple[int, int], ...]:
+        """(first, count) of batch, M units and N for a core slot."""
+        pb, pm, pn = self.choice.split
+        segment = self.shape.segment
+        place_b, rest = divmod(slot, pm * pn)
+        place_m, place_n = divmod(rest, pn)
+        return (
+            share(segment.batch, pb, place_b),
+            share(self.geometry.m_units, pm, place_m),
+            share(segment.n, pn, place_n),
+        )
+
+    def steps(self, slot: int) -> Iterator[Step]:
+        """Tile steps of one core slot, in order. An empty share yields nothing."""
+        visits = self._visits(slot)
+        current = next(visits, None)
+        loaded_a: object = None
+        loaded_b: object = None
+        held_a = held_b = 0
+        before = self._results_before(slot)
+        while current is not None:
+            following = next(visits, None)
+            block, key_a, key_b = current
+            new_a, new_b = key_a != loaded_a, key_b != loaded_b
+            loaded_a, loaded_b = key_a, key_b
+            keep_a = following is not None and following[1] == key_a
+            keep_b = following is not None and following[2] == key_b
+            if new_a:
+                held_a = self._a_bytes(block)
+            if new_b:
+                held_b = self._b_bytes(block)
+            release = (0 if keep_a else held_a) + (0 if keep_b else held_b)
+            if block.last_k:
+                results = block.b * block.m.extent * block.n
+                yield self._step(block, new_a, new_b, release, before, following is None)
+                before += results
+            else:
+                yield self._step(block, new_a, new_b, release, before, False)
+            current = following
+
+    def _results_before(self, slot: int) -> int:
+        """Results of the slots before this one, so that shares of the vector stage add up exactly."""
+        total = 0
+        for earlier in range(slot):
+            (_, b), (m_first, m), (_, n) = self.ranges(earlier)
+            total += b * self.geometry.m_cut(m_first, m).extent * n
+        return total
+
+    def _visits(self, slot: int) -> Iterator[tuple[_Block, tuple[int, ...], tuple[int, ...]]]:
+        (_, b_count), (m_first, m_count), (_, n_count) = self.ranges(slot)
+        if not (b_count and m_count and n_count):
+            return
+        choice, geometry = self.choice, self.geometry
+        m_cuts = [
+            geometry.m_cut(m_first + start, min(choice.tm, m_count - start)) for start in range(0, m_count, choice.tm)
+        ]
+        n_cuts = [min(choice.tn, n_count - start) for start in range(0, n_count, choice.tn)]
+        k_total = geometry.k_units
+        k_cuts = [geometry.k_cut(min(choice.tk, k_total - start)) for start in range(0, k_total, choice.tk)]
+        pairs = [(i, j) for i in range(len(m_cuts)) for j in range(len(n_cuts))]
+        if choice.order == "nm":
+            pairs.sort(key=lambda pair: (pair[1], pair[0]))
+        last = len(k_cuts) - 1
+        for start in range(0, b_count, choice.tb):
+            tb = min(choice.tb, b_count - start)
+            for i, j in pairs:
+                for place, cut in enumerate(k_cuts):
+                    block = _Block(tb, m_cuts[i], n_cuts[j], cut, place == 0, place == last)
+                    yield block, (start, i, place), (start, j, place)
+
+    def _a_bytes(self, block: _Block) -> int:
+        if self.shape.a.local:
+            return 0
+        return int(bits_to_bytes(block.b * block.m.a_factor * block.k.a_factor, self.shape.a_bits))
+
+    def _b_bytes(self, block: _Block) -> int:
+        if self.shape.b.local:
+            return 0
+        kept = kept_k(block.k.extent, self.shape.sparsity)
+        return int(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits))
+
+    def _step(self, block: _Block, new_a: bool, new_b: bool, release: int, before: int, last: bool) -> Step:
+        shape = self.shape
+        results = block.b * block.m.extent * block.n
+        extras: tuple[tuple[int, int], ...] = ()
+        operations: tuple[tuple[str, int], ...] = ()
+        if block.last_k:
+            extras = tuple(
+                (position, shape.part(total, before, results))
+                for position, (total, source) in enumerate(shape.extras, start=2)
+                if not source.local
+            )
+            operations = tuple((name, shape.part(count, before, results)) for name, count in shape.operations)
+        key = (block, new_a, new_b, release, extras, operations, last)
+        step = self._steps.get(key)
+        if step is None:
+            step = self._steps[key] = self._make(block, new_a, new_b, release, extras, operations, last)
+        return step
+
+    def _make(
+        self, block: _Block, new_a: bool, new_b: bool, release: int, extras: tuple[tuple[int, int], ...],
+        operations: tuple[tuple[str, int], ...], last: bool,
+    ) -> Step:  # fmt: skip
+        shape = self.shape
+        loads, acquire = [], 0
+        for position, wanted, size, source in (
+            (0, new_a, self._a_bytes(block), shape.a),
+            (1, new_b, self._b_bytes(block), shape.b),
+            *((position, True, size, shape.extras[position - 2][1]) for position, size in extras),
+        ):
+            if wanted and size:
+                loads.append(Load(position, source.split(size)))
+                acquire += size
+        results = block.b * block.m.extent * block.n
+        result_bytes = int(bits_to_bytes(results, shape.c_bits))
+        block_bytes = self.block_bytes(results)
+        array = self._array_work(block) if self.choice.flow is not None else None
+        vector = None
+        if operations or array is None:
+            vector = self._vector_step(block, operations, sum(size for _, size in extras), result_bytes, array is None)
+        stores: Split = shape.c.split(result_bytes) if block.last_k else ()
+        return Step(
+            loads=tuple(loads),
+            acquire=acquire,
+            release_after_array=release if array is not None else 0,
+            release_after_vector=sum(size for _, size in extras) + (0 if array is not None else release),
+            open_output=block_bytes if block.first_k else 0,
+            array=array,
+            vector=vector,
+            stores=stores,
+            close_output=block_bytes if block.last_k else 0,
+            last=last,
+        )
+
+    def block_bytes(self, results: int) -> int:
+        """Scratchpad bytes that a block of results holds: final values, or partial sums when they live there."""
+        if self.shape.c.local and self.choice.tk >= self.geometry.k_units:
+            return 0
+        model = self.core.array_model
+        partial = self.choice.tk < self.geometry.k_units
+        held = model is not None and self.choice.flow is not None and bool(model.accumulator_holds(results))
+        bits = Fraction(ACCUMULATE_BITS) if partial and not held else self.shape.c_bits
+        return int(bits_to_bytes(results, bits))
+
+    def _array_work(self, block: _Block) -> ArrayWork:
+        model, flow, shape = self.core.array_model, self.choice.flow, self.shape
+        assert model is not None and flow is not None
+        rate = model.rate(shape.compute_type)
+        assert rate is not None
+        kept = kept_k(block.k.extent, shape.sparsity)
+        m, n = block.m.extent, block.n
+        tile = MatrixTile(block.b, m, n, block.k.extent, kept, int(block.first_k), int(block.last_k),
+                          shape.a_bits, shape.b_bits, shape.c_bits)  # fmt: skip
+        spread = model.spread(flow, block.b, m, n, kept, rate)
+        traffic = model.traffic(flow, tile, spread, rate)
+        stride = int(bits_to_bytes(block.k.extent, shape.a_bits))
+        return ArrayWork(
+            shares=tuple(model.shares(flow, spread)),
+            macs=block.b * m * n * block.k.extent,
+            macs_executed=block.b * m * n * kept,
+            a_reads=traffic.a,
+            b_reads=traffic.b,
+            c_writes=traffic.c,
+            scratchpad_read=traffic.scratchpad_read,
+            scratchpad_write=traffic.scratchpad_write,
+            accumulator_read=traffic.accumulator_read,
+            accumulator_write=traffic.accumulator_write,
+            conflicts=self.core.scratchpad_model.conflict_factor(stride),
+            compute_type=shape.compute_type,
+        )
+
+    def _vector_step(
+        self, block: _Block, operations: tuple[tuple[str, int], ...], extra_bytes: int, result_bytes: int, whole: bool
+    ) -> VectorStep:
+        """The fused chain on a block of results, or (``whole``) the matrix product itself on the vector unit."""
+        if not whole:
+            return VectorStep(operations, result_bytes + extra_bytes, result_bytes, 0, 0)
+        kept = kept_k(block.k.extent, self.shape.sparsity)
+        macs = block.b * block.m.extent * block.n * kept
+        read = bits_to_bytes(macs, self.shape.a_bits) + bits_to_bytes(block.b * kept * block.n, self.shape.b_bits)
+        return VectorStep(
+            (("mac", macs), *operations), int(read) + extra_bytes, result_bytes,
+            block.b * block.m.extent * block.n * block.k.extent, macs,
+        )  # fmt: skip

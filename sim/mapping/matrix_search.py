@@ -1,0 +1,300 @@
+"""Search for the mapping of a matrix segment: tile sizes, loop order, dataflow, unit and split over cores.
+
+Every candidate of a grid is costed by the components' own closed forms (:mod:`sim.hardware`), on arrays of candidates at
+once. The cost of a candidate, in picoseconds, on the core with the largest share:
+
+    max(compute + first activation tile, slowest memory path + last tile's compute) + vector tail + last store
+
+where a memory path is a tier, a link port or the scratchpad's banks, and first tiles of weights count nothing because
+the executor prefetches them behind the operator before. The least cost wins; among equals the fewest tiles. The grid
+depends only on shape and array, and each term only falls with a faster part, so a better machine never predicts a
+longer time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from sim.config.policy import MappingPin
+from sim.core.arith import ceil_div, larger, smaller
+from sim.hardware.layout import CoreView, Layout
+from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
+from sim.mapping.geometry import Geometry, grid, sizes
+from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
+from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.plan import Choice
+
+MAX_TILES_PER_CORE = 4096
+"""Bound on tiles of one operator on one core: keeps a run's events bounded."""
+EVEN_PARTS = 8
+"""How many even cuts of a dimension are tried besides powers of two."""
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class _Candidates:
+    """Tile sizes in units, per candidate, for one split, dataflow and order; extents are those of the largest share."""
+
+    tb: Array
+    tm: Array
+    tn: Array
+    tk: Array
+    b: int
+    m: int
+    n: int
+    k: int
+
+    def keep(self, mask: Array) -> _Candidates:
+        return _Candidates(
+            self.tb[mask], self.tm[mask], self.tn[mask], self.tk[mask], self.b, self.m, self.n, self.k
+        )
+
+    def counts(self) -> tuple[Array, Array, Array, Array]:
+        return (
+            ceil_div(self.b, self.tb), ceil_div(self.m, self.tm), ceil_div(self.n, self.tn), ceil_div(self.k, self.tk)
+        )  # fmt: skip
+
+
+class MatrixSearch:
+    """Finds the best choice for one segment on one class of cores."""
+
+    def __init__(
+        self, layout: Layout, cores: tuple[CoreView, ...], shape: MatrixRegionShape, pin: MappingPin | None, capacity: tuple[int, int]
+    ) -> None:
+        self.layout = layout
+        self.cores = cores
+        self.core = cores[0]
+        self.shape = shape
+        self.pin = pin
+        self.input_capacity, self.output_capacity = capacity
+        self.geometry = Geometry(shape.segment)
+        self.paths = Paths(layout, self.core)
+        self.considered = 0
+
+    def best(self) -> tuple[MatrixChoice, Choice] | None:
+        """The best choice and its report, or None when no candidate fits this core."""
+        wanted = self.pin.buffers if self.pin and self.pin.buffers else self.core.scratchpad_model.spec.buffers
+        for buffers in range(wanted, 0, -1):
+            found = self._best_with(buffers)
+            if found is not None:
+                return found
+        return None
+
+    def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
+        best: tuple[tuple[int, int], MatrixChoice, Choice] | None = None
+        for flow in self._flows():
+            for split in self._splits():
+                candidates = self._grid(flow, split)
+                if candidates is None:
+                    continue
+                for order in self._orders():
+                    found = self._evaluate(candidates, flow, split, order, buffers)
+                    if found is not None and (best is None or found[0] < best[0]):
+                        best = found
+        if best is None:
+            return None
+        _, choice, report = best
+        report.terms_ps["candidates"] = self.considered
+        terms = {name: value for name, value in report.terms_ps.items() if name != "candidates"}
+        return choice, Choice(**{**report.__dict__, "considered": self.considered, "terms_ps": terms})
+
+    def _flows(self) -> Iterator[type[Dataflow] | None]:
+        model, pin = self.core.array_model, self.pin
+        if model is not None and model.rate(self.shape.compute_type) and (not pin or pin.engine in (None, "array")):
+            name = (pin.dataflow if pin else None) or model.spec.dataflow
+            for each in dataflows.names() if name == "auto" else (name,):
+                yield dataflows.get(each)
+        if self.core.vector_model is not None and (not pin or pin.engine in (None, "vector")):
+            yield None
+
+    def _orders(self) -> tuple[str, ...]:
+        if self.pin and self.pin.order:
+            return ("nm",) if self.pin.order.index("n") < self.pin.order.index("m") else ("mn",)
+        return ("mn", "nm")
+
+    def _splits(self) -> Iterator[tuple[int, int, int]]:
+        """Cores along batch, M and N: every factorisation of every usable number of cores, largest numbers first."""
+        pinned = self.pin.cores if self.pin else None
+        if pinned:
+            yield (pinned.get("b", 1), pinned.get("m", 1), pinned.get("n", 1))
+            return
+        segment, count = self.shape.segment, len(self.cores)
+        for used in [number for number in range(count, 0, -1) if count % number == 0]:
+            for pb in [d for d in range(1, used + 1) if used % d == 0 and d <= segment.batch]:
+                for pm in [d for d in range(1, used // pb + 1) if used // pb % d == 0 and d <= self.geometry.m_units]:
+                    if used // pb // pm <= segment.n:
+                        yield (pb, pm, used // pb // pm)
+
+    def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> _Candidates | None:
+        segment, geometry = self.shape.segment, self.geometry
+        b, m, n = (int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True))
+        model = self.core.array_model
+        rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
+        m_granule = max(1, max(rows, cols) // geometry.m_unit)
+        axes = [sizes(b, 1, 2), sizes(m, m_granule, EVEN_PARTS), sizes(n, cols, EVEN_PARTS),
+                sizes(geometry.k_units, max(1, rows // geometry.k_unit), 4)]  # fmt: skip
+        if m_granule > 1 or geometry.m_unit > 1:
+            axes[1] = sorted({*axes[1], *(size for size in (1, 2, 4, 8) if size < m)})
+        for place, (name, unit) in enumerate((("b", 1), ("m", geometry.m_unit), ("n", 1), ("k", geometry.k_unit))):
+            if self.pin and self.pin.tile and name in self.pin.tile:
+                most = (b, m, n, geometry.k_units)[place]
+                axes[place] = [min(most, max(1, self.pin.tile[name] // unit))]
+        found = _Candidates(*grid(*axes), b, m, n, geometry.k_units)
+        nb, nm, nn, nk = found.counts()
+        fits = nb * nm * nn * nk <= MAX_TILES_PER_CORE
+        return found.keep(fits) if fits.any() else (found if self.pin and self.pin.tile else None)
+
+    def _bytes_of(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
+        """Scratchpad bytes of one A, B and result block per candidate."""
+        shape, geometry = self.shape, self.geometry
+        k = tiles.tk * geometry.k_unit
+        kept = _kept(k, shape.sparsity)
+        zero = np.zeros_like(k)
+        a = zero if shape.a.local else bits_to_bytes(tiles.tb * geometry.m_factor(tiles.tm) * tiles.tk, shape.a_bits)
+        b = zero if shape.b.local else bits_to_bytes(tiles.tb * kept * tiles.tn, shape.b_bits)
+        results = tiles.tb * tiles.tm * geometry.m_unit * tiles.tn
+        final, partial = bits_to_bytes(results, shape.c_bits), bits_to_bytes(results, Fraction(ACCUMULATE_BITS))
+        model = self.core.array_model
+        held = model.accumulator_holds(results) if model is not None and flow is not None else zero
+        whole_k = tiles.tk >= tiles.k
+        block = np.where(whole_k | (held == 1), final, partial)
+        return a, b, np.where(whole_k & shape.c.local, 0, block)
+
+    def _evaluate(
+        self, tiles: _Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str, buffers: int
+    ) -> tuple[tuple[int, int], MatrixChoice, Choice] | None:
+        a, b, block = self._bytes_of(tiles, flow)
+        nb, nm, nn, nk = tiles.counts()
+        extra = sum(total for total, source in self.shape.extras if not source.local)
+        blocks = nb * nm * nn
+        extra_per_block = ceil_div(extra, blocks * split[0] * split[1] * split[2])
+        fits = ((a + b + extra_per_block) * smaller(buffers, blocks * nk) <= self.input_capacity) & (
+            block * smaller(buffers, blocks) <= self.output_capacity
+        )
+        self.considered += int(fits.sum())
+        if not fits.any():
+            return None
+        tiles, a, b, extra_per_block = tiles.keep(fits), a[fits], b[fits], extra_per_block[fits]
+        cost, count, terms = self._cost(tiles, a, b, extra_per_block, flow, split, order)
+        place = int(np.lexsort((count, cost))[0])
+        choice = MatrixChoice(int(tiles.tb[place]), int(tiles.tm[place]), int(tiles.tn[place]), int(tiles.tk[place]),
+                              order, split, flow)  # fmt: skip
+        picked = {name: int(np.broadcast_to(value, cost.shape)[place]) for name, value in terms.items()}
+        return (int(cost[place]), int(count[place])), choice, self._report(choice, buffers, int(count[place]),
+                                                                            int(cost[place]), picked)  # fmt: skip
+
+    def _cost(
+        self, tiles: _Candidates, a: Array, b: Array, extra: Array, flow: type[Dataflow] | None,
+        split: tuple[int, int, int], order: str,
+    ) -> tuple[Array, Array, dict[str, Any]]:  # fmt: skip
+        shape, geometry = self.shape, self.geometry
+        nb, nm, nn, nk = tiles.counts()
+        used = split[0] * split[1] * split[2]
+        compute, banks, tile_compute = self._compute(tiles, flow)
+        a_again = np.where((nk > 1) | ((order == "nm") & (nm > 1)), nn, 1)
+        b_again = np.where((nk > 1) | ((order == "mn") & (nn > 1)), nm, 1)
+        edge = tiles.m - (nm - 1) * tiles.tm
+        m_touched = (nm - 1) * geometry.m_factor(tiles.tm) + geometry.m_factor(edge)
+        a_bytes = 0 * a if shape.a.local else bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits) * a_again
+        b_bytes = 0 * b if shape.b.local else bits_to_bytes(
+            tiles.b * kept_k(shape.segment.k, shape.sparsity) * tiles.n, shape.b_bits) * b_again  # fmt: skip
+        results = tiles.b * tiles.m * geometry.m_unit * tiles.n
+        c_bytes = 0 if shape.c.local else int(bits_to_bytes(results, shape.c_bits))
+        flows = [(shape.a, a_bytes), (shape.b, b_bytes), (shape.c, c_bytes)]
+        flows += [(source, ceil_div(total, used)) for total, source in shape.extras]
+        memory = self.paths.slowest_ps(flows, used)
+        vector_total, vector_tile = self._vector(tiles, used)
+        first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)
+        last = self.paths.transfer_ps(shape.c, ceil_div(c_bytes, nb * nm * nn)) if c_bytes else 0
+        slowest = larger(larger(memory, banks), vector_total)
+        cost = larger(compute + first, slowest + tile_compute) + vector_tile + last
+        terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
+                 "last_tile": tile_compute, "last_store": last}  # fmt: skip
+        return cost, nb * nm * nn * nk, terms
+
+    def _vector(self, tiles: _Candidates, used: int) -> tuple[int | Array, int | Array]:
+        model = self.core.vector_model
+        if not self.shape.operations or model is None:
+            return 0, 0
+        nb, nm, nn, _ = tiles.counts()
+        blocks = nb * nm * nn
+        per_block = model.cycles([(name, ceil_div(count, blocks * used)) for name, count in self.shape.operations])
+        tile = rate_ps(per_block, model.clock.hz)
+        return tile * blocks, tile
+
+    def _compute(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
+        """Per candidate: compute time of all tiles, scratchpad time of all tiles, compute time of one full tile."""
+        total = np.zeros_like(tiles.tb)
+        moved = np.zeros_like(tiles.tb)
+        first = np.zeros_like(tiles.tb)
+        counts = tiles.counts()
+        fulls = (tiles.tb, tiles.tm, tiles.tn, tiles.tk)
+        edges = tuple(extent - (count - 1) * full for extent, count, full in
+                      zip((tiles.b, tiles.m, tiles.n, tiles.k), counts, fulls, strict=True))  # fmt: skip
+        for corner in range(16):
+            picked = [edges[axis] if corner >> axis & 1 else fulls[axis] for axis in range(4)]
+            times = np.ones_like(tiles.tb)
+            for axis in range(4):
+                times = times * (1 if corner >> axis & 1 else counts[axis] - 1)
+            if not times.any():
+                continue
+            cycles, traffic = self._tile(picked, flow, bool(corner >> 3 & 1))
+            total = total + times * cycles
+            moved = moved + times * traffic
+        first, _ = self._tile(list(fulls), flow, True)
+        hz = self._unit_hz(flow)
+        scratchpad = self.core.scratchpad_model
+        return rate_ps(total, hz), rate_ps(moved, scratchpad.bytes_per_s), rate_ps(first, hz)
+
+    def _tile(self, units: list[Array], flow: type[Dataflow] | None, last_k: bool) -> tuple[Array, Array]:
+        """Cycles and scratchpad bytes of one tile given in units."""
+        shape, geometry = self.shape, self.geometry
+        tb, m, n, k = units[0], units[1] * geometry.m_unit, units[2], units[3] * geometry.k_unit
+        kept = _kept(k, shape.sparsity)
+        if flow is None:
+            assert self.core.vector_model is not None
+            macs = tb * m * n * kept
+            return self.core.vector_model.cycles([("mac", macs)]), bits_to_bytes(macs, shape.a_bits)
+        model = self.core.array_model
+        assert model is not None
+        rate = model.rate(shape.compute_type)
+        assert rate is not None
+        spread = model.spread(flow, tb, m, n, kept, rate)
+        tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, shape.c_bits)
+        traffic = model.traffic(flow, tile, spread, rate)
+        return spread.cycles, traffic.scratchpad_read + traffic.scratchpad_write
+
+    def _unit_hz(self, flow: type[Dataflow] | None) -> Fraction:
+        model = self.core.array_model if flow is not None else self.core.vector_model
+        assert model is not None
+        return model.clock.hz
+
+    def _report(self, choice: MatrixChoice, buffers: int, tiles: int, cost: int, terms: dict[str, int]) -> Choice:
+        unit = self.geometry
+        return Choice(
+            engine="array" if choice.flow is not None else "vector",
+            dataflow=choice.flow.name if choice.flow is not None else None,
+            tile={"b": choice.tb, "m": choice.tm * unit.m_unit, "n": choice.tn, "k": choice.tk * unit.k_unit},
+            order="b" + choice.order + "k",
+            split=dict(zip("bmn", choice.split, strict=True)),
+            buffers=buffers,
+            tiles=tiles,
+            considered=0,
+            predicted_ps=cost,
+            terms_ps=terms,
+        )
+
+
+def _kept(k: Array, sparsity: tuple[int, int] | None) -> Array:
+    if sparsity is None:
+        return k
+    kept, block = sparsity
+    result: Array = k // block * kept + smaller(kept, k % block)
+    return result

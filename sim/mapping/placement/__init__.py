@@ -1,0 +1,1 @@
+"""Placement of tensors in tiers: one policy per file, found by name (``policy.placement``)."""

@@ -1,0 +1,99 @@
+"""``placement: by_lifetime``: tensors go to the nearest tier with room for as long as they live, spilling downwards.
+
+* Persistent tensors (weights, KV caches at their largest) and model inputs live in backing memory, fastest tier first.
+* Activations live in the nearest tier with a hole large enough between their producer and their last reader, so one that
+  fits on chip is never written out and read back; the rest go to backing memory.
+* Final outputs live in backing memory.
+
+A run whose persistent tensors do not fit, or whose activation finds no hole anywhere, is refused with the bytes needed
+and available. Left out: moving a tensor during its life.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sim.core.errors import InputError, Problem
+from sim.core.units import format_bytes
+from sim.hardware.layout import Layout
+from sim.mapping.placement.arena import Arena
+from sim.mapping.placement.policy import placements
+from sim.trace.expand import TensorInstance
+from sim.trace.model import Repeat, Tensor, Trace
+
+Key = tuple[str, Any]
+
+
+@placements.register("by_lifetime")
+class ByLifetime:
+    """See the module docstring."""
+
+    def __init__(self, layout: Layout, trace: Trace) -> None:
+        self._layout = layout
+        self._outputs = frozenset(trace.outputs)
+        self._arenas = [Arena(tier.capacity) for tier in layout.tiers]
+        self._homes: dict[Key, tuple[int, int, int]] = {}
+        self._largest = {
+            tensor.name: _largest_bytes(tensor, around) for tensor, around in trace.tensors() if tensor.persistent
+        }
+        self._refuse_if_too_large(trace)
+
+    @property
+    def peak_bytes(self) -> dict[str, int]:
+        """Peak bytes placed per tier."""
+        return {tier.path: arena.peak for tier, arena in zip(self._layout.tiers, self._arenas, strict=True)}
+
+    def home(self, tensor: TensorInstance, produced: bool) -> int:
+        placed = self._homes.get(tensor.key)
+        if placed is not None:
+            return placed[0]
+        backing = tensor.persistent or not produced or tensor.name in self._outputs
+        size = self._largest[tensor.name] if tensor.persistent else tensor.size_bytes
+        for tier in self._layout.backing if backing else self._layout.tiers:
+            address = self._arenas[tier.index].allocate(size)
+            if address is not None:
+                self._homes[tensor.key] = (tier.index, address, size)
+                return tier.index
+        raise InputError([self._no_room(tensor, size)])
+
+    def address(self, tensor: TensorInstance) -> int:
+        return self._homes[tensor.key][1]
+
+    def release(self, tensor: TensorInstance) -> None:
+        if tensor.persistent:
+            return
+        placed = self._homes.pop(tensor.key, None)
+        if placed is not None:
+            self._arenas[placed[0]].free(placed[1], placed[2])
+
+    def _refuse_if_too_large(self, trace: Trace) -> None:
+        needed = {role: 0 for role in ("weight", "kv_cache")}
+        for tensor, around in trace.tensors():
+            if tensor.persistent:
+                copies = math.prod(block.count for block in around if block.over == "layers")
+                needed[tensor.role] = needed.get(tensor.role, 0) + self._largest[tensor.name] * copies
+        total = sum(needed.values())
+        available = sum(tier.capacity for tier in self._layout.backing)
+        if total > available:
+            parts = ", ".join(f"{role} {format_bytes(size)}" for role, size in needed.items() if size)
+            tiers = ", ".join(f"{tier.path} {format_bytes(tier.capacity)}" for tier in self._layout.backing)
+            raise InputError([Problem(
+                f"{trace.name} does not fit {self._layout.architecture.name}: it needs {total} bytes ({parts}), "
+                f"{available} bytes are available ({tiers})",
+            )])  # fmt: skip
+
+    def _no_room(self, tensor: TensorInstance, size: int) -> Problem:
+        free = ", ".join(
+            f"{tier.path}: {arena.capacity - arena.used} of {arena.capacity} free"
+            for tier, arena in zip(self._layout.tiers, self._arenas, strict=True)
+        )
+        return Problem(f"no memory has room for {tensor} ({tensor.role}): it needs {size} bytes; {free}")
+
+
+def _largest_bytes(tensor: Tensor, around: tuple[Repeat, ...]) -> int:
+    """Bytes of a persistent tensor at the end of its growth: the most over the corners of its loops."""
+    corners = [{}]  # type: list[dict[str, int]]
+    for block in around:
+        corners = [{**corner, block.index: place} for corner in corners for place in {0, block.count - 1}]
+    return max(tensor.size_bytes(corner) for corner in corners)

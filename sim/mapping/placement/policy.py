@@ -1,0 +1,33 @@
+"""The interface of a placement policy: asked for the home of a tensor, told when a tensor is no longer needed."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from sim.core.registry import Registry
+from sim.hardware.layout import Layout
+from sim.trace.expand import TensorInstance
+from sim.trace.model import Trace
+
+
+class Placement(Protocol):
+    """One per run."""
+
+    peak_bytes: dict[str, int]
+
+    def __init__(self, layout: Layout, trace: Trace) -> None: ...
+
+    def home(self, tensor: TensorInstance, produced: bool) -> int:
+        """Tier index of ``tensor``; ``produced``: an operator of the run writes it (else it is an input of the model)."""
+        ...
+
+    def address(self, tensor: TensorInstance) -> int:
+        """Address of a placed tensor in its home."""
+        ...
+
+    def release(self, tensor: TensorInstance) -> None:
+        """``tensor`` has had its last use and its space may be given to the next."""
+        ...
+
+
+placements: Registry[type[Any]] = Registry("placements", "placement policy")

@@ -1,0 +1,145 @@
+"""Plans: what the mapper hands to the executor. Plain, frozen data; nothing here knows time.
+
+A plan says, for each core that takes part, a sequence of tile *steps*: what to load from which tier, what to compute on
+which unit, what to store. Steps are produced lazily and identical steps are one object, so a plan of a million tiles
+costs a few kilobytes. A plan belongs to a *shape* of region; binding it to tensors is the executor's business: operand
+positions say which of the region's operands is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
+
+Split = tuple[tuple[int, int], ...]
+"""(tier index, bytes) pairs: from or to where the bytes of one operand tile go."""
+
+
+class ArrayWork(NamedTuple):
+    """One tile on the systolic arrays: cycles per participating array, and what it moves at their edge."""
+
+    shares: tuple[int, ...]
+    macs: int
+    macs_executed: int
+    a_reads: int
+    b_reads: int
+    c_writes: int
+    scratchpad_read: int
+    scratchpad_write: int
+    accumulator_read: int
+    accumulator_write: int
+    conflicts: int
+    compute_type: str
+
+
+class VectorStep(NamedTuple):
+    """One tile on the vector unit."""
+
+    operations: tuple[tuple[str, int], ...]
+    scratchpad_read: int
+    scratchpad_write: int
+    macs: int
+    macs_executed: int
+
+
+class Load(NamedTuple):
+    """Bytes of one operand (position in the region) for one tile."""
+
+    operand: int
+    split: Split
+
+
+class Step(NamedTuple):
+    """One tile on one core. Byte counts of credits: ``acquire`` before loading, released after array or vector stage.
+
+    ``open_output`` results' bytes are reserved before compute, ``close_output`` given back when stored. A step without
+    ``stores`` and ``close_output`` leaves its results for a later step of the same block (inner K tiles).
+    """
+
+    loads: tuple[Load, ...]
+    acquire: int
+    release_after_array: int
+    release_after_vector: int
+    open_output: int
+    array: ArrayWork | None
+    vector: VectorStep | None
+    stores: Split
+    close_output: int
+    last: bool
+
+
+class Schedule(Protocol):
+    """Produces the steps of each core slot."""
+
+    slots: int
+
+    def steps(self, slot: int) -> Iterator[Step]: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the mapper chose, for report and explain. ``tile`` and ``split`` in elements and cores per dimension."""
+
+    engine: str
+    dataflow: str | None
+    tile: dict[str, int]
+    order: str
+    split: dict[str, int]
+    buffers: int
+    tiles: int
+    considered: int
+    predicted_ps: int
+    terms_ps: dict[str, int] = field(default_factory=dict)
+    formula: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "engine": self.engine, "dataflow": self.dataflow, "tile": dict(self.tile), "order": self.order,
+            "split": dict(self.split), "buffers": self.buffers, "tiles": self.tiles, "considered": self.considered,
+            "predicted_ps": self.predicted_ps, "terms_ps": dict(self.terms_ps), "formula": self.formula,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan for one shape of region on one class of cores. ``operands``: loaded or local operand positions."""
+
+    core_class: str
+    schedules: tuple[Schedule, ...]
+    choices: tuple[Choice, ...]
+    uses_arrays: bool
+    uses_vector: bool
+    local_operands: tuple[int, ...]
+    macs: int
+    peak_macs_per_s: Fraction
+
+    @property
+    def slots(self) -> int:
+        """Cores that take part."""
+        return max(schedule.slots for schedule in self.schedules)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where one operand comes from (or the result goes): total bytes, and the tier of each part in proportion."""
+
+    tiers: tuple[tuple[int, int], ...]
+    local: bool
+    persistent: bool
+
+    def split(self, size_bytes: int) -> Split:
+        """``size_bytes`` of this operand over its tiers, exact in total."""
+        if self.local or size_bytes == 0:
+            return ()
+        if len(self.tiers) == 1:
+            return ((self.tiers[0][0], size_bytes),)
+        whole = sum(weight for _, weight in self.tiers)
+        parts, given = [], 0
+        for tier, weight in self.tiers[:-1]:
+            part = size_bytes * weight // whole
+            parts.append((tier, part))
+            given += part
+        parts.append((self.tiers[-1][0], size_bytes - given))
+        return tuple((tier, part) for tier, part in parts if part)
