@@ -7,7 +7,7 @@ of loop indices are expressible, which is what decode steps need and what keeps 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _TERM = re.compile(r"([+-]?)\s*(?:(\d+)\s*\*\s*)?([A-Za-z_]\w*)|([+-]?)\s*(\d+)")
@@ -86,3 +86,16 @@ def affine(base: int, **slopes: int) -> Extent:
     """Build an extent: ``affine(512, step=1)`` is ``512 + step``."""
     kept = tuple(sorted((name, slope) for name, slope in slopes.items() if slope))
     return Affine(base, kept) if kept else base
+
+
+def total(extents: Iterable[Extent]) -> Extent:
+    """The sum of extents, an extent."""
+    base, slopes = 0, dict[str, int]()
+    for extent in extents:
+        if isinstance(extent, int):
+            base += extent
+            continue
+        base += extent.base
+        for name, slope in extent.slopes:
+            slopes[name] = slopes.get(name, 0) + slope
+    return affine(base, **slopes)

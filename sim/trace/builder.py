@@ -63,6 +63,10 @@ class TraceBuilder:
         self._open[-1].append(Tensor(name, role, dtype or default, tuple(shape), place))
         return name
 
+    def visible(self, name: str) -> bool:
+        """Is a tensor of this name declared in the block that is open, or in one around it?"""
+        return any(isinstance(item, Tensor) and item.name == name for items in self._open for item in items)
+
     def activation(self, name: str, shape: Sequence[Extent], dtype: str | None = None) -> str:
         """Declare an activation."""
         return self.tensor(name, shape, "activation", dtype)
