@@ -153,7 +153,7 @@ class LocalResponseNorm(_Rows):
 
 @operator_kinds.register("pool")
 class Pool(OperatorKind):
-    """Pooling: ``window`` inputs per output element, ``function`` max or average (one multiply per output more)."""
+    """Pooling: ``window`` inputs per output; ``function`` is max, sum, or average (one multiply per output more)."""
 
     dims = {"outputs": None, "window": None}
     attributes = ("function",)
@@ -163,13 +163,14 @@ class Pool(OperatorKind):
         outputs, operations = dims["outputs"], dims["outputs"] * dims["window"]
         if attributes["function"] == "max":
             return VectorWork(outputs, outputs, (("max", operations),))
-        return VectorWork(outputs, outputs, (("add", operations), ("mul", outputs)))
+        scaled = (("mul", outputs),) if attributes["function"] == "average" else ()
+        return VectorWork(outputs, outputs, (("add", operations), *scaled))
 
     @classmethod
     def problems(cls, dims: Resolved, attributes: Mapping[str, Any]) -> list[str]:
-        if attributes.get("function") in ("max", "average"):
+        if attributes.get("function") in ("max", "average", "sum"):
             return []
-        return [f"function must be max or average, found {attributes.get('function')!r}"]
+        return [f"function must be max, average or sum, found {attributes.get('function')!r}"]
 
     @classmethod
     def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:

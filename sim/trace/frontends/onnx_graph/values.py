@@ -63,6 +63,10 @@ class Value:
         """The same elements under another name and shape."""
         return replace(self, name=name, shape=shape, data=None)
 
+    def typed(self, element_type: int) -> Value:
+        """The same elements, taken for another element type."""
+        return replace(self, element_type=element_type, data=None)
+
     def part(self, name: str, shape: tuple[int, ...], start: int) -> Value:
         """The ``prod(shape)`` consecutive elements from ``start`` on, as a value of their own."""
         left, skip, pieces = prod(shape), start, []

@@ -19,8 +19,10 @@ def conv(node: Node, lowering: Lowering) -> None:
     lower_convolution(node, lowering, image, filters, bias)
 
 
-def lower_convolution(node: Node, lowering: Lowering, image: Value, filters: Value, bias: Value | None) -> None:
-    """Emit one ``conv`` for the image and filters given (their positions differ between Conv and its integer forms)."""
+def lower_convolution(
+    node: Node, lowering: Lowering, image: Value, filters: Value, bias: Value | None, output: Value | None = None
+) -> None:
+    """Emit one ``conv`` for the image and filters given, into ``output`` or else the node's output."""
     rank = len(image.shape) - 2
     if rank not in (1, 2):
         raise Unsupported(f"{rank}-dimensional convolution; 1 and 2 dimensions are")
@@ -43,7 +45,7 @@ def lower_convolution(node: Node, lowering: Lowering, image: Value, filters: Val
     ports = [("a", image.uses), ("b", filters.uses)]
     if bias is not None:
         ports.append(("bias", bias.uses))
-    lowering.emit(node, "conv", dims, ports, lowering.tensor(node.outputs[0], shape, element_type))
+    lowering.emit(node, "conv", dims, ports, output or lowering.tensor(node.outputs[0], shape, element_type))
 
 
 def _pair(extents: list[int] | tuple[int, ...]) -> Pair:
@@ -71,9 +73,10 @@ def _padding(node: Node, size: Pair, out: Pair, kernel: Pair, stride: Pair, dila
 
 @lowerings.register("ConvTranspose")
 def conv_transpose(node: Node, lowering: Lowering) -> None:
-    """ConvTranspose -> ``gemm`` to columns (input pixels x filters * kernel), then one sum per column element.
+    """ConvTranspose -> ``gemm`` to columns (input pixels x filters * kernel), then their sum into the image.
 
-    With stride = kernel the columns do not overlap: they are the output, in another order, and are copied.
+    An output adds as many columns as fall on one on average, rounded up. With stride = kernel the columns do not
+    overlap: they are the output in another order, and are copied.
     """
     image, filters = lowering.whole(node, 0), lowering.value(node, 1)
     if len(image.shape) not in (3, 4):
@@ -86,10 +89,12 @@ def conv_transpose(node: Node, lowering: Lowering) -> None:
     lowering.emit(node, "gemm", dims, [("a", image.uses), ("b", filters.uses)], columns, part="columns")
     output = lowering.tensor(node.outputs[0], shape, element_type)
     bias = lowering.optional(node, 2)
-    strides = tuple(node.attribute("strides", [1] * len(kernel)))
-    if strides == kernel and bias is None:
-        lowering.emit(node, "copy", {"elements": output.elements}, [("x", columns.uses)], output)
-        return
-    dims = {"elements": columns.elements}
-    ports = [("x", columns.uses)] + ([("y", bias.uses)] if bias is not None else [])
-    lowering.emit(node, "elementwise", dims, ports, output, part="sum", function="add")
+    target = output if bias is None else lowering.tensor(f"{output.name}.sum", shape, element_type)
+    if tuple(node.attribute("strides", [1] * len(kernel))) == kernel and columns.elements == output.elements:
+        lowering.emit(node, "copy", {"elements": output.elements}, [("x", columns.uses)], target, part="order")
+    else:
+        dims = {"outputs": output.elements, "window": -(-columns.elements // output.elements)}
+        lowering.emit(node, "pool", dims, [("x", columns.uses)], target, part="sum", function="sum")
+    if bias is not None:
+        ports = [("x", target.uses), ("y", bias.uses)]
+        lowering.emit(node, "elementwise", {"elements": output.elements}, ports, output, part="bias", function="add")

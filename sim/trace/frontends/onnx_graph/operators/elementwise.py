@@ -153,7 +153,6 @@ def cast(node: Node, lowering: Lowering) -> None:
     source, output = lowering.value(node, 0), result_value(node, lowering)
     types = {lowering.tensors[piece.tensor].dtype for piece in source.pieces}
     if types == {lowering.tensors[output.name].dtype}:
-        viewed = source.viewed(source.name, source.shape)
-        lowering.alias(node, viewed)
+        lowering.alias(node, source.typed(output.element_type))
     else:
         emit_elementwise(node, lowering, "cast", [source], output)

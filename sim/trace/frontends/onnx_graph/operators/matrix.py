@@ -19,12 +19,8 @@ Dims = dict[str, int]
 @lowerings.register("MatMul")
 def matmul(node: Node, lowering: Lowering) -> None:
     """MatMul -> ``gemm``."""
-    lower_matmul(node, lowering, lowering.value(node, 0), lowering.value(node, 1))
-
-
-def lower_matmul(node: Node, lowering: Lowering, a: Value, b: Value) -> Value:
-    """Emit the product of two values of any rank, by numpy's rules."""
-    return emit_product(node, lowering, a, b, matmul_dims(a.shape, b.shape))
+    a, b = lowering.value(node, 0), lowering.value(node, 1)
+    emit_product(node, lowering, a, b, matmul_dims(a.shape, b.shape))
 
 
 def matmul_dims(a: tuple[int, ...], b: tuple[int, ...]) -> Dims:
@@ -44,14 +40,21 @@ def matmul_dims(a: tuple[int, ...], b: tuple[int, ...]) -> Dims:
 
 
 def emit_product(node: Node, lowering: Lowering, a: Value, b: Value, dims: Dims, bias: Value | None = None) -> Value:
-    """Emit a ``gemm`` that makes the node's output; a constant stands at port ``b``, which transposes the product."""
+    """Emit a ``gemm`` that makes the node's output."""
+    return emit_matrix(node, lowering, a, b, dims, lowering.tensor(node.outputs[0], *lowering.result(node)), bias)
+
+
+def emit_matrix(
+    node: Node, lowering: Lowering, a: Value, b: Value, dims: Dims, output: Value, bias: Value | None = None
+) -> Value:
+    """Emit a ``gemm``; a constant stands at port ``b``, which transposes the product."""
     a, b = lowering.materialised(node, a), lowering.materialised(node, b)
     if a.constant and not b.constant:
         a, b, dims = b, a, {**dims, "m": dims["n"], "n": dims["m"]}
     ports: list[tuple[str, tuple[Use, ...]]] = [("a", a.uses), ("b", b.uses)]
     if bias is not None:
         ports.append(("bias", bias.uses))
-    return lowering.make(node, "gemm", dims, ports)
+    return lowering.emit(node, "gemm", dims, ports, output)
 
 
 @lowerings.register("Gemm")
@@ -70,8 +73,7 @@ def gemm(node: Node, lowering: Lowering) -> None:
         return
     shape, element_type = lowering.result(node)
     product = lowering.tensor(f"{node.outputs[0]}.product", shape, element_type)
-    ports = [("a", lowering.materialised(node, a).uses), ("b", lowering.materialised(node, b).uses)]
-    lowering.emit(node, "gemm", dims, ports + ([("bias", bias.uses)] if bias else []), product)
+    emit_matrix(node, lowering, a, b, dims, product, bias)
     if scaled and rest is not None:
         next_value = lowering.tensor(f"{node.outputs[0]}.scaled", shape, element_type)
         product = lowering.emit(

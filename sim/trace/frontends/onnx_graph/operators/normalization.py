@@ -7,7 +7,6 @@ from math import prod
 from sim.trace.frontends.onnx_graph.affine_folding import fold_batch_norm
 from sim.trace.frontends.onnx_graph.document import Node
 from sim.trace.frontends.onnx_graph.lowering import Lowering, Unsupported, lowerings
-from sim.trace.frontends.onnx_graph.operators.elementwise import result_value
 
 
 @lowerings.register("BatchNormalization")
@@ -29,7 +28,8 @@ def _norm(node: Node, lowering: Lowering, kind: str, rows: int, parameters: int)
     uses = tuple(use for weight in weights if weight is not None for use in weight.uses)
     ports = [("x", source.uses)] + ([("weight", uses)] if uses else [])
     dims = {"rows": rows, "width": source.elements // rows}
-    lowering.emit(node, kind, dims, ports, result_value(node, lowering))
+    output = lowering.tensor(node.outputs[0], source.shape, source.element_type)
+    lowering.emit(node, kind, dims, ports, output)
 
 
 @lowerings.register("LayerNormalization")

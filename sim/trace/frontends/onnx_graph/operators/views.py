@@ -74,9 +74,12 @@ def transpose(node: Node, lowering: Lowering) -> None:
 
 
 def _only_products(node: Node, lowering: Lowering) -> bool:
+    """Do matrix products alone read the node's output, directly or through further transposes?"""
     name = node.outputs[0]
-    readers = lowering.readers.get(name, [])
-    return name not in lowering.document.outputs and all(reader.op in ("MatMul", "Gemm") for reader in readers)
+    return name not in lowering.document.outputs and all(
+        reader.op in ("MatMul", "Gemm") or (reader.op == "Transpose" and _only_products(reader, lowering))
+        for reader in lowering.readers.get(name, [])
+    )
 
 
 def copied(node: Node, lowering: Lowering, *sources: Value) -> Value:
