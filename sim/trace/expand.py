@@ -51,7 +51,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class OperatorInstance:
-    """One operator of the run with everything resolved. ``operator`` is the declaration (shared by all its instances)."""
+    """One operator of the run with everything resolved; ``operator`` is the declaration all its instances share."""
 
     operator: Operator
     indices: Indices

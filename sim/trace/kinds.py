@@ -225,7 +225,7 @@ class _Attention(OperatorKind):
 
 @operator_kinds.register("attention_score")
 class AttentionScore(_Attention):
-    """Scores = Q x K^T, per KV head and request: m = query * heads/kv_heads, n = context, k = head_dim (no causal skip)."""
+    """Scores = Q x K^T per KV head and request: m = query*heads/kv_heads, n = context, k = head_dim; no causal skip."""
 
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
@@ -239,7 +239,7 @@ class AttentionScore(_Attention):
 
 @operator_kinds.register("attention_value")
 class AttentionValue(_Attention):
-    """Output = P x V, per KV head and request: m = query * heads/kv_heads, n = head_dim, k = context (no causal skip)."""
+    """Output = P x V per KV head and request: m = query*heads/kv_heads, n = head_dim, k = context; no causal skip."""
 
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:

@@ -6,7 +6,8 @@ dependencies are those of the tensors. Three kinds of item:
 * :class:`Tensor` declares a name with role, data type and shape;
 * :class:`Operator` reads and writes tensors, by *ports* (``a``, ``b``, ``x`` ...), each port a list of uses, so that a
   concatenation of channels is several uses and a slice is a use of fewer elements;
-* :class:`Repeat` is a block executed ``count`` times. Extents inside may grow with its ``index`` (:mod:`sim.trace.affine`).
+* :class:`Repeat` is a block executed ``count`` times. Extents inside may grow with its ``index``
+  (:mod:`sim.trace.affine`).
 
 Scope rules of a repeat block:
 
