@@ -93,7 +93,9 @@ class Lane:
                 "lane overlap", f"{self.name} starts at {now_ps} ps while busy since {self._busy_since} ps"
             )
         if self.pending <= 0:
-            raise InconsistencyError("lane assignment", f"{self.name} starts work at {now_ps} ps that was never assigned")
+            raise InconsistencyError(
+                "lane assignment", f"{self.name} starts work at {now_ps} ps that was never assigned"
+            )
         self._charge_gap(now_ps, cause, owner, tile)
         self._busy_since = now_ps
 
@@ -116,7 +118,9 @@ class Lane:
     def finish(self, elapsed_ps: int) -> None:
         """Close the account at the end of the run and check that it covers all of it."""
         if self.pending or self._busy_since >= 0:
-            raise InconsistencyError("lane assignment", f"{self.name} ends the run with {self.pending} pieces never done")
+            raise InconsistencyError(
+                "lane assignment", f"{self.name} ends the run with {self.pending} pieces never done"
+            )
         if self._covered_to > elapsed_ps:
             raise InconsistencyError(
                 "time", f"{self.name} worked until {self._covered_to} ps, after the end at {elapsed_ps} ps"
@@ -125,7 +129,9 @@ class Lane:
         self._covered_to = elapsed_ps
         covered = self.busy_ps + self.idle_ps + sum(self.stall_by.values())
         if covered != elapsed_ps:
-            raise InconsistencyError("lane coverage", f"{self.name}: busy + stall + idle = {covered} of {elapsed_ps} ps")
+            raise InconsistencyError(
+                "lane coverage", f"{self.name}: busy + stall + idle = {covered} of {elapsed_ps} ps"
+            )
 
     def _charge_gap(self, now_ps: int, cause: str, owner: int, tile: int) -> None:
         if now_ps == self._covered_to:
@@ -166,6 +172,8 @@ class Component:
         self.declared = declared
         self.lanes: list[Lane] = []
         self.actions: defaultdict[tuple[int, str], int] = defaultdict(int)
+        self.ledger: defaultdict[tuple[int, str], int] = defaultdict(int)
+        """Counts per operator that are checked or validated but carry no energy (dense MACs, edge reads)."""
 
     def lane(self, name: str = "") -> Lane:
         """A new lane of this component, called ``path`` or ``path.name``."""

@@ -64,7 +64,10 @@ class InputError(TilesimError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
 
 
 class InconsistencyError(TilesimError):
@@ -75,7 +78,10 @@ class InconsistencyError(TilesimError):
     def __init__(self, rule: str, diagnosis: str) -> None:
         self.rule = rule
         self.diagnosis = diagnosis
-        super().__init__(f"{rule}: {diagnosis}")
+        super().__init__(rule, diagnosis)
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.diagnosis}"
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:

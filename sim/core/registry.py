@@ -67,7 +67,9 @@ class Registry(Generic[T]):
             try:
                 _import_all(entry.value)
             except ImportError as error:
-                problem = Problem(f"plug-in {entry.name!r} ({entry.value}) for {self.group} cannot be imported: {error}")
+                problem = Problem(
+                    f"plug-in {entry.name!r} ({entry.value}) for {self.group} cannot be imported: {error}"
+                )
                 raise InputError([problem]) from error
 
 

@@ -76,8 +76,18 @@ def format_si(value: float, unit: str, digits: int = 3) -> str:
     """``value`` with a decimal prefix: format_si(1.2e12, "B/s") == "1.2 TB/s"."""
     if value == 0:
         return f"0 {unit}"
-    for prefix, scale in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0),
-                          ("m", 1e-3), ("u", 1e-6), ("n", 1e-9), ("p", 1e-12)):
+    for prefix, scale in (
+        ("P", 1e15),
+        ("T", 1e12),
+        ("G", 1e9),
+        ("M", 1e6),
+        ("k", 1e3),
+        ("", 1.0),
+        ("m", 1e-3),
+        ("u", 1e-6),
+        ("n", 1e-9),
+        ("p", 1e-12),
+    ):
         if abs(value) >= scale * 0.9995:
             return f"{value / scale:.{digits}g} {prefix}{unit}"
     return f"{value / 1e-15:.{digits}g} f{unit}"

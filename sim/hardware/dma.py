@@ -68,7 +68,9 @@ class Dma(Component):
 
     Spec = DmaSpec
 
-    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: DmaSpec, hz: Fraction | None) -> None:
+    def __init__(
+        self, context: Context, path: str, rank: int, declared: str, spec: DmaSpec, hz: Fraction | None
+    ) -> None:
         super().__init__(context, path, rank, declared)
         setup = (Clock(hz), spec.setup_cycles) if spec.setup_cycles and hz is not None else None
         self.load = Direction(self, self.lane("load"), setup)

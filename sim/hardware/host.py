@@ -29,7 +29,9 @@ class Host(Component):
 
     Spec = HostSpec
 
-    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: HostSpec, hz: Fraction | None) -> None:
+    def __init__(
+        self, context: Context, path: str, rank: int, declared: str, spec: HostSpec, hz: Fraction | None
+    ) -> None:
         super().__init__(context, path, rank, declared)
         self.launch_ps = spec.launch
         self._lane = self.lane()

@@ -158,22 +158,40 @@ class Layout:
             dmas = [node for node in nodes if isinstance(node.spec, DmaSpec)]
             for what, found, most in (("systolic_array", arrays, 1), ("vector_unit", vectors, 1), ("dma", dmas, 1)):
                 if len(found) > most:
-                    self._problems.add(f"a core has at most one {what} (use count)", found[1].place, found=found[1].path)
+                    self._problems.add(
+                        f"a core has at most one {what} (use count)", found[1].place, found=found[1].path
+                    )
             if len(pads) != 1:
                 place = (arrays or vectors)[0].place
-                self._problems.add(f"the core {group or '(top level)'} needs exactly one scratchpad beside its compute units",
-                                   place, found=f"{len(pads)} scratchpads")
+                self._problems.add(
+                    f"the core {group or '(top level)'} needs exactly one scratchpad beside its compute units",
+                    place,
+                    found=f"{len(pads)} scratchpads",
+                )
                 continue
             self._need_clocks([*arrays, *vectors, *pads])
             first = (arrays or vectors)[0]
             for path in dict.fromkeys(one.group for one in self.architecture.instances(first)):
-                cores.append(CoreView(0, path, group, arrays[0] if arrays else None, vectors[0] if vectors else None,
-                                      pads[0], dmas[0] if dmas else None))
+                cores.append(
+                    CoreView(
+                        0,
+                        path,
+                        group,
+                        arrays[0] if arrays else None,
+                        vectors[0] if vectors else None,
+                        pads[0],
+                        dmas[0] if dmas else None,
+                    )
+                )
         if not cores and not self._problems:
             self._problems.add("the architecture has no compute unit", found="no systolic_array and no vector_unit")
         cores.sort(key=lambda core: natural_key(core.path))
-        return tuple(CoreView(index, *[getattr(core, name) for name in
-                     ("path", "declared", "arrays", "vector", "scratchpad", "dma")]) for index, core in enumerate(cores))
+        return tuple(
+            CoreView(
+                index, *[getattr(core, name) for name in ("path", "declared", "arrays", "vector", "scratchpad", "dma")]
+            )
+            for index, core in enumerate(cores)
+        )
 
     def _need_clocks(self, nodes: list[ComponentNode]) -> None:
         for node in nodes:
@@ -187,25 +205,38 @@ class Layout:
             if isinstance(node.spec, DramSpec):
                 timing = node.spec.timing()
                 rate, latency, capacity = timing.sustained_bytes_per_s, timing.latency_ps, node.spec.capacity
-                found += [TierView(0, one.path, node, capacity, rate, latency, False, None)
-                          for one in self.architecture.instances(node)]
+                found += [
+                    TierView(0, one.path, node, capacity, rate, latency, False, None)
+                    for one in self.architecture.instances(node)
+                ]
             elif isinstance(node.spec, ScratchpadSpec) and node.path not in own:
                 self._need_clocks([node])
                 rate = ScratchpadModel(node.spec, node.clock_hz or Fraction(1)).bytes_per_s
-                found += [TierView(0, one.path, node, node.spec.capacity, rate, 0, True, None)
-                          for one in self.architecture.instances(node)]
+                found += [
+                    TierView(0, one.path, node, node.spec.capacity, rate, 0, True, None)
+                    for one in self.architecture.instances(node)
+                ]
         if len(self.cores) == 1:
             core = self.cores[0]
             spec = core.scratchpad_model.spec
             capacity = int(spec.capacity * spec.resident_share)
-            found.append(TierView(0, core.scratchpad_path, core.scratchpad, capacity,
-                                  core.scratchpad_model.bytes_per_s, 0, True, 0))
+            found.append(
+                TierView(
+                    0, core.scratchpad_path, core.scratchpad, capacity, core.scratchpad_model.bytes_per_s, 0, True, 0
+                )
+            )
         if not found:
-            self._problems.add("the architecture has no memory that can hold tensors",
-                               found="several cores, no dram and no shared scratchpad")
+            self._problems.add(
+                "the architecture has no memory that can hold tensors",
+                found="several cores, no dram and no shared scratchpad",
+            )
         found.sort(key=lambda tier: (not tier.on_chip, tier.core is None, -tier.bytes_per_s, natural_key(tier.path)))
-        return tuple(TierView(index, tier.path, tier.node, tier.capacity, tier.bytes_per_s, tier.latency_ps, tier.on_chip,
-                              tier.core) for index, tier in enumerate(found))
+        return tuple(
+            TierView(
+                index, tier.path, tier.node, tier.capacity, tier.bytes_per_s, tier.latency_ps, tier.on_chip, tier.core
+            )
+            for index, tier in enumerate(found)
+        )
 
     def _endpoints(self, link: Instance) -> tuple[str, ...]:
         """Instance paths of what a link instance joins: copies inside its own group instance only."""

@@ -5,10 +5,15 @@ once. The cost of a candidate, in picoseconds, on the core with the largest shar
 
     max(compute + first activation tile, slowest memory path + last tile's compute) + vector tail + last store
 
-where a memory path is a tier, a link port or the scratchpad's banks, and first tiles of weights count nothing because
-the executor prefetches them behind the operator before. The least cost wins; among equals the fewest tiles. The grid
-depends only on shape and array, and each term only falls with a faster part, so a better machine never predicts a
-longer time.
+where a memory path is a tier, a link port or the scratchpad's banks. With weights (a persistent B), neither their first
+tile nor the last tile's compute counts: the executor prefetches weights across operators, so the first tile loads
+behind the operator before and the last computes while the next one's weights load (so even a single tile leaves room
+for another). The grid depends only on shape and array, and each term only
+falls with a faster part, so the least cost over the grid (``best_ps``) never rises on a better machine.
+
+Of the candidates within :data:`TOLERANCE` of the least cost, one on the arrays goes before one on the vector unit (which
+then stays free), and fewer tiles before more: every tile costs descriptors and synchronisation that lie below the
+resolution of this cost.
 """
 
 from __future__ import annotations
@@ -32,6 +37,8 @@ from sim.mapping.plan import Choice
 
 MAX_TILES_PER_CORE = 4096
 """Bound on tiles of one operator on one core: keeps a run's events bounded."""
+TOLERANCE = Fraction(2, 100)
+"""See the module docstring; the executor's own timing, not this cost, is what a run reports."""
 EVEN_PARTS = 8
 """How many even cuts of a dimension are tried besides powers of two."""
 
@@ -52,9 +59,7 @@ class _Candidates:
     k: int
 
     def keep(self, mask: Array) -> _Candidates:
-        return _Candidates(
-            self.tb[mask], self.tm[mask], self.tn[mask], self.tk[mask], self.b, self.m, self.n, self.k
-        )
+        return _Candidates(self.tb[mask], self.tm[mask], self.tn[mask], self.tk[mask], self.b, self.m, self.n, self.k)
 
     def counts(self) -> tuple[Array, Array, Array, Array]:
         return (
@@ -66,7 +71,12 @@ class MatrixSearch:
     """Finds the best choice for one segment on one class of cores."""
 
     def __init__(
-        self, layout: Layout, cores: tuple[CoreView, ...], shape: MatrixRegionShape, pin: MappingPin | None, capacity: tuple[int, int]
+        self,
+        layout: Layout,
+        cores: tuple[CoreView, ...],
+        shape: MatrixRegionShape,
+        pin: MappingPin | None,
+        capacity: tuple[int, int],
     ) -> None:
         self.layout = layout
         self.cores = cores
@@ -88,22 +98,24 @@ class MatrixSearch:
         return None
 
     def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
-        best: tuple[tuple[int, int], MatrixChoice, Choice] | None = None
+        found: list[_Group] = []
         for flow in self._flows():
             for split in self._splits():
                 candidates = self._grid(flow, split)
-                if candidates is None:
-                    continue
-                for order in self._orders():
-                    found = self._evaluate(candidates, flow, split, order, buffers)
-                    if found is not None and (best is None or found[0] < best[0]):
-                        best = found
-        if best is None:
+                if candidates is not None:
+                    found += [group for order in self._orders()
+                              if (group := self._evaluate(candidates, flow, split, order, buffers)) is not None]  # fmt: skip
+        if not found:
             return None
-        _, choice, report = best
-        report.terms_ps["candidates"] = self.considered
-        terms = {name: value for name, value in report.terms_ps.items() if name != "candidates"}
-        return choice, Choice(**{**report.__dict__, "considered": self.considered, "terms_ps": terms})
+        best = min(int(group.cost.min()) for group in found)
+        limit = best + int(best * TOLERANCE)
+        picks = [
+            (group.flow is None, *group.fewest_tiles(limit), rank)
+            for rank, group in enumerate(found)
+            if group.cost.min() <= limit
+        ]
+        _, _, _, place, rank = min(picks)
+        return found[rank].choice(place), self._report(found[rank], place, buffers, best)
 
     def _flows(self) -> Iterator[type[Dataflow] | None]:
         model, pin = self.core.array_model, self.pin
@@ -134,7 +146,9 @@ class MatrixSearch:
 
     def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> _Candidates | None:
         segment, geometry = self.shape.segment, self.geometry
-        b, m, n = (int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True))
+        b, m, n = (
+            int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True)
+        )
         model = self.core.array_model
         rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
         m_granule = max(1, max(rows, cols) // geometry.m_unit)
@@ -146,7 +160,8 @@ class MatrixSearch:
             if self.pin and self.pin.tile and name in self.pin.tile:
                 most = (b, m, n, geometry.k_units)[place]
                 axes[place] = [min(most, max(1, self.pin.tile[name] // unit))]
-        found = _Candidates(*grid(*axes), b, m, n, geometry.k_units)
+        tb, tm, tn, tk = grid(*axes)
+        found = _Candidates(tb, tm, tn, tk, b, m, n, geometry.k_units)
         nb, nm, nn, nk = found.counts()
         fits = nb * nm * nn * nk <= MAX_TILES_PER_CORE
         return found.keep(fits) if fits.any() else (found if self.pin and self.pin.tile else None)
@@ -169,30 +184,25 @@ class MatrixSearch:
 
     def _evaluate(
         self, tiles: _Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str, buffers: int
-    ) -> tuple[tuple[int, int], MatrixChoice, Choice] | None:
+    ) -> _Group | None:
         a, b, block = self._bytes_of(tiles, flow)
         nb, nm, nn, nk = tiles.counts()
         extra = sum(total for total, source in self.shape.extras if not source.local)
         blocks = nb * nm * nn
         extra_per_block = ceil_div(extra, blocks * split[0] * split[1] * split[2])
-        fits = ((a + b + extra_per_block) * smaller(buffers, blocks * nk) <= self.input_capacity) & (
+        at_once = buffers if self.shape.b.persistent else smaller(buffers, blocks * nk)
+        fits = ((a + b + extra_per_block) * at_once <= self.input_capacity) & (
             block * smaller(buffers, blocks) <= self.output_capacity
         )
         self.considered += int(fits.sum())
         if not fits.any():
             return None
-        tiles, a, b, extra_per_block = tiles.keep(fits), a[fits], b[fits], extra_per_block[fits]
-        cost, count, terms = self._cost(tiles, a, b, extra_per_block, flow, split, order)
-        place = int(np.lexsort((count, cost))[0])
-        choice = MatrixChoice(int(tiles.tb[place]), int(tiles.tm[place]), int(tiles.tn[place]), int(tiles.tk[place]),
-                              order, split, flow)  # fmt: skip
-        picked = {name: int(np.broadcast_to(value, cost.shape)[place]) for name, value in terms.items()}
-        return (int(cost[place]), int(count[place])), choice, self._report(choice, buffers, int(count[place]),
-                                                                            int(cost[place]), picked)  # fmt: skip
+        tiles = tiles.keep(fits)
+        cost, count, terms = self._cost(tiles, a[fits], b[fits], flow, split, order)
+        return _Group(tiles, flow, split, order, cost, count, terms)
 
     def _cost(
-        self, tiles: _Candidates, a: Array, b: Array, extra: Array, flow: type[Dataflow] | None,
-        split: tuple[int, int, int], order: str,
+        self, tiles: _Candidates, a: Array, b: Array, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str
     ) -> tuple[Array, Array, dict[str, Any]]:  # fmt: skip
         shape, geometry = self.shape, self.geometry
         nb, nm, nn, nk = tiles.counts()
@@ -214,9 +224,10 @@ class MatrixSearch:
         first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)
         last = self.paths.transfer_ps(shape.c, ceil_div(c_bytes, nb * nm * nn)) if c_bytes else 0
         slowest = larger(larger(memory, banks), vector_total)
-        cost = larger(compute + first, slowest + tile_compute) + vector_tile + last
+        tail = 0 if shape.b.persistent else tile_compute
+        cost = larger(compute + first, slowest + tail) + vector_tile + last
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
-                 "last_tile": tile_compute, "last_store": last}  # fmt: skip
+                 "last_tile": tail, "last_store": last}  # fmt: skip
         return cost, nb * nm * nn * nk, terms
 
     def _vector(self, tiles: _Candidates, used: int) -> tuple[int | Array, int | Array]:
@@ -276,8 +287,8 @@ class MatrixSearch:
         assert model is not None
         return model.clock.hz
 
-    def _report(self, choice: MatrixChoice, buffers: int, tiles: int, cost: int, terms: dict[str, int]) -> Choice:
-        unit = self.geometry
+    def _report(self, group: _Group, place: int, buffers: int, best_ps: int) -> Choice:
+        unit, choice = self.geometry, group.choice(place)
         return Choice(
             engine="array" if choice.flow is not None else "vector",
             dataflow=choice.flow.name if choice.flow is not None else None,
@@ -285,11 +296,38 @@ class MatrixSearch:
             order="b" + choice.order + "k",
             split=dict(zip("bmn", choice.split, strict=True)),
             buffers=buffers,
-            tiles=tiles,
-            considered=0,
-            predicted_ps=cost,
-            terms_ps=terms,
+            tiles=int(group.count[place]),
+            considered=self.considered,
+            predicted_ps=int(group.cost[place]),
+            best_ps=best_ps,
+            terms_ps={
+                name: int(np.broadcast_to(value, group.cost.shape)[place]) for name, value in group.terms.items()
+            },
         )
+
+
+@dataclass
+class _Group:
+    """Costed candidates of one dataflow, split and order. ``count``: tiles per core."""
+
+    tiles: _Candidates
+    flow: type[Dataflow] | None
+    split: tuple[int, int, int]
+    order: str
+    cost: Array
+    count: Array
+    terms: dict[str, Any]
+
+    def fewest_tiles(self, limit_ps: int) -> tuple[int, int, int]:
+        """(tiles, cost, place) of the candidate with the fewest tiles whose cost is at most ``limit_ps``."""
+        within = np.flatnonzero(self.cost <= limit_ps)
+        place = int(within[np.lexsort((self.cost[within], self.count[within]))[0]])
+        return int(self.count[place]), int(self.cost[place]), place
+
+    def choice(self, place: int) -> MatrixChoice:
+        tiles = self.tiles
+        return MatrixChoice(int(tiles.tb[place]), int(tiles.tm[place]), int(tiles.tn[place]), int(tiles.tk[place]),
+                            self.order, self.split, self.flow)  # fmt: skip
 
 
 def _kept(k: Array, sparsity: tuple[int, int] | None) -> Array:

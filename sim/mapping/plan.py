@@ -91,20 +91,24 @@ class Choice:
     tiles: int
     considered: int
     predicted_ps: int
+    best_ps: int
     terms_ps: dict[str, int] = field(default_factory=dict)
-    formula: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "engine": self.engine, "dataflow": self.dataflow, "tile": dict(self.tile), "order": self.order,
             "split": dict(self.split), "buffers": self.buffers, "tiles": self.tiles, "considered": self.considered,
-            "predicted_ps": self.predicted_ps, "terms_ps": dict(self.terms_ps), "formula": self.formula,
+            "predicted_ps": self.predicted_ps, "best_ps": self.best_ps, "terms_ps": dict(self.terms_ps),
         }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan for one shape of region on one class of cores. ``operands``: loaded or local operand positions."""
+    """A plan for one shape of region on one class of cores.
+
+    ``local_operands``: positions of operands that are read in place; ``untyped``: matrix work whose element type the
+    arrays of the class cannot multiply.
+    """
 
     core_class: str
     schedules: tuple[Schedule, ...]
@@ -112,8 +116,8 @@ class Plan:
     uses_arrays: bool
     uses_vector: bool
     local_operands: tuple[int, ...]
-    macs: int
     peak_macs_per_s: Fraction
+    untyped: bool
 
     @property
     def slots(self) -> int:

@@ -132,10 +132,9 @@ class Planner:
         if any(region.operators[1:]) and cores[0].vector_model is None:
             return None
         uses_arrays = any(choice.engine == "array" for _, choice in found)
-        macs = work.macs if isinstance(work, MatrixWork) else 0
-        peak = Fraction(0)
-        if uses_arrays and cores[0].array_model is not None:
-            peak = cores[0].array_model.peak_macs_per_s(_compute_type(region)) * len(cores)
+        model = cores[0].array_model
+        peak = model.peak_macs_per_s(_compute_type(region)) * len(cores) if uses_arrays and model else Fraction(0)
+        typed = model is None or model.rate(_compute_type(region)) is not None
         return Plan(
             core_class=name,
             schedules=tuple(schedule for schedule, _ in found),
@@ -143,12 +142,14 @@ class Planner:
             uses_arrays=uses_arrays,
             uses_vector=any(choice.engine == "vector" for _, choice in found) or len(region.operators) > 1,
             local_operands=tuple(place for place, source in enumerate(operands) if source.local),
-            macs=macs,
             peak_macs_per_s=peak,
+            untyped=isinstance(work, MatrixWork) and not typed,
         )
 
     def _refusal(self, region: Region, sizes: tuple[int, ...]) -> Problem:
-        spaces = [stream_capacity(cores[0], self.resident[cores[0].index]) for cores in self.layout.core_classes.values()]
+        spaces = [
+            stream_capacity(cores[0], self.resident[cores[0].index]) for cores in self.layout.core_classes.values()
+        ]
         kind = region.head.operator.kind
         types = sorted({name for core in self.layout.cores if core.array_model for name in core.array_model.spec.types})
         return Problem(
@@ -185,6 +186,7 @@ def _matrix_shapes(
     c_bits = data_type(region.tail.outputs[0].tensor.dtype).bits
     shapes = []
     for segment, count in zip(work.segments, results, strict=True):
+
         def part(total: int, before: int = before, count: int = count) -> int:
             return total * (before + count) // whole - total * before // whole
 
@@ -224,4 +226,3 @@ def _row_shape(
         output_bytes=sum(one.size_bytes for one in region.tail.outputs),
         output=output,
     )
-

@@ -5,7 +5,7 @@ stored. The number of tiles per core is chosen by the same rule as for matrices:
 
     max(compute + first load, memory path + one tile's compute) + last store
 
-over powers of two, among those that fit the scratchpad; ties take the fewest tiles.
+over powers of two, among those that fit the scratchpad; the fewest tiles within the search's tolerance are taken.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
+from sim.mapping.matrix_search import TOLERANCE
 from sim.mapping.paths import Paths, rate_ps
 from sim.mapping.plan import Choice, Load, Sources, Step, VectorStep
 
-MAX_TILES_PER_CORE = 4096
+MAX_TILES_PER_CORE = 64
+"""Bound on tiles of one operator on one core: finer cuts would cost events and gain nothing a double buffer does not."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +66,12 @@ class RowNest:
             self._steps[key] = self._make(inputs, operations, output, last)
         return self._steps[key]
 
-    def _make(
-        self, inputs: tuple[int, ...], operations: tuple[tuple[str, int], ...], output: int, last: bool
-    ) -> Step:
+    def _make(self, inputs: tuple[int, ...], operations: tuple[tuple[str, int], ...], output: int, last: bool) -> Step:
         shape = self.shape
         pairs = [(position, size, shape.inputs[position][1]) for position, size in enumerate(inputs)]
-        loads = tuple(Load(position, source.split(size)) for position, size, source in pairs if size and not source.local)
+        loads = tuple(
+            Load(position, source.split(size)) for position, size, source in pairs if size and not source.local
+        )
         acquire = sum(size for _, size, source in pairs if not source.local)
         kept = 0 if shape.output.local else output
         vector = VectorStep(operations, sum(inputs), output, 0, 0) if operations else None
@@ -94,24 +96,23 @@ def plan_rows(
     core = cores[0]
     used = min(len(cores), shape.rows)
     rows = ceil_div(shape.rows, used)
-    best: tuple[tuple[int, int], RowNest, Choice] | None = None
-    considered = 0
+    found: list[tuple[int, int, dict[str, int], int]] = []
     tiles = 1
-    while tiles <= MAX_TILES_PER_CORE:
-        found = _cost(layout, core, shape, capacity, used, min(tiles, rows))
-        if found is not None:
-            considered += 1
-            cost, terms, buffers = found
-            if best is None or (cost, min(tiles, rows)) < best[0]:
-                report = Choice(
-                    "vector" if shape.operations else "dma", None, {"rows": ceil_div(rows, min(tiles, rows))}, "rows",
-                    {"rows": used}, buffers, min(tiles, rows), considered, cost, terms,
-                )  # fmt: skip
-                best = ((cost, min(tiles, rows)), RowNest(shape, used, min(tiles, rows)), report)
-        if tiles >= rows:
+    while True:
+        cut = min(tiles, rows)
+        costed = _cost(layout, core, shape, capacity, used, cut)
+        if costed is not None:
+            found.append((cut, *costed))
+        if tiles >= rows or (found and tiles >= MAX_TILES_PER_CORE):
             break
         tiles *= 2
-    return (best[1], best[2]) if best else None
+    if not found:
+        return None
+    best = min(cost for _, cost, _, _ in found)
+    cut, cost, terms, buffers = next(one for one in found if one[1] <= best + int(best * TOLERANCE))
+    choice = Choice("vector" if shape.operations else "dma", None, {"rows": ceil_div(rows, cut)}, "rows", {"rows": used},
+                    buffers, cut, len(found), cost, best, terms)  # fmt: skip
+    return RowNest(shape, used, cut), choice
 
 
 def _cost(

@@ -13,10 +13,26 @@ from fractions import Fraction
 
 SCALE_BITS = 16
 _PLAIN: dict[str, tuple[int, str]] = {
-    "fp64": (64, "fp64"), "fp32": (32, "fp32"), "tf32": (32, "tf32"), "bf16": (16, "bf16"), "fp16": (16, "fp16"),
-    "fp8": (8, "fp8"), "fp8_e4m3": (8, "fp8"), "fp8_e5m2": (8, "fp8"), "fp6": (6, "fp6"), "fp4": (4, "fp4"),
-    "int64": (64, "int64"), "int32": (32, "int32"), "int16": (16, "int16"), "int8": (8, "int8"), "uint8": (8, "int8"),
-    "int6": (6, "int6"), "int4": (4, "int4"), "int3": (3, "int3"), "int2": (2, "int2"), "bool": (8, "int8"),
+    "fp64": (64, "fp64"),
+    "fp32": (32, "fp32"),
+    "tf32": (32, "tf32"),
+    "bf16": (16, "bf16"),
+    "fp16": (16, "fp16"),
+    "fp8": (8, "fp8"),
+    "fp8_e4m3": (8, "fp8"),
+    "fp8_e5m2": (8, "fp8"),
+    "fp6": (6, "fp6"),
+    "fp4": (4, "fp4"),
+    "int64": (64, "int64"),
+    "int32": (32, "int32"),
+    "int16": (16, "int16"),
+    "int8": (8, "int8"),
+    "uint8": (8, "int8"),
+    "int6": (6, "int6"),
+    "int4": (4, "int4"),
+    "int3": (3, "int3"),
+    "int2": (2, "int2"),
+    "bool": (8, "int8"),
 }
 _GROUPED = re.compile(r"^((?:int|fp)\d+)_g(\d+)$")
 _AVERAGE = re.compile(r"^bits(\d+(?:\.\d+)?)$")

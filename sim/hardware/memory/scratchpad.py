@@ -31,7 +31,9 @@ class ScratchpadSpec(ComponentSpec):
     capacity: SizeBytes = Field(description="bytes")
     banks: PositiveInt = Field(default=1, description="independent banks")
     width: SizeBytes = Field(description="bytes per bank per cycle")
-    buffers: PositiveInt = Field(default=2, description="tiles of one operator that must fit at once (2: double buffering)")
+    buffers: PositiveInt = Field(
+        default=2, description="tiles of one operator that must fit at once (2: double buffering)"
+    )
     layout: Literal["interleaved", "row_major"] = Field(
         default="interleaved", description="are addresses swizzled over banks, or do strided accesses conflict?"
     )
@@ -67,14 +69,22 @@ class Scratchpad(Component):
 
     Spec = ScratchpadSpec
 
-    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: ScratchpadSpec, hz: Fraction) -> None:
+    def __init__(
+        self, context: Context, path: str, rank: int, declared: str, spec: ScratchpadSpec, hz: Fraction
+    ) -> None:
         super().__init__(context, path, rank, declared)
         self.model = ScratchpadModel(spec, hz)
         self.latency_ps = 0
         self._channel = Channel(self, RoundRobinPipe(self.model.bytes_per_s, self.model.bytes_per_cycle), self.lane())
 
     def access(
-        self, stream: Hashable, read_bytes: int, write_bytes: int, activity: Activity, done: Callable[[], None], conflicts: int = 1
+        self,
+        stream: Hashable,
+        read_bytes: int,
+        write_bytes: int,
+        activity: Activity,
+        done: Callable[[], None],
+        conflicts: int = 1,
     ) -> None:
         """Move bytes through the banks on behalf of ``stream``; ``done`` when the last is served."""
         if read_bytes:

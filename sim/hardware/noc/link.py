@@ -75,7 +75,13 @@ class Link(Component):
         raise NotImplementedError
 
     def move(
-        self, source: str, destination: str, stream: Hashable, size_bytes: int, activity: Activity, done: Callable[[], None]
+        self,
+        source: str,
+        destination: str,
+        stream: Hashable,
+        size_bytes: int,
+        activity: Activity,
+        done: Callable[[], None],
     ) -> None:
         """Carry a message; ``done`` when its last packet has left the slowest channel (latency comes on top)."""
         self.count(activity.owner, "bytes", size_bytes)

@@ -11,7 +11,6 @@ Busy means: a tile is on the array, from its first operand to its last result.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -21,9 +20,9 @@ from sim.config.fields import PositiveInt, Rate, SizeBytes
 from sim.config.spec import ComponentSpec, components
 from sim.core.arith import ceil_div, smaller
 from sim.core.clock import Clock
-from sim.core.component import Activity, Component, Context
+from sim.core.component import Component, Context
 from sim.core.server import ClockedServer
-from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.hardware.pe.dataflow import Dataflow
 
 ACCUMULATE_BITS = 32
 """Partial sums are 32 bits wide (fp32 or int32), the common width of bf16/fp16/int8 arrays (e.g. TPU, Jouppi 2017)."""
@@ -123,7 +122,12 @@ class SystolicModel:
         """Edge traffic of a tile. Partial sums stay in the accumulator when the arrays' accumulators hold the tile."""
         row_extent, col_extent, _ = flow.extents(tile.m, tile.n, self.effective_k(tile.kept_k, rate))
         reads = flow.reads(
-            tile.m, tile.n, tile.k, tile.kept_k, ceil_div(row_extent, self.spec.rows), ceil_div(col_extent, self.spec.cols)
+            tile.m,
+            tile.n,
+            tile.k,
+            tile.kept_k,
+            ceil_div(row_extent, self.spec.rows),
+            ceil_div(col_extent, self.spec.cols),
         )
         copies = 1 + spread.by_stream * (self.arrays - 1)
         a = tile.b * reads.a * (copies if flow.name == "is" else 1)
@@ -180,7 +184,7 @@ def _even(total: int, parts: int) -> list[int]:
 
 @components.register("systolic_array")
 class SystolicArrays(Component):
-    """The arrays of one core, one lane each. Tiles start when all the arrays they need have taken them."""
+    """The arrays of one core: one server and lane each; the executor spreads a tile's shares over them."""
 
     Spec = SystolicSpec
 
@@ -193,28 +197,3 @@ class SystolicArrays(Component):
             lane = self.lane()
             lane.name = f"{path}{name}"
             self.servers.append(ClockedServer(self, self.model.clock, lane))
-
-    def choose(self, parts: int) -> list[ClockedServer]:
-        """The ``parts`` arrays with the least work queued (ties: lowest index)."""
-        order = sorted(range(len(self.servers)), key=lambda place: (self.servers[place].lane.pending, place))
-        return [self.servers[place] for place in sorted(order[:parts])]
-
-    def submit(
-        self, shares: list[int], servers: list[ClockedServer], cause: str, activity: Activity, done: Callable[[], None]
-    ) -> None:
-        """Run one share on each server; ``done`` when the last has finished."""
-        left = len(shares)
-
-        def one_done() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                done()
-
-        for cycles, server in zip(shares, servers, strict=True):
-            server.submit(cycles, one_done, cause, "compute", activity)
-
-
-def resolve_dataflow(name: str) -> type[Dataflow]:
-    """The dataflow class called ``name``."""
-    return dataflows.get(name)

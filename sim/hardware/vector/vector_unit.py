@@ -62,9 +62,14 @@ class VectorUnit(Component):
         self.server = ClockedServer(self, self.model.clock, self.lane())
 
     def submit(
-        self, operations: tuple[tuple[str, int], ...], cause: str, activity: Activity, done: Callable[[], None]
+        self,
+        operations: tuple[tuple[str, int], ...],
+        cause: str,
+        activity: Activity,
+        done: Callable[[], None],
+        started: Callable[[], None] | None = None,
     ) -> None:
-        """Run one tile's operations."""
+        """Run one tile's operations; ``started`` runs when they enter the pipeline."""
         for function, count in operations:
             self.count(activity.owner, f"op_{function}", count)
-        self.server.submit(self.model.cycles(operations), done, cause, "vector", activity)
+        self.server.submit(self.model.cycles(operations), done, cause, "vector", activity, started)

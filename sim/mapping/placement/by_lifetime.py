@@ -11,7 +11,6 @@ and available. Left out: moving a tensor during its life.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from sim.core.errors import InputError, Problem
@@ -20,7 +19,8 @@ from sim.hardware.layout import Layout
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.trace.expand import TensorInstance
-from sim.trace.model import Repeat, Tensor, Trace
+from sim.trace.model import Trace
+from sim.trace.summary import persistent_tensors
 
 Key = tuple[str, Any]
 
@@ -34,9 +34,8 @@ class ByLifetime:
         self._outputs = frozenset(trace.outputs)
         self._arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._homes: dict[Key, tuple[int, int, int]] = {}
-        self._largest = {
-            tensor.name: _largest_bytes(tensor, around) for tensor, around in trace.tensors() if tensor.persistent
-        }
+        self._persistent = persistent_tensors(trace)
+        self._largest = {one.name: one.size_bytes // one.count for one in self._persistent}
         self._refuse_if_too_large(trace)
 
     @property
@@ -68,11 +67,9 @@ class ByLifetime:
             self._arenas[placed[0]].free(placed[1], placed[2])
 
     def _refuse_if_too_large(self, trace: Trace) -> None:
-        needed = {role: 0 for role in ("weight", "kv_cache")}
-        for tensor, around in trace.tensors():
-            if tensor.persistent:
-                copies = math.prod(block.count for block in around if block.over == "layers")
-                needed[tensor.role] = needed.get(tensor.role, 0) + self._largest[tensor.name] * copies
+        needed: dict[str, int] = {}
+        for one in self._persistent:
+            needed[one.role] = needed.get(one.role, 0) + one.size_bytes
         total = sum(needed.values())
         available = sum(tier.capacity for tier in self._layout.backing)
         if total > available:
@@ -89,11 +86,3 @@ class ByLifetime:
             for tier, arena in zip(self._layout.tiers, self._arenas, strict=True)
         )
         return Problem(f"no memory has room for {tensor} ({tensor.role}): it needs {size} bytes; {free}")
-
-
-def _largest_bytes(tensor: Tensor, around: tuple[Repeat, ...]) -> int:
-    """Bytes of a persistent tensor at the end of its growth: the most over the corners of its loops."""
-    corners = [{}]  # type: list[dict[str, int]]
-    for block in around:
-        corners = [{**corner, block.index: place} for corner in corners for place in {0, block.count - 1}]
-    return max(tensor.size_bytes(corner) for corner in corners)

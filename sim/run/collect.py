@@ -1,0 +1,169 @@
+"""From the components of a finished run to its record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from typing import Any
+
+from sim.core.clock import PS_PER_S
+from sim.core.component import Component
+from sim.hardware.layout import natural_key
+from sim.hardware.noc.link import Link
+from sim.hardware.pe.systolic import SystolicArrays
+from sim.run.executor import Executor
+from sim.run.machine import Core, Machine
+from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
+
+
+def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
+    """Every component, in path order."""
+    kinds = {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.components}
+    kinds |= {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.links}
+    buffers = {core.scratchpad.path: core for core in machine.cores}
+    found = []
+    for path in sorted(machine.components, key=natural_key):
+        component = machine.components[path]
+        kind, hz = kinds.get(component.declared, ("dma", None))
+        peak, unit = _peak(component)
+        found.append(ComponentRecord(
+            path=path, declared=component.declared, kind=kind, clock_hz=float(hz) if hz else None,
+            lanes=tuple(_lane(lane) for lane in component.lanes),
+            actions=_by_owner(component.actions), ledger=_by_owner(component.ledger), peak=peak, unit=unit,
+            buffers=_buffers(buffers[path]) if path in buffers else {},
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def _lane(lane: Any) -> LaneRecord:
+    stalls: dict[int, dict[str, int]] = {}
+    for (cause, owner), duration in sorted(lane.stall_by.items(), key=lambda item: (item[0][1], item[0][0])):
+        stalls.setdefault(owner, {})[cause] = duration
+    return LaneRecord(lane.name, lane.busy_ps, lane.idle_ps, lane.stall_ps, dict(sorted(lane.busy_by.items())), stalls)
+
+
+def _by_owner(counts: dict[tuple[int, str], int]) -> dict[int, dict[str, int]]:
+    found: dict[int, dict[str, int]] = {}
+    for (owner, name), amount in sorted(counts.items()):
+        if amount:
+            found.setdefault(owner, {})[name] = amount
+    return found
+
+
+def _buffers(core: Core) -> dict[str, dict[str, int]]:
+    return {
+        name: {"capacity_bytes": pool.capacity, "peak_bytes": pool.peak}
+        for name, pool in (("inputs", core.inputs), ("outputs", core.outputs))
+    }
+
+
+def _peak(component: Component) -> tuple[float | None, str | None]:
+    """Peak rate of one component and its unit."""
+    if isinstance(component, SystolicArrays):
+        fastest = max(component.model.spec.types.values())
+        spec = component.model.spec
+        return float(spec.rows * spec.cols * spec.count * component.model.clock.hz * fastest), "MAC/s"
+    if isinstance(component, Link):
+        return float(component.model.bytes_per_s * len(component.lanes)), "B/s"
+    model = getattr(component, "model", None)
+    for name, unit in (("peak_bytes_per_s", "B/s"), ("bytes_per_s", "B/s")):
+        if hasattr(model, name):
+            return float(getattr(model, name)), unit
+    if hasattr(model, "lanes"):
+        return float(model.lanes * model.clock.hz), "op/s"  # type: ignore[union-attr]
+    return None, None
+
+
+def operator_records(executor: Executor) -> tuple[OperatorRecord, ...]:
+    """Every operator as written, in order of first execution."""
+    machine = executor.machine
+    demand, executed = _demand(machine), _executed(machine)
+    moved = _bytes(machine)
+    return tuple(
+        OperatorRecord(
+            name=one.name, kind=one.kind, job=one.job, count=one.count, region=one.region, fused=one.fused,
+            engine=one.engine, dims=_plain(one.dims), first_start_ps=max(0, one.clock.first_ps),
+            last_end_ps=one.clock.last_ps, active_ps=one.clock.active_ps, macs=one.macs,
+            macs_executed=executed.get(owner, 0), peak_macs_per_s=float(one.peak_macs_per_s),
+            mapping=tuple(choice.to_dict() for choice in one.choices),
+            bytes=moved.get(owner, {}), demand_ps=dict(sorted(demand.get(owner, {}).items())),
+        )
+        for owner, one in enumerate(executor.tally.entries)
+    )  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _executed(machine: Machine) -> dict[int, int]:
+    found: defaultdict[int, int] = defaultdict(int)
+    for core in machine.cores:
+        for unit in (core.arrays, core.vector):
+            for (owner, name), amount in (unit.ledger if unit is not None else {}).items():
+                if name == "macs_executed":
+                    found[owner] += amount
+    return found
+
+
+def _bytes(machine: Machine) -> dict[int, dict[str, dict[str, int]]]:
+    """Operator -> tier -> bytes read and written by transfers."""
+    found: dict[int, dict[str, dict[str, int]]] = {}
+    for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
+        if tier.core is not None:
+            continue
+        for (owner, name), amount in sorted(memory.actions.items()):
+            entry = found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})
+            if name in ("read_bytes", "write_bytes"):
+                entry["read" if name == "read_bytes" else "written"] += amount
+    return found
+
+
+def _demand(machine: Machine) -> dict[int, dict[str, int]]:
+    """Operator -> declared component -> the most busy time of any of its lanes on that operator's behalf.
+
+    For memories and links, whose lanes serve operators side by side, it is the bytes at the sustained rate.
+    """
+    found: dict[int, dict[str, int]] = {}
+
+    def note(owner: int, declared: str, duration: int) -> None:
+        entry = found.setdefault(owner, {})
+        entry[declared] = max(entry.get(declared, 0), duration)
+
+    rates = {tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None}
+    for path, component in sorted(machine.components.items()):
+        if path in rates or isinstance(component, Link):
+            rate = rates[path] if path in rates else component.model.bytes_per_s  # type: ignore[attr-defined]
+            ports = 1 if path in rates else max(1, len(component.lanes) // 2)
+            for owner, amount in _moved(component).items():
+                note(owner, component.declared, int(Fraction(amount * PS_PER_S) / rate) // ports)
+        elif not component.declared.endswith("dma"):
+            for lane in component.lanes:
+                for owner, duration in lane.busy_by.items():
+                    note(owner, component.declared, duration)
+    return found
+
+
+def _moved(component: Component) -> dict[int, int]:
+    found: defaultdict[int, int] = defaultdict(int)
+    for (owner, name), amount in component.actions.items():
+        if name in ("read_bytes", "write_bytes", "bytes"):
+            found[owner] += amount
+    return found
+
+
+def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
+    """Bytes between memories, by declared path."""
+    found: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for core in machine.cores:
+        here = core.scratchpad.declared
+        for index, amount in core.loaded.items():
+            found[machine.layout.tiers[index].node.path, here] += amount
+        for index, amount in core.stored.items():
+            found[here, machine.layout.tiers[index].node.path] += amount
+    return tuple(
+        {"source": source, "destination": destination, "bytes": amount}
+        for (source, destination), amount in sorted(found.items())
+    )

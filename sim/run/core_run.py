@@ -1,0 +1,342 @@
+"""One core executing tile steps: load, compute and store overlap across tiles and operators.
+
+Steps are taken in program order. For each step in turn the core reserves scratchpad space (credits), then lets it go:
+its loads start as soon as their producers are complete, its compute when its operands are there, its store when its
+results are. Because space is reserved in order, the next operator's weights are prefetched while this one still
+computes, and no order of events can deadlock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from sim.core.component import Activity, Cause
+from sim.core.engine import Phase
+from sim.core.errors import InconsistencyError
+from sim.core.server import ClockedServer
+from sim.mapping.plan import ArrayWork, Load, Step, VectorStep
+from sim.run.machine import Core, Machine
+from sim.run.region_run import RegionRun
+
+STEPS_IN_FLIGHT = 64
+"""Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
+PREFETCH, FLOW = "prefetch", "flow"
+"""Request streams of a core at a shared memory: read-only operands, and activations. Shared memories serve both in turn,
+so that an activation does not queue behind megabytes of prefetched weights."""
+
+
+class _Tile:
+    """A step in flight. ``left``: loads outstanding; ``cause``: what it last waited for."""
+
+    __slots__ = ("activity", "cause", "left", "run", "servers", "slot", "step")
+
+    def __init__(self, run: RegionRun, slot: _Slot, step: Step, number: int) -> None:
+        self.run = run
+        self.slot = slot
+        self.step = step
+        self.activity = Activity(run.owner, number)
+        self.left = len(step.loads)
+        self.cause: str = Cause.OPERAND
+        self.servers: list[ClockedServer] = []
+
+
+class _Slot:
+    """A region's share on this core: how many of its tiles are unfinished, and whether all have been taken."""
+
+    __slots__ = ("exhausted", "open_tiles", "run")
+
+    def __init__(self, run: RegionRun) -> None:
+        self.run = run
+        self.open_tiles = 0
+        self.exhausted = False
+
+
+class CoreRun:
+    """The sequencer of one core."""
+
+    def __init__(self, machine: Machine, core: Core) -> None:
+        self._machine = machine
+        self._engine = machine.engine
+        self._core = core
+        self._programs: deque[tuple[RegionRun, Iterator[Step], _Slot]] = deque()
+        self._in_flight = 0
+        self.tiles_taken = 0
+        self._waiting_for_credit = False
+        self._array_load = [0] * (len(core.arrays.servers) if core.arrays else 0)
+        self.predicted_ps = 0
+        self.index = core.view.index
+        self.core_class = core.view.declared
+
+    def admit(self, run: RegionRun, slot: int) -> None:
+        """Append this core's share of a region to its program and get on with it."""
+        schedules = [schedule for schedule in run.plan.schedules if slot < schedule.slots]
+        steps = chain.from_iterable(schedule.steps(slot) for schedule in schedules)
+        self._programs.append((run, steps, _Slot(run)))
+        self._pump()
+
+    def _pump(self) -> None:
+        """Take steps in program order until space or the queue runs out."""
+        while self._programs and not self._waiting_for_credit and self._in_flight < STEPS_IN_FLIGHT:
+            run, steps, slot = self._programs[0]
+            step = next(steps, None)
+            if step is None:
+                self._programs.popleft()
+                slot.exhausted = True
+                self._check_slot(slot)
+                continue
+            self._take(_Tile(run, slot, step, self.tiles_taken))
+
+    def _take(self, tile: _Tile) -> None:
+        self.tiles_taken += 1
+        self._in_flight += 1
+        tile.slot.open_tiles += 1
+        self._assign(tile)
+        self._waiting_for_credit = True
+
+        def granted() -> None:
+            self._waiting_for_credit = False
+            self._issue(tile)
+            if waited:
+                self._pump()
+
+        waited = False
+        at_once = self._core.inputs.acquire(tile.step.acquire, granted, str(tile.run))
+        if not at_once:
+            tile.cause = Cause.CREDIT
+            waited = True
+
+    def _assign(self, tile: _Tile) -> None:
+        """From here on, the lanes that the step will use are stalled rather than idle."""
+        now, step, core = self._engine.now, tile.step, self._core
+        if step.array is not None and core.arrays is not None:
+            shares = step.array.shares
+            order = sorted(range(len(self._array_load)), key=lambda place: (self._array_load[place], place))
+            places = sorted(order[: len(shares)])
+            for place, cycles in zip(places, shares, strict=True):
+                self._array_load[place] += cycles
+            tile.servers = [core.arrays.servers[place] for place in places]
+            for server in tile.servers:
+                server.lane.assign(now)
+        if step.vector is not None and core.vector is not None:
+            core.vector.server.lane.assign(now)
+        for load in step.loads:
+            for _ in load.split:
+                core.dma.load.request()
+        for _ in step.stores:
+            core.dma.store.request()
+
+    def _issue(self, tile: _Tile) -> None:
+        """Space is there: start each load when its producers are done; then compute."""
+        local = tile.run.plan.local_operands
+        if local:
+            tile.left += 1
+
+            def local_ready() -> None:
+                self._arrived(tile, tile.cause)
+
+            if not tile.run.when_ready(local, local_ready):
+                tile.cause = Cause.DEPENDENCY
+        for load in tile.step.loads:
+            self._start_load(tile, load)
+        if not tile.step.loads and not local:
+            self._operands_ready(tile)
+
+    def _start_load(self, tile: _Tile, load: Load) -> None:
+        cause = tile.cause
+
+        def go() -> None:
+            nonlocal cause
+            self._transfer_in(tile, load, cause)
+
+        if not tile.run.when_ready((load.operand,), go):
+            cause = Cause.DEPENDENCY
+
+    def _transfer_in(self, tile: _Tile, load: Load, cause: str) -> None:
+        stream = FLOW if tile.run.producers[load.operand] else PREFETCH
+        left = len(load.split)
+        if tile.step.array is None and tile.step.vector is None:
+            tile.run.start(self._engine.now)
+
+        def arrived() -> None:
+            nonlocal left
+            left -= 1
+            self._core.dma.load.finish(tile.activity, "load")
+            if left == 0:
+                self._arrived(tile, Cause.OPERAND)
+
+        for tier, size in load.split:
+            when = self._core.dma.load.start(tile.activity, cause)
+            self._later(when, lambda tier=tier, size=size: self._machine.load(  # type: ignore[misc]
+                self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
+
+    def _later(self, when_ps: int, fn: Callable[[], None]) -> None:
+        if when_ps <= self._engine.now:
+            fn()
+        else:
+            self._engine.at(when_ps, fn, Phase.ARRIVE, self._core.dma.rank)
+
+    def _arrived(self, tile: _Tile, cause: str) -> None:
+        tile.left -= 1
+        tile.cause = cause
+        if tile.left == 0:
+            self._operands_ready(tile)
+
+    def _operands_ready(self, tile: _Tile) -> None:
+        """Operands are in the scratchpad: reserve room for the results, then compute."""
+
+        def granted() -> None:
+            self._compute(tile)
+
+        if not self._core.outputs.acquire(tile.step.open_output, granted, str(tile.run)):
+            tile.cause = Cause.CREDIT
+
+    def _compute(self, tile: _Tile) -> None:
+        step = tile.step
+        if step.array is not None:
+            self._run_array(tile, step.array)
+        elif step.vector is not None:
+            self._run_vector(tile, step.vector, tile.cause)
+        else:
+            self._computed(tile)
+
+    def _run_array(self, tile: _Tile, work: ArrayWork) -> None:
+        """The arrays and the scratchpad's banks work side by side; an array done first is held (stall: bank)."""
+        core, activity = self._core, tile.activity
+        arrays = core.arrays
+        assert arrays is not None
+        begun = fed = False
+        held: list[ClockedServer] = []
+        left = len(tile.servers)
+
+        def started() -> None:
+            nonlocal begun
+            if begun:
+                return
+            begun = True
+            tile.run.start(self._engine.now)
+            core.scratchpad.access(
+                "array", work.scratchpad_read, work.scratchpad_write, activity, on_fed, work.conflicts
+            )
+
+        def on_fed() -> None:
+            nonlocal fed
+            fed = True
+            for server in held:
+                server.resume()
+            finish_if_done()
+
+        def array_done(server: ClockedServer) -> None:
+            nonlocal left
+            left -= 1
+            if not fed:
+                server.hold(Cause.BANK, activity)
+                held.append(server)
+            finish_if_done()
+
+        def finish_if_done() -> None:
+            if fed and left == 0:
+                self._array_done(tile)
+
+        self._count_array(activity.owner, work)
+        for server, cycles in zip(tile.servers, work.shares, strict=True):
+            server.submit(cycles, lambda server=server: array_done(server), tile.cause, "compute", activity, started)  # type: ignore[misc]
+
+    def _count_array(self, owner: int, work: ArrayWork) -> None:
+        arrays = self._core.arrays
+        assert arrays is not None
+        arrays.count(owner, f"mac_{work.compute_type}", work.macs_executed)
+        ledger = arrays.ledger
+        for name, amount in (("macs", work.macs), ("macs_executed", work.macs_executed), ("a_reads", work.a_reads),
+                             ("b_reads", work.b_reads), ("c_writes", work.c_writes)):  # fmt: skip
+            ledger[owner, name] += amount
+        if work.accumulator_read:
+            arrays.count(owner, "accumulator_read_bytes", work.accumulator_read)
+        if work.accumulator_write:
+            arrays.count(owner, "accumulator_write_bytes", work.accumulator_write)
+
+    def _array_done(self, tile: _Tile) -> None:
+        step = tile.step
+        if step.release_after_array:
+            self._core.inputs.release(step.release_after_array)
+        if step.vector is not None:
+            self._run_vector(tile, step.vector, Cause.RESULT)
+        else:
+            self._computed(tile)
+
+    def _run_vector(self, tile: _Tile, work: VectorStep, cause: str) -> None:
+        """The vector unit and the scratchpad's banks work side by side."""
+        core = self._core
+        assert core.vector is not None
+        owner = tile.run.chain_owner if tile.step.array is not None else tile.run.owner
+        activity = Activity(owner, tile.activity.tile)
+        unit = core.vector.server
+        fed = finished = False
+
+        def started() -> None:
+            tile.run.start(self._engine.now)
+            core.scratchpad.access("vector", work.scratchpad_read, work.scratchpad_write, activity, on_fed)
+
+        def on_fed() -> None:
+            nonlocal fed
+            fed = True
+            if finished:
+                unit.resume()
+                self._computed(tile)
+
+        def done() -> None:
+            nonlocal finished
+            finished = True
+            if fed:
+                self._computed(tile)
+            else:
+                unit.hold(Cause.BANK, activity)
+
+        for name, count in (("macs", work.macs), ("macs_executed", work.macs_executed)):
+            core.vector.ledger[owner, name] += count
+        core.vector.submit(work.operations, cause, activity, done, started)
+
+    def _computed(self, tile: _Tile) -> None:
+        step = tile.step
+        if step.release_after_vector:
+            self._core.inputs.release(step.release_after_vector)
+        if not step.stores:
+            self._stored(tile)
+            return
+        left = len(step.stores)
+
+        def one_stored() -> None:
+            nonlocal left
+            left -= 1
+            self._core.dma.store.finish(tile.activity, "store")
+            if left == 0:
+                self._stored(tile)
+
+        for tier, size in step.stores:
+            when = self._core.dma.store.start(tile.activity, Cause.RESULT)
+            tile.run.stored_bytes += size
+            self._later(when, lambda tier=tier, size=size: self._machine.store(  # type: ignore[misc]
+                self._core, tier, size, FLOW, tile.activity, one_stored))  # fmt: skip
+
+    def _stored(self, tile: _Tile) -> None:
+        if tile.step.close_output:
+            self._core.outputs.release(tile.step.close_output)
+        self._in_flight -= 1
+        tile.slot.open_tiles -= 1
+        self._check_slot(tile.slot)
+        self._pump()
+
+    def _check_slot(self, slot: _Slot) -> None:
+        if slot.exhausted and slot.open_tiles == 0:
+            slot.run.slot_done(self._engine.now)
+
+    def finish(self) -> None:
+        """At the end of the run nothing may be left over."""
+        if self._programs or self._in_flight:
+            raise InconsistencyError(
+                "completion", f"{self._core.view.path} ends with {self._in_flight} tiles in flight"
+            )
+        for pool in (self._core.inputs, self._core.outputs):
+            if pool.used:
+                raise InconsistencyError("credits", f"{pool.name} ends the run with {pool.used} bytes never given back")

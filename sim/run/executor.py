@@ -1,0 +1,175 @@
+"""The executor: jobs from a job source, regions in program order, a bounded window of them in flight.
+
+Control is one SimPy process: it takes regions from the planner as long as fewer than ``lookahead`` separate the oldest
+unfinished region from the newest, launches them through the host when there is one, and hands each core its share.
+Everything below runs as callbacks (:mod:`sim.run.core_run`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+from sim.core.component import Activity, Cause
+from sim.core.errors import InconsistencyError
+from sim.core.probe import Probe
+from sim.hardware.layout import Layout
+from sim.mapping.placement.policy import Placement, placements
+from sim.mapping.planner import Planner
+from sim.mapping.regions import Region, form_regions
+from sim.mapping.schedulers.policy import schedulers
+from sim.run.conservation import check_stored
+from sim.run.core_run import CoreRun
+from sim.run.jobs import Job, JobSource
+from sim.run.machine import Machine
+from sim.run.region_run import RegionRun
+from sim.run.tally import Tally
+from sim.trace.expand import Slice, expand
+
+Progress = Callable[[int, str], None]
+
+
+class Executor:
+    """Runs the jobs of ``source`` on ``layout``; ``tally`` collects per-operator facts for the record."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        source: JobSource,
+        probe: Probe,
+        dataflow: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        policy = layout.architecture.policy
+        self.layout = layout
+        self.planner = Planner(layout, dataflow)
+        self.machine = Machine(layout, probe, self.planner.resident)
+        self.tally = Tally()
+        self.placements: dict[str, Placement] = {}
+        self._source = source
+        self._window = schedulers.get(policy.scheduler).window(policy)
+        self.cores = [CoreRun(self.machine, core) for core in self.machine.cores]
+        self._writers: dict[Any, RegionRun] = {}
+        self._active: deque[RegionRun] = deque()
+        self._frees: deque[tuple[int, Region, Placement]] = deque()
+        self._room: Any = None
+        self._progress = progress
+        self._done = 0
+        self.elapsed_ps = 0
+
+    def run(self) -> int:
+        """Execute everything; returns the elapsed picoseconds."""
+        self.machine.engine.process(self._control())
+        self.machine.engine.run()
+        if self._active:
+            waiting = ", ".join(str(run) for run in list(self._active)[:5])
+            raise InconsistencyError("deadlock", f"regions never finished: {waiting}")
+        for core in self.cores:
+            core.finish()
+        for path in sorted(self.machine.components):
+            for lane in self.machine.components[path].lanes:
+                lane.finish(self.elapsed_ps)
+        return self.elapsed_ps
+
+    def _control(self) -> Generator[Any, Any, None]:
+        engine = self.machine.engine
+        for job in self._source.jobs():
+            if job.arrival_ps > engine.now:
+                yield engine.timeout(job.arrival_ps - engine.now)
+            placement = placements.get(self.layout.architecture.policy.placement)(self.layout, job.trace)
+            self.placements[job.name] = placement
+            for region in self._regions(job):
+                while self._active and region.number - self._active[0].number >= self._window:
+                    self._room = engine.signal()
+                    yield self._room
+                self._release(region, placement)
+                self._begin(job, region, placement)
+
+    def _regions(self, job: Job) -> Iterator[Region]:
+        fuse = self.layout.architecture.policy.fusion != "none"
+        base = self.tally.regions
+        for region in form_regions(expand(job.trace), fuse):
+            self.tally.regions += 1
+            yield Region(base + region.number, region.operators, region.frees)
+
+    def _release(self, region: Region, placement: Placement) -> None:
+        """Give back what regions that have left the window do not need any more."""
+        oldest = self._active[0].number if self._active else region.number
+        while self._frees and self._frees[0][0] < oldest:
+            _, old, where = self._frees.popleft()
+            for tensor in old.frees:
+                where.release(tensor)
+
+    def _begin(self, job: Job, region: Region, placement: Placement) -> None:
+        """Place, plan and launch one region."""
+        homes: dict[Any, int] = {}
+        operands = self.planner.operands(region)
+        for slices in operands:
+            for one in slices:
+                homes[one.tensor.key] = placement.home(one.tensor, produced=False)
+        outputs = region.tail.outputs
+        for one in outputs:
+            homes[one.tensor.key] = placement.home(one.tensor, produced=True)
+        plan = self.planner.plan(region, homes)
+        owners = self.tally.owners(job, region, plan)
+        run = RegionRun(region, plan, owners[0], owners[min(1, len(owners) - 1)], self.tally.clock(owners[0]))
+        run.producers = [self._producers(slices) for slices in operands]
+        run.expected_bytes = sum(
+            one.size_bytes for one in outputs if self.layout.tiers[homes[one.tensor.key]].core is None
+        )
+        for one in outputs:
+            self._writers[one.tensor.key] = run
+        self._frees.append((region.number, region, placement))
+        self._active.append(run)
+        run.on_complete.append(lambda: self._completed(run))
+        self._launch(run)
+
+    def _producers(self, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
+        found = {}
+        for one in slices:
+            writer = self._writers.get(one.tensor.key)
+            if writer is not None:
+                found[writer.number] = writer
+        return tuple(found[number] for number in sorted(found))
+
+    def _launch(self, run: RegionRun) -> None:
+        if self.machine.host is None:
+            self._admit(run)
+            return
+        lanes = [server.lane for core in self.machine.cores if core.arrays and run.plan.uses_arrays
+                 for server in core.arrays.servers]  # fmt: skip
+        now = self.machine.engine.now
+        for lane in lanes:
+            lane.assign(now)
+
+        def launched() -> None:
+            self._admit(run)
+            for lane in lanes:
+                lane.withdraw(self.machine.engine.now, Cause.LAUNCH, run.owner)
+
+        self.machine.host.launch(Activity(run.owner, 0), launched)
+
+    def _admit(self, run: RegionRun) -> None:
+        """Give the region's shares to the cores of its class that have been given least so far."""
+        members = [core for core in self.cores if core.core_class == run.plan.core_class]
+        members.sort(key=lambda core: (core.predicted_ps, core.index))
+        chosen = sorted(members[: run.plan.slots], key=lambda core: core.index)
+        predicted = sum(choice.predicted_ps for choice in run.plan.choices)
+        for slot, core in enumerate(chosen):
+            core.predicted_ps += predicted
+            core.admit(run, slot)
+
+    def _completed(self, run: RegionRun) -> None:
+        self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
+        check_stored(run)
+        for one in run.region.tail.outputs:
+            if self._writers.get(one.tensor.key) is run:
+                del self._writers[one.tensor.key]
+        while self._active and self._active[0].complete:
+            self._active.popleft()
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, str(run))
+        if self._room is not None and not self._room.triggered:
+            self._room.succeed()

@@ -1,0 +1,140 @@
+"""The machine of one run: every component instantiated from its spec and tied to one engine.
+
+Ranks, which decide ties, follow the sorted instance paths, so the order of keys in the YAML does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sim.core.component import Activity, Component, Context
+from sim.core.credits import CreditPool
+from sim.core.engine import Engine, Phase
+from sim.core.probe import Probe
+from sim.hardware.dma import Dma, DmaSpec
+from sim.hardware.host import Host
+from sim.hardware.layout import CoreView, Layout, LinkView, link_class, natural_key
+from sim.hardware.memory.dram import Dram
+from sim.hardware.memory.scratchpad import Scratchpad
+from sim.hardware.noc.link import Link
+from sim.hardware.pe.systolic import SystolicArrays
+from sim.hardware.vector.vector_unit import VectorUnit
+from sim.mapping.planner import stream_capacity
+
+
+@dataclass
+class Core:
+    """The components of one core, its buffer pools, and the bytes its DMA moved per tier (for conservation)."""
+
+    view: CoreView
+    arrays: SystolicArrays | None
+    vector: VectorUnit | None
+    scratchpad: Scratchpad
+    dma: Dma
+    inputs: CreditPool
+    outputs: CreditPool
+    loaded: dict[int, int]
+    stored: dict[int, int]
+
+
+class Machine:
+    """All components of one run, by instance path."""
+
+    def __init__(self, layout: Layout, probe: Probe, resident: dict[int, int]) -> None:
+        self.layout = layout
+        self.engine = Engine()
+        self.probe = probe
+        self._context = Context(self.engine, probe)
+        self.components: dict[str, Component] = {}
+        self._ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
+        self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
+        self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
+        self.links = {link.path: self._link(link) for link in layout.links}
+        self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
+
+    def load(
+        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side."""
+        self._move(core, tier, size_bytes, stream, activity, done, into=True)
+
+    def store(
+        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Move bytes from a core's scratchpad out to a tier."""
+        self._move(core, tier, size_bytes, stream, activity, done, into=False)
+
+    def _move(
+        self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool
+    ) -> None:
+        memory, hops = self.tiers[tier], self.layout.routes[tier, core.view.index]
+        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        left = 2 + len(hops)
+        who = (core.view.index, stream)
+
+        def served() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                ledger = core.loaded if into else core.stored
+                ledger[tier] = ledger.get(tier, 0) + size
+                if latency:
+                    self.engine.at(self.engine.now + latency, done, Phase.FINISH, core.dma.rank)
+                else:
+                    done()
+
+        memory.access(who, size if into else 0, 0 if into else size, activity, served)
+        for hop in hops:
+            ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
+            self.links[hop.link].move(*ends, who, size, activity, served)
+        core.scratchpad.ledger[activity.owner, "dma_in" if into else "dma_out"] += size
+        core.scratchpad.access("dma", 0 if into else size, size if into else 0, activity, served)
+
+    def _paths(self) -> list[str]:
+        """Instance paths of everything that will be built."""
+        layout = self.layout
+        paths = [tier.path for tier in layout.tiers] + [link.path for link in layout.links]
+        for core in layout.cores:
+            units = [unit for unit in (core.arrays, core.vector, core.scratchpad, core.dma) if unit is not None]
+            paths += [core.unit_path(unit) for unit in units] + [_implied_dma(core)]
+        return sorted({*paths, *([layout.host.path] if layout.host else [])})
+
+    def _make(self, path: str, node: Any, cls: type[Any]) -> Any:
+        component = cls(self._context, path, self._ranks[path], node.path, node.spec, node.clock_hz)
+        self.components[path] = component
+        return component
+
+    def _core(self, view: CoreView, resident: int) -> Core:
+        arrays = self._make(view.unit_path(view.arrays), view.arrays, SystolicArrays) if view.arrays else None
+        vector = self._make(view.unit_path(view.vector), view.vector, VectorUnit) if view.vector else None
+        scratchpad = self._make(view.scratchpad_path, view.scratchpad, Scratchpad)
+        if view.dma is not None:
+            dma = self._make(view.unit_path(view.dma), view.dma, Dma)
+        else:
+            path = _implied_dma(view)
+            declared = f"{view.declared}.dma" if view.declared else "dma"
+            dma = self.components[path] = Dma(self._context, path, self._ranks[path], declared, DmaSpec(), None)
+        space = stream_capacity(view, resident)
+        return Core(view, arrays, vector, scratchpad, dma, CreditPool(scratchpad, "inputs", space[0]),
+                    CreditPool(scratchpad, "outputs", space[1]), {}, {})  # fmt: skip
+
+    def _tier(self, index: int) -> Dram | Scratchpad:
+        tier = self.layout.tiers[index]
+        if tier.core is not None:
+            return self.cores[tier.core].scratchpad
+        made: Dram | Scratchpad = self._make(tier.path, tier.node, Scratchpad if tier.on_chip else Dram)
+        return made
+
+    def _link(self, view: LinkView) -> Link:
+        node = view.node
+        link: Link = link_class(view)(
+            self._context, view.path, self._ranks[view.path], node.path, node.spec, node.clock_hz, view.endpoints
+        )
+        self.components[view.path] = link
+        return link
+
+
+def _implied_dma(core: CoreView) -> str:
+    return f"{core.path}.dma" if core.path else "dma"

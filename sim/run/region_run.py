@@ -1,0 +1,101 @@
+"""One region in flight: who it waits for, what is left of it, and who waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sim.mapping.plan import Plan
+from sim.mapping.regions import Region
+
+
+class OperatorClock:
+    """Time during which at least one instance of an operator as written was executing, and its first and last instant."""
+
+    __slots__ = ("_active", "_since", "active_ps", "first_ps", "last_ps")
+
+    def __init__(self) -> None:
+        self.first_ps = -1
+        self.last_ps = 0
+        self.active_ps = 0
+        self._active = 0
+        self._since = 0
+
+    def start(self, now_ps: int) -> None:
+        if self.first_ps < 0:
+            self.first_ps = now_ps
+        if self._active == 0:
+            self._since = now_ps
+        self._active += 1
+
+    def stop(self, now_ps: int) -> None:
+        self._active -= 1
+        self.last_ps = now_ps
+        if self._active == 0:
+            self.active_ps += now_ps - self._since
+
+
+class RegionRun:
+    """State of one region between admission and completion.
+
+    ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
+    ``owner`` numbers the head operator as written, ``chain_owner`` the first fused one.
+    """
+
+    __slots__ = ("_waiting", "chain_owner", "clock", "complete", "expected_bytes", "number", "on_complete", "open_slots", "owner", "plan",
+                 "producers", "region", "started", "stored_bytes")  # fmt: skip
+
+    def __init__(self, region: Region, plan: Plan, owner: int, chain_owner: int, clock: OperatorClock) -> None:
+        self.region = region
+        self.plan = plan
+        self.number = region.number
+        self.owner = owner
+        self.chain_owner = chain_owner
+        self.clock = clock
+        self.producers: list[tuple[RegionRun, ...]] = []
+        self.open_slots = plan.slots
+        self.complete = False
+        self.started = False
+        self.stored_bytes = 0
+        self.expected_bytes = 0
+        self.on_complete: list[Callable[[], None]] = []
+
+    def start(self, now_ps: int) -> None:
+        """Something of the region executes from now on (first time only)."""
+        if not self.started:
+            self.started = True
+            self.clock.start(now_ps)
+
+    def slot_done(self, now_ps: int) -> None:
+        """One core has finished its share; the last one completes the region."""
+        self.open_slots -= 1
+        if self.open_slots:
+            return
+        self.start(now_ps)
+        self.clock.stop(now_ps)
+        self.complete = True
+        waiting, self.on_complete = self.on_complete, []
+        for resume in waiting:
+            resume()
+
+    def when_ready(self, positions: tuple[int, ...], go: Callable[[], None]) -> bool:
+        """Run ``go`` when the producers of these operands are complete; True when that is now."""
+        missing = {producer.number: producer for position in positions for producer in self.producers[position]
+                   if not producer.complete}  # fmt: skip
+        if not missing:
+            go()
+            return True
+        left = len(missing)
+
+        def one_done() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                go()
+
+        for number in sorted(missing):
+            missing[number].on_complete.append(one_done)
+        return False
+
+    def __str__(self) -> str:
+        head = self.region.head
+        return head.name + "".join(f"[{name}={value}]" for name, value in head.indices)

@@ -1,0 +1,104 @@
+"""One run from inputs to record: build, execute, check, collect."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from typing import Any
+
+from sim.config.architecture import Architecture
+from sim.core.probe import Listener, Probe
+from sim.hardware.layout import Layout
+from sim.run.collect import component_records, operator_records, traffic_records
+from sim.run.conservation import check_run
+from sim.run.executor import Executor, Progress
+from sim.run.jobs import Job, JobSource, ListedJobs
+from sim.run.record import RunRecord
+from sim.trace.model import Trace
+from sim.trace.writer import trace_lines
+
+
+def run_jobs(
+    source: JobSource,
+    architecture: Architecture,
+    dataflow: str | None = None,
+    listeners: tuple[Listener, ...] = (),
+    progress: Progress | None = None,
+    trace: Trace | None = None,
+) -> RunRecord:
+    """Execute the jobs of ``source`` and return the record; raises InputError or InconsistencyError.
+
+    ``trace`` names the run in the record (default: a note that there were several jobs).
+    """
+    probe = Probe()
+    for listener in listeners:
+        probe.attach(listener)
+    executor = Executor(Layout(architecture), source, probe, dataflow, progress)
+    elapsed_ps = executor.run()
+    check_run(executor.machine, executor.tally, elapsed_ps)
+    return RunRecord(
+        architecture={"name": architecture.name, "sha256": architecture.sha256, "document": architecture.document},
+        trace=_trace(trace),
+        clock=_clock(executor.layout),
+        elapsed_ps=elapsed_ps,
+        operators=operator_records(executor),
+        components=component_records(executor.machine),
+        traffic=traffic_records(executor.machine),
+        memory=_memory(executor),
+        peak_macs_per_s=_peak(executor),
+        warnings=_warnings(executor, trace),
+        events={"tiles": sum(core.tiles_taken for core in executor.cores), "regions": executor.tally.regions},
+    )
+
+
+def run_trace(
+    trace: Trace,
+    architecture: Architecture,
+    dataflow: str | None = None,
+    listeners: tuple[Listener, ...] = (),
+    progress: Progress | None = None,
+) -> RunRecord:
+    """Execute one trace: the one-job source."""
+    return run_jobs(ListedJobs([Job(trace, trace.name)]), architecture, dataflow, listeners, progress, trace)
+
+
+def _trace(trace: Trace | None) -> dict[str, Any]:
+    if trace is None:
+        return {"name": "several jobs", "sha256": "", "source": ""}
+    text = "\n".join(trace_lines(trace))
+    return {"name": trace.name, "sha256": hashlib.sha256(text.encode()).hexdigest(), "source": trace.source}
+
+
+def _clock(layout: Layout) -> dict[str, Any]:
+    """The clock that cycle counts are given in: the arrays', else the vector unit's."""
+    core = layout.cores[0]
+    node = core.arrays or core.vector
+    assert node is not None and node.clock_hz is not None
+    hz = Fraction(node.clock_hz)
+    name = node.spec.clock or ""
+    return {"name": name, "hz": float(hz), "numerator": hz.numerator, "denominator": hz.denominator}
+
+
+def _memory(executor: Executor) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for placement in executor.placements.values():
+        for path, peak in placement.peak_bytes.items():
+            tier = next(tier for tier in executor.layout.tiers if tier.path == path)
+            entry = found.setdefault(path, {"capacity_bytes": tier.capacity, "peak_bytes": 0})
+            entry["peak_bytes"] = max(entry["peak_bytes"], peak)
+    return found
+
+
+def _peak(executor: Executor) -> float:
+    """Peak MACs per second of the arrays for the types this run multiplied (the fastest, when there are several)."""
+    return max((float(one.peak_macs_per_s) for one in executor.tally.entries), default=0.0)
+
+
+def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:
+    found = list(trace.notes) if trace is not None else []
+    has_arrays = any(core.arrays is not None for core in executor.machine.cores)
+    refused = [one.name for one in executor.tally.entries if one.macs and one.engine == "vector" and one.untyped]
+    if has_arrays and refused:
+        shown = ", ".join(refused[:3]) + (f" and {len(refused) - 3} more" if len(refused) > 3 else "")
+        found.append(f"no array multiplies the element type of {shown}: the vector unit did (see `types` and --dtype)")
+    return tuple(found)

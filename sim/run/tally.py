@@ -1,0 +1,87 @@
+"""Per-operator facts of a run, by operator *as written*: a repeated operator is one entry with a count.
+
+Memory does not grow with repeat counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from sim.mapping.plan import Choice, Plan
+from sim.mapping.regions import Region
+from sim.run.jobs import Job
+from sim.run.region_run import OperatorClock
+from sim.trace.expand import OperatorInstance
+from sim.trace.work import MatrixWork, VectorWork
+
+
+@dataclass
+class OperatorTally:
+    """One operator as written. ``region`` is the head operator it was executed with; ``choices`` of its first instance.
+
+    ``untyped``: no array of the machine multiplies its element type.
+    """
+
+    name: str
+    kind: str
+    job: str
+    region: str
+    engine: str
+    choices: tuple[Choice, ...]
+    peak_macs_per_s: Fraction
+    fused: tuple[str, ...]
+    untyped: bool
+    dims: dict[str, object]
+    count: int = 0
+    macs: int = 0
+    clock: OperatorClock = field(default_factory=OperatorClock)
+
+
+class Tally:
+    """Collects :class:`OperatorTally` entries in order of first execution, and what the plans promised."""
+
+    def __init__(self) -> None:
+        self.entries: list[OperatorTally] = []
+        self.regions = 0
+        self.planned_operations: defaultdict[str, int] = defaultdict(int)
+        self.planned_macs = 0
+        self._index: dict[tuple[str, int], int] = {}
+        self._keep: list[object] = []
+
+    def owners(self, job: Job, region: Region, plan: Plan) -> list[int]:
+        """Numbers of the region's operators, head first; counts one more execution of each."""
+        found = []
+        for operator in region.operators:
+            number = self._number(job, operator, region, plan)
+            entry = self.entries[number]
+            entry.count += 1
+            if isinstance(operator.work, MatrixWork):
+                entry.macs += operator.work.macs
+                self.planned_macs += operator.work.macs
+            elif isinstance(operator.work, VectorWork):
+                for name, count in operator.work.operations:
+                    self.planned_operations[name] += count
+            found.append(number)
+        return found
+
+    def clock(self, owner: int) -> OperatorClock:
+        return self.entries[owner].clock
+
+    def _number(self, job: Job, operator: OperatorInstance, region: Region, plan: Plan) -> int:
+        key = (job.name, id(operator.operator))
+        if key not in self._index:
+            self._index[key] = len(self.entries)
+            self._keep.append(operator.operator)
+            head = operator is region.head
+            self.entries.append(OperatorTally(
+                name=operator.name, kind=operator.operator.kind, job=job.name, region=region.head.name,
+                engine=plan.choices[0].engine if head else "vector",
+                choices=plan.choices if head else (),
+                peak_macs_per_s=plan.peak_macs_per_s if head else Fraction(0),
+                fused=tuple(one.name for one in region.operators[1:]) if head else (),
+                untyped=head and plan.untyped,
+                dims=dict(operator.dims),
+            ))  # fmt: skip
+        return self._index[key]
