@@ -1,0 +1,215 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+"""Compiled: one channel's controller, cycle by cycle, skipping the cycles in which nothing can happen.
+
+A cycle does, in this order: refresh due? one command (a refresh's own first; HBM may add one of the other kind); move
+at most one request to its bank queue. Requests are accepted after the cycle. Across banks the controller goes
+round-robin, starting after the bank chosen last; within a bank the oldest ready entry, the head first.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from sim.hardware.memory import _bank_layout as at
+from sim.hardware.memory._bank_layout import FAR, NONE
+from sim.hardware.memory._kernels_bank_commands import activate, column, find_candidates, precharge, refresh_rank
+from sim.hardware.memory._kernels_bank_queues import can_move, complete, leave_bank, move_one
+
+
+@njit("int64(int64[::1], int64[::1], int64)", cache=True)
+def _search(p, s, cycle):
+    """The next bank in turn with a ready command (the pointer moves there), or NONE (NEXT_COMMAND: from when)."""
+    banks, blocked = p[at.BANKS], s[at.BLOCKED]
+    bank, soonest = s[at.POINTER], FAR
+    for _ in range(banks):
+        bank += 1
+        if bank == banks:
+            bank = 0
+        if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked:
+            continue
+        group = p[at.GROUP_OF_BANK + bank]
+        ready = min(
+            max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]),
+            max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]),
+            max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]),
+            max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]),
+        )
+        if ready <= cycle:
+            s[at.POINTER] = bank
+            return bank
+        soonest = min(soonest, ready)
+    s[at.NEXT_COMMAND] = soonest
+    return NONE
+
+
+@njit("int64(int64[::1], int64[::1], int64, int64)", cache=True)
+def _kind(p, s, bank, cycle):
+    """The command that a ready ``bank`` issues."""
+    group = p[at.GROUP_OF_BANK + bank]
+    if max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]) <= cycle:
+        return at.ACT
+    if max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]) <= cycle:
+        s[at.N_ONDEMAND] += 1
+        return at.PRE
+    read = max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]) <= cycle
+    write = max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]) <= cycle
+    if read and (not write or s[at.PLACE_RD + bank] < s[at.PLACE_WR + bank]):
+        return at.RD
+    return at.WR
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64)", cache=True)
+def _issue(p, s, r, log, bank, kind, cycle):
+    if kind == at.ACT:
+        head = s[at.QUEUE + bank * at.MAX_BANK_QUEUE]
+        activate(p, s, r, log, bank, r[head * at.REQUEST + at.ROW], cycle)
+    elif kind == at.PRE:
+        precharge(p, s, r, log, bank, cycle)
+    else:
+        place = s[at.PLACE_RD + bank] if kind == at.RD else s[at.PLACE_WR + bank]
+        request = leave_bank(p, s, bank, place)
+        column(p, s, r, log, bank, request, cycle)
+        complete(p, s, r, request, cycle)
+        find_candidates(p, s, r, bank)
+
+
+@njit("int64(int64[::1], int64[::1], int64)", cache=True)
+def _refresh_bank(p, s, rank):
+    """The open bank of ``rank`` whose precharge is ready first (lowest bank at a tie), or NONE: all are closed."""
+    found, soonest = NONE, FAR
+    first = rank * p[at.BANKS_PER_RANK]
+    for bank in range(first, first + p[at.BANKS_PER_RANK]):
+        if s[at.OPEN_ROW + bank] != NONE:
+            ready = max(s[at.BANK_PRE + bank], s[at.GROUP_PRE + p[at.GROUP_OF_BANK + bank]])
+            if ready < soonest:
+                found, soonest = bank, ready
+    return found
+
+
+@njit("int64(int64[::1], int64[::1], int64, int64)", cache=True)
+def _refresh_first_ready(p, s, rank, cycle):
+    """The first open bank of ``rank`` in bank order that may be precharged now, or NONE."""
+    first = rank * p[at.BANKS_PER_RANK]
+    for bank in range(first, first + p[at.BANKS_PER_RANK]):
+        if s[at.OPEN_ROW + bank] != NONE:
+            ready = max(s[at.BANK_PRE + bank], s[at.GROUP_PRE + p[at.GROUP_OF_BANK + bank]])
+            if ready <= cycle:
+                return bank
+    return NONE
+
+
+@njit("boolean(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+def _refresh_step(p, s, r, log, cycle):
+    """Work on the refresh that is due: block its rank, close its banks one a cycle, then refresh. True: issued."""
+    rank = s[at.REFRESH_RANK]
+    s[at.BLOCKED] = rank
+    if s[at.RANK_OPEN + rank] > 0:
+        bank = _refresh_first_ready(p, s, rank, cycle)
+        if bank == NONE:
+            return False
+        precharge(p, s, r, log, bank, cycle)
+        return True
+    if cycle < s[at.RANK_REF + rank]:
+        return False
+    refresh_rank(p, s, r, log, rank, cycle)
+    s[at.REFRESH_PENDING] -= 1
+    s[at.REFRESH_RANK] = (rank + 1) % p[at.RANKS]
+    s[at.BLOCKED] = NONE
+    s[at.NEXT_COMMAND] = cycle
+    return True
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, boolean)", cache=True)
+def _second(p, s, r, log, cycle, first_is_column):
+    """HBM's second command bus: the next ready command in turn, issued if it is of the other kind."""
+    bank = _search(p, s, cycle)
+    if bank == NONE:
+        return
+    kind = _kind(p, s, bank, cycle)
+    if (kind >= at.RD) != first_is_column:
+        _issue(p, s, r, log, bank, kind, cycle)
+        s[at.N_DUAL] += 1
+    s[at.NEXT_COMMAND] = cycle + 1
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+def _tick(p, s, r, log):
+    """One cycle of the channel, the one CLOCK stands at."""
+    cycle = s[at.CLOCK]
+    if cycle == s[at.NEXT_REFRESH]:
+        s[at.REFRESH_PENDING] += 1
+        s[at.NEXT_REFRESH] += p[at.REFRESH_INTERVAL]
+    issued, is_column = False, False
+    if s[at.REFRESH_PENDING] > 0:
+        issued = _refresh_step(p, s, r, log, cycle)
+    if not issued and cycle >= s[at.NEXT_COMMAND]:
+        bank = _search(p, s, cycle)
+        if bank != NONE:
+            kind = _kind(p, s, bank, cycle)
+            is_column = kind >= at.RD
+            _issue(p, s, r, log, bank, kind, cycle)
+            s[at.NEXT_COMMAND] = cycle + 1
+            issued = True
+    if issued and p[at.DUAL_COMMAND]:
+        _second(p, s, r, log, cycle, is_column)
+    if s[at.READS_WAITING] + s[at.WRITES_WAITING] > 0:
+        move_one(p, s, r)
+    s[at.CLOCK] = cycle + 1
+
+
+@njit("int64(int64[::1], int64[::1])", cache=True)
+def _next_tick(p, s):
+    """The first cycle from CLOCK on in which anything can happen if nothing arrives."""
+    if can_move(p, s):
+        return s[at.CLOCK]
+    soonest = min(s[at.NEXT_COMMAND], s[at.NEXT_REFRESH])
+    if s[at.REFRESH_PENDING] > 0:
+        rank = s[at.REFRESH_RANK]
+        bank = _refresh_bank(p, s, rank)
+        if s[at.BLOCKED] != rank:
+            return s[at.CLOCK]
+        if bank == NONE:
+            soonest = min(soonest, s[at.RANK_REF + rank])
+        else:
+            ready = max(s[at.BANK_PRE + bank], s[at.GROUP_PRE + p[at.GROUP_OF_BANK + bank]])
+            soonest = min(soonest, ready)
+    return max(soonest, s[at.CLOCK])
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+def advance(p, s, r, log, until):
+    """Run the channel through cycle ``until``."""
+    while s[at.CLOCK] <= until:
+        cycle = _next_tick(p, s)
+        if cycle > until:
+            s[at.CLOCK] = until + 1
+            return
+        s[at.CLOCK] = cycle
+        _tick(p, s, r, log)
+
+
+@njit("boolean(int64[::1], int64[::1])", cache=True)
+def at_rest(p, s):
+    """Is there nothing left that time alone would issue (writes below the drain threshold stay buffered)?"""
+    if s[at.QUEUED] > 0 or s[at.READS_WAITING] > 0:
+        return False
+    return s[at.WRITES_WAITING] == 0 or (s[at.DRAINING] == 0 and s[at.WRITES_WAITING] <= p[at.DRAIN_IDLE])
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+def run_to_rest(p, s, r, log):
+    """Run the channel until nothing is left to do; CLOCK stands after the last cycle that did something."""
+    while not at_rest(p, s):
+        s[at.CLOCK] = _next_tick(p, s)
+        _tick(p, s, r, log)
+
+
+@njit("int64(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+def run_to_space(p, s, r, log, write):
+    """Run the channel until it accepts a request of this kind; returns the cycle after which it does."""
+    waiting = at.WRITES_WAITING if write else at.READS_WAITING
+    capacity = p[at.WRITE_QUEUE] if write else p[at.READ_QUEUE]
+    while s[waiting] >= capacity:
+        s[at.CLOCK] = _next_tick(p, s)
+        _tick(p, s, r, log)
+    return s[at.CLOCK] - 1

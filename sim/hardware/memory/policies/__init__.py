@@ -1,0 +1,1 @@
+"""Controller policies, one file each, by name (``policy:`` of a memory)."""
