@@ -1,0 +1,22 @@
+"""Bit-mask arbitration: a set of requesters is an integer, a round-robin arbiter finds its first bit from a pointer on.
+
+Masks hold at most 62 members, so that no shift touches the sign bit.
+"""
+
+from __future__ import annotations
+
+from numba import int64, njit
+from numba.cpython.unsafe.numbers import trailing_zeros
+
+
+@njit(int64(int64), cache=True)
+def lowest(mask):  # type: ignore[no-untyped-def]
+    """Index of the lowest set bit of a non-zero mask."""
+    return int64(trailing_zeros(mask))
+
+
+@njit(int64(int64, int64), cache=True)
+def round_robin(mask, pointer):  # type: ignore[no-untyped-def]
+    """The first member at or after ``pointer``, cyclically, of a non-zero mask."""
+    after = mask & (int64(-1) << pointer)
+    return int64(trailing_zeros(after)) if after != 0 else int64(trailing_zeros(mask))

@@ -1,0 +1,95 @@
+"""What a topology of a routed fabric is: routers, directed links between their ports, terminals, and a route function.
+
+A topology is a class registered in :data:`topologies` with a ``Spec`` (its YAML keys). It draws a
+:class:`networkx.MultiDiGraph` and says, for a packet at a router, which neighbour port comes next and in which class of
+virtual channels; :mod:`sim.hardware.noc.routing` freezes both into tables before the run. What is left out: routes that
+look at the load (adaptive routing).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from pydantic import Field
+
+from sim.config.fields import PositiveInt
+from sim.config.spec import FrozenSpec
+from sim.core.registry import Registry
+
+if TYPE_CHECKING:
+    import networkx
+
+topologies: Registry[type[Topology]] = Registry("topologies", "topology")
+
+EJECT = -1
+
+
+class Hop(NamedTuple):
+    """Where a packet goes next: the output port (:data:`EJECT` at its last router) and the class of virtual channels."""
+
+    port: int
+    vc_class: int = 0
+
+
+class TopologySpec(FrozenSpec):
+    """YAML keys that all topologies have."""
+
+    link_latency: PositiveInt = Field(default=1, description="cycles of the fabric's clock that a flit spends on a link")
+
+
+class Topology:
+    """Base of all topologies. Routers and terminals count from 0; so do the ports of a router, links before terminals.
+
+    ``variants`` is the number of equally good route sets among which a packet draws one (both ways around a ring at half
+    its length, the parents in a fat tree); ``classes`` the number of virtual-channel classes its routes need.
+    """
+
+    Spec: ClassVar[type[TopologySpec]] = TopologySpec
+    variants: int = 1
+    classes: int = 1
+
+    def __init__(self, spec: Any) -> None:
+        self.spec = spec
+
+    def graph(self) -> networkx.MultiDiGraph:
+        """Routers as nodes 0, 1, ...; an edge per directed link with ``port`` (at its source), ``to_port`` (at its
+        destination), ``latency`` (cycles) and ``ring`` (links of one number keep a packet's class; -1: none)."""
+        raise NotImplementedError
+
+    def homes(self) -> list[int]:
+        """The router of each terminal."""
+        raise NotImplementedError
+
+    def next_hop(self, router: int, terminal: int, variant: int) -> Hop:
+        """Where a packet for ``terminal`` goes from ``router``. Depends on nothing else, so that tables can hold it."""
+        raise NotImplementedError
+
+    def shape(self) -> tuple[int, ...]:
+        """Sizes by which terminals are numbered, fastest first (for traffic patterns that speak of coordinates)."""
+        return (len(self.homes()),)
+
+
+def empty_graph(routers: int) -> networkx.MultiDiGraph:
+    """A graph of ``routers`` routers without links."""
+    import networkx
+
+    graph: networkx.MultiDiGraph = networkx.MultiDiGraph()
+    graph.add_nodes_from(range(routers))
+    return graph
+
+
+def coordinates(index: int, dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Mixed-radix digits of ``index``, fastest first."""
+    digits = []
+    for size in dims:
+        digits.append(index % size)
+        index //= size
+    return tuple(digits)
+
+
+def index_of(position: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    """Inverse of :func:`coordinates`."""
+    index = 0
+    for digit, size in zip(reversed(position), reversed(dims), strict=True):
+        index = index * size + digit
+    return index

@@ -1,0 +1,144 @@
+"""Routes frozen before a run: a topology's graph and route function become integer tables, checked once.
+
+The checks: ports are used once, every terminal hangs on a router that exists, every pair of terminals is connected by
+every route set, and no set of channels can wait for each other in a circle (:mod:`sim.hardware.noc.deadlock`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.core.errors import Place, Problems
+from sim.hardware.noc.fabric_topology import EJECT, Topology
+
+Ints = npt.NDArray[np.int64]
+PORT_BITS = 16
+PORT_MASK = (1 << PORT_BITS) - 1
+MOST_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Links:
+    """The directed links between routers, one entry each: where it starts and ends, cycles on it, ring number or -1."""
+
+    source: Ints
+    source_port: Ints
+    target: Ints
+    target_port: Ints
+    latency: Ints
+    ring: Ints
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def name(self, link: int) -> str:
+        """How messages call it: ``3.0->4.1`` leads from port 0 of router 3 to port 1 of router 4."""
+        return f"{self.source[link]}.{self.source_port[link]}->{self.target[link]}.{self.target_port[link]}"
+
+
+@dataclass(frozen=True)
+class Routes:
+    """A fabric as integers. ``table[variant, router, terminal]`` is the output port plus ``class << PORT_BITS``."""
+
+    routers: int
+    ports: int
+    terminals: int
+    variants: int
+    classes: int
+    links: Links
+    terminal_router: Ints
+    terminal_port: Ints
+    table: Ints
+    shape: tuple[int, ...]
+
+    def link_at_port(self) -> Ints:
+        """[router, port]: the link that leaves there, -1 where none does."""
+        found = np.full((self.routers, self.ports), -1, dtype=np.int64)
+        found[self.links.source, self.links.source_port] = np.arange(len(self.links))
+        return found
+
+    def path(self, source: int, destination: int, variant: int = 0) -> list[tuple[int, int]]:
+        """The (link, class) sequence of a packet from one terminal to another."""
+        at_port = self.link_at_port()
+        router, ring, vc_class, steps = int(self.terminal_router[source]), -1, 0, []
+        while True:
+            entry = int(self.table[variant, router, destination])
+            link = int(at_port[router, entry & PORT_MASK])
+            if link < 0:
+                return steps
+            here = int(self.links.ring[link])
+            vc_class = vc_class if here >= 0 and here == ring else entry >> PORT_BITS
+            steps.append((link, vc_class))
+            router, ring = int(self.links.target[link]), here
+
+
+def freeze(topology: Topology, place: Place | None = None) -> Routes:
+    """The tables of ``topology``. Raises InputError with every problem: bad ports, unconnected terminals, cycles."""
+    from sim.hardware.noc.deadlock import refuse_cycles
+
+    graph = topology.graph()
+    problems = Problems()
+    links = _links(graph)
+    homes = np.array(topology.homes(), dtype=np.int64)
+    _check_links(links, problems, place)
+    for terminal, home in enumerate(homes):
+        if home not in graph:
+            problems.add(f"terminal {terminal} hangs on a router that does not exist", place, found=int(home))
+    problems.raise_if_any()
+    ports = _terminal_ports(links, homes, graph.number_of_nodes())
+    table = _table(topology, graph.number_of_nodes(), homes, ports)
+    most = 1 + int(max(links.source_port.max(initial=-1), links.target_port.max(initial=-1), ports.max(initial=-1)))
+    routes = Routes(
+        graph.number_of_nodes(), most, len(homes), topology.variants, topology.classes, links, homes, ports, table,
+        topology.shape(),
+    )  # fmt: skip
+    refuse_cycles(routes, place)
+    return routes
+
+
+def _links(graph: Any) -> Links:
+    rows = sorted(
+        (source, data["port"], target, data["to_port"], data["latency"], data["ring"])
+        for source, target, data in graph.edges(data=True)
+    )
+    columns = np.array(rows, dtype=np.int64).reshape(len(rows), 6).T
+    return Links(*(np.ascontiguousarray(column) for column in columns))
+
+
+def _check_links(links: Links, problems: Problems, place: Place | None) -> None:
+    for way, routers, ports in (("output", links.source, links.source_port), ("input", links.target, links.target_port)):
+        seen: dict[tuple[int, int], int] = {}
+        for link, key in enumerate(zip(routers.tolist(), ports.tolist(), strict=True)):
+            if key in seen:
+                message = f"{way} port {key[1]} of router {key[0]} is used twice"
+                problems.add(message, place, found=f"{links.name(seen[key])} and {links.name(link)}")
+            seen[key] = link
+    for link in np.flatnonzero(links.latency < 1):
+        problems.add(f"latency of link {links.name(int(link))}", place, found=int(links.latency[link]), allowed="1 or more")
+
+
+def _terminal_ports(links: Links, homes: Ints, routers: int) -> Ints:
+    """Terminals take the ports after the last link port of their router."""
+    free = [0] * routers
+    for router, port in zip([*links.source, *links.target], [*links.source_port, *links.target_port], strict=True):
+        free[router] = max(free[router], int(port) + 1)
+    ports = []
+    for home in homes.tolist():
+        ports.append(free[home])
+        free[home] += 1
+    return np.array(ports, dtype=np.int64)
+
+
+def _table(topology: Topology, routers: int, homes: Ints, ports: Ints) -> Ints:
+    table = np.zeros((topology.variants, routers, len(homes)), dtype=np.int64)
+    for variant in range(topology.variants):
+        for router in range(routers):
+            for terminal in range(len(homes)):
+                hop = topology.next_hop(router, terminal, variant)
+                port = int(ports[terminal]) if hop.port == EJECT else hop.port
+                table[variant, router, terminal] = port | hop.vc_class << PORT_BITS
+    return table

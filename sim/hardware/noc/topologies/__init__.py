@@ -1,0 +1,1 @@
+"""Topologies of a routed fabric, one file each."""
