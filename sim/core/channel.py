@@ -40,21 +40,20 @@ class Channel:
         self._wake: Call | None = None
         self._wake_ps = -1
         self._serving = False
-        self._finished: list[Any] = []
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
         """A transfer arrives now; ``done`` runs when its last quantum has been served."""
         now = self._events.now
-        self._finished += self.model.advance(now)
         if not self._serving:
             self._begin(now)
         self.model.submit(now, stream, size_bytes, (done, activity))
         self._arm()
 
     def _arm(self) -> None:
-        when = self._events.now if self._finished else self.model.next_event_ps()
+        """Keep one wake-up at the engine's next event. One that is due now stays: it delivers what has completed."""
+        when = self.model.next_event_ps()
         if self._wake is not None:
-            if when == self._wake_ps:
+            if when == self._wake_ps or self._wake_ps == self._events.now:
                 return
             self._wake.cancel()
             self._wake = None
@@ -65,7 +64,7 @@ class Channel:
     def _on_wake(self) -> None:
         self._wake = None
         now = self._events.now
-        finished, self._finished = self._finished + self.model.advance(now), []
+        finished = self.model.advance(now)
         activity: Activity = finished[-1][1]
         self.lane.end(now, "transfer", activity.owner, activity.tile)
         self._serving = False

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from enum import IntEnum
+from heapq import heappush
 from typing import Any
 
 import simpy
@@ -66,11 +67,13 @@ class Engine:
 
     def at(self, time_ps: int, fn: Callable[[], None], phase: Phase = Phase.ARRIVE, rank: int = 0) -> Call:
         """Run ``fn`` at ``time_ps``; raises InconsistencyError for a time in the past."""
-        delay = time_ps - self.environment._now
-        if delay < 0:
-            raise InconsistencyError("time", f"an event was asked for at {time_ps} ps, {-delay} ps in the past")
+        environment = self.environment
+        if time_ps < environment._now:
+            late = environment._now - time_ps
+            raise InconsistencyError("time", f"an event was asked for at {time_ps} ps, {late} ps in the past")
         call = Call(fn)
-        self.environment.schedule(call, (phase << _RANK_BITS) | rank, delay)  # type: ignore[arg-type]
+        # What Environment.schedule does with an absolute time; kept integer and without a second call per event.
+        heappush(environment._queue, (time_ps, (phase << _RANK_BITS) | rank, next(environment._eid), call))  # type: ignore[misc]
         return call
 
     def process(self, story: Generator[Any, Any, Any]) -> simpy.Process:

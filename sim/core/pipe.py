@@ -43,7 +43,11 @@ class RoundRobinPipe:
         self._turn = 0
         self._anchor_ps = 0
         self._served = 0
-        self._plan: tuple[int, int] | None = None
+        self._due = 0
+        self._place = 0
+        self._next_ps = 0
+        self._planned = False
+        self._done: list[Any] = []
 
     @property
     def active(self) -> int:
@@ -59,58 +63,63 @@ class RoundRobinPipe:
         return -(-self.quanta(size_bytes) * self._num // self._den)
 
     def submit(self, now_ps: int, stream: Hashable, size_bytes: int, token: Any) -> None:
-        """A transfer reaches the channel; ``advance(now_ps)`` must have been called before."""
+        """A transfer reaches the channel. What completes up to now is returned by the next ``advance``."""
         state = self._streams.get(stream)
         if state is None:
             state = self._streams[stream] = _Stream()
-        quanta = self.quanta(size_bytes)
-        if state.remaining:
-            state.queue.append((quanta, token))
-            return
-        if not self._ring:
-            self._anchor_ps, self._served, self._turn = now_ps, 0, 0
-            self._ring.append(state)
-        else:
-            self._ring.insert(self._turn, state)
-            self._turn = (self._turn + 1) % len(self._ring)
+        quanta = -(-size_bytes // self.quantum_bytes) or 1
+        if not state.remaining and self._ring:
+            self._serve_until(now_ps)
+        elif state.remaining and now_ps >= self._planned_ps():
+            self._serve_until(now_ps)
         state.queue.append((quanta, token))
+        if state.remaining:
+            return
         state.remaining = quanta
-        self._plan = None
+        self._planned = False
+        ring = self._ring
+        if ring:
+            ring.insert(self._turn, state)
+            self._turn = (self._turn + 1) % len(ring)
+        else:
+            ring.append(state)
+            self._anchor_ps, self._served, self._turn = now_ps, 0, 0
 
     def next_event_ps(self) -> int | None:
         """When the next transfer completes if nothing else arrives; None when idle."""
-        if not self._ring:
-            return None
-        if self._plan is None:
-            self._plan = self._first_completion()
-        return self._end_ps(self._served + self._plan[0])
+        return self._planned_ps() if self._ring else None
 
     def advance(self, until_ps: int) -> list[Any]:
-        """Serve up to and including ``until_ps``; returns the tokens completed, in order."""
-        finished: list[Any] = []
-        while self._ring:
-            if self._plan is None:
-                self._plan = self._first_completion()
-            quanta, place = self._plan
-            if self._end_ps(self._served + quanta) > until_ps:
-                self._serve((until_ps - self._anchor_ps) * self._den // self._num - self._served)
-                break
-            self._serve(quanta - 1)
-            finished.append(self._complete(place))
+        """Serve up to and including ``until_ps``; returns the tokens completed since the last call, in order."""
+        if self._ring:
+            self._serve_until(until_ps)
+        finished, self._done = self._done, []
         return finished
 
-    def _end_ps(self, quanta: int) -> int:
-        return self._anchor_ps + -(-quanta * self._num // self._den)
+    def _serve_until(self, until_ps: int) -> None:
+        while self._ring:
+            if self._planned_ps() > until_ps:
+                self._serve((until_ps - self._anchor_ps) * self._den // self._num - self._served)
+                return
+            place = self._place
+            self._serve(self._due - 1)
+            self._complete(place)
 
-    def _first_completion(self) -> tuple[int, int]:
-        """(quanta until then, place in the ring) of the transfer that completes first."""
-        ring, turn = self._ring, self._turn
-        count = len(ring)
-        if count == 1:
-            return ring[0].remaining, 0
-        return min(
-            ((state.remaining - 1) * count + (place - turn) % count + 1, place) for place, state in enumerate(ring)
-        )
+    def _planned_ps(self) -> int:
+        """Completion of the transfer that completes first; ``_due`` quanta from now, at ``_place`` in the ring."""
+        if not self._planned:
+            ring, turn = self._ring, self._turn
+            count = len(ring)
+            if count == 1:
+                self._due, self._place = ring[0].remaining, 0
+            else:
+                self._due, self._place = min(
+                    ((state.remaining - 1) * count + (place - turn) % count + 1, place)
+                    for place, state in enumerate(ring)
+                )
+            self._next_ps = self._anchor_ps + -(-(self._served + self._due) * self._num // self._den)
+            self._planned = True
+        return self._next_ps
 
     def _serve(self, quanta: int) -> None:
         """Serve ``quanta`` quanta in turn, none of which completes a transfer."""
@@ -118,26 +127,29 @@ class RoundRobinPipe:
             return
         ring = self._ring
         count = len(ring)
-        rounds, extra = divmod(quanta, count)
-        if rounds:
-            for state in ring:
-                state.remaining -= rounds
-        for step in range(extra):
-            ring[(self._turn + step) % count].remaining -= 1
-        self._turn = (self._turn + extra) % count
+        if count == 1:
+            ring[0].remaining -= quanta
+        else:
+            rounds, extra = divmod(quanta, count)
+            if rounds:
+                for state in ring:
+                    state.remaining -= rounds
+            for step in range(extra):
+                ring[(self._turn + step) % count].remaining -= 1
+            self._turn = (self._turn + extra) % count
         self._served += quanta
-        self._plan = None
+        self._planned = False
 
-    def _complete(self, place: int) -> Any:
-        state = self._ring[place]
+    def _complete(self, place: int) -> None:
+        ring = self._ring
+        state = ring[place]
         self._served += 1
-        self._plan = None
-        _, token = state.queue.popleft()
+        self._planned = False
+        self._done.append(state.queue.popleft()[1])
         if state.queue:
             state.remaining = state.queue[0][0]
-            self._turn = (place + 1) % len(self._ring)
+            self._turn = (place + 1) % len(ring)
         else:
             state.remaining = 0
-            self._ring.pop(place)
-            self._turn = place % len(self._ring) if self._ring else 0
-        return token
+            ring.pop(place)
+            self._turn = place % len(ring) if ring else 0
