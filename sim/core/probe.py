@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+EXECUTION_LANE = "(execution)"
+"""Name under which the executor tells of regions from their first work to their last. Not a lane: these overlap."""
+
 
 class Listener(Protocol):
     """What an observer implements."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sim.core.component import Activity, Cause
 from sim.core.errors import InconsistencyError
-from sim.core.probe import Probe
+from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.mapping.placement.policy import Placement, placements
 from sim.mapping.planner import Planner
@@ -163,6 +163,9 @@ class Executor:
     def _completed(self, run: RegionRun) -> None:
         self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
         check_stored(run)
+        probe = self.machine.probe
+        if probe.listening:
+            probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
         for one in run.region.tail.outputs:
             if self._writers.get(one.tensor.key) is run:
                 del self._writers[one.tensor.key]

@@ -42,7 +42,7 @@ class RegionRun:
     """
 
     __slots__ = ("_waiting", "chain_owner", "clock", "complete", "expected_bytes", "number", "on_complete", "open_slots", "owner", "plan",
-                 "producers", "region", "started", "stored_bytes")  # fmt: skip
+                 "producers", "region", "started", "started_ps", "stored_bytes")  # fmt: skip
 
     def __init__(self, region: Region, plan: Plan, owner: int, chain_owner: int, clock: OperatorClock) -> None:
         self.region = region
@@ -55,6 +55,7 @@ class RegionRun:
         self.open_slots = plan.slots
         self.complete = False
         self.started = False
+        self.started_ps = 0
         self.stored_bytes = 0
         self.expected_bytes = 0
         self.on_complete: list[Callable[[], None]] = []
@@ -63,6 +64,7 @@ class RegionRun:
         """Something of the region executes from now on (first time only)."""
         if not self.started:
             self.started = True
+            self.started_ps = now_ps
             self.clock.start(now_ps)
 
     def slot_done(self, now_ps: int) -> None:
