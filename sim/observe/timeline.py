@@ -1,0 +1,253 @@
+"""``timeline.json``: a run as Chrome trace events, which ui.perfetto.dev and chrome://tracing open.
+
+One process per group of the architecture and one thread per lane, both in order of their paths; a process ``operators``
+with each execution of a region. A slice's ``args`` hold ``start_ps`` and ``duration_ps`` as exact integers; ``ts`` and
+``dur`` (microseconds) are floored to whole nanoseconds at both ends alike, so that abutting slices stay abutting. Stalls
+are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth of memories and links (the
+component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between an operator's
+first execution and the load, compute and store of its first tiles on each core, in order of time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim.core.atomic import write_files
+from sim.hardware.layout import natural_key
+from sim.observe.bins import bandwidth, busy_in_bins, edges
+from sim.observe.recorder import STALL, Recorder, Slices
+from sim.run.record import ComponentRecord, RunRecord
+
+BINS = 500
+FLOW_TILES = 4
+"""Tiles of each operator, on each core, that get arrows."""
+STAGES = ("load", "compute", "store")
+OPERATORS = "operators"
+MOVED = ("bytes", "read_bytes", "write_bytes")
+
+
+@dataclass
+class _Track:
+    """Where a lane is drawn."""
+
+    pid: int
+    tid: int
+    component: ComponentRecord
+
+
+@dataclass
+class _Arrows:
+    """What the flows of one operator touch: (core, tile) -> stage -> (start_ps, track)."""
+
+    tiles: dict[tuple[str, int], dict[str, tuple[int, _Track]]] = field(default_factory=dict)
+
+
+def write_timeline(path: Path, record: RunRecord, recorder: Recorder) -> None:
+    """Write the timeline of a run to ``path``, whole or not at all."""
+    write_files({path: timeline_chunks(record, recorder)})
+
+
+def timeline_chunks(record: RunRecord, recorder: Recorder) -> Iterator[str]:
+    """The text of ``timeline.json``; the same run gives the same bytes."""
+    head = {
+        "elapsed_ps": record.elapsed_ps,
+        "trace": record.trace["name"],
+        "architecture": record.architecture["name"],
+        "slices": "exact" if not recorder.window_ps else f"merged within windows of {recorder.window_ps} ps",
+        "flows": f"first {FLOW_TILES} tiles of each operator on each core",
+        "executions_left_out": recorder.dropped_executions,
+    }
+    yield f'{{"displayTimeUnit":"ns","otherData":{_json(head)},"traceEvents":[\n'
+    first = True
+    for event in _Timeline(record, recorder).events():
+        yield event if first else f",\n{event}"
+        first = False
+    yield "\n]}\n"
+
+
+class _Timeline:
+    def __init__(self, record: RunRecord, recorder: Recorder) -> None:
+        self.record = record
+        self.recorder = recorder
+        components = sorted(record.components, key=lambda one: natural_key(one.path))
+        groups = sorted({_group(one.path) for one in components}, key=natural_key)
+        self.pids = {group: number for number, group in enumerate(groups, start=2)}
+        self.components = components
+        self.tracks: dict[str, _Track] = {}
+        for component in components:
+            for lane in component.lanes:
+                pid = self.pids[_group(component.path)]
+                self.tracks[lane.name] = _Track(pid, 100 + len(self.tracks), component)
+        self.operator_names = [_json(one.name) for one in record.operators]
+        self.slices = recorder.slices()
+
+    def events(self) -> Iterator[str]:
+        yield from self._names()
+        executions = list(_in_rows(self.recorder.executions()))
+        yield from self._executions(executions)
+        yield from self._slices()
+        yield from self._bandwidths()
+        yield from self._levels()
+        yield from self._flows(executions)
+
+    def _names(self) -> Iterator[str]:
+        yield _metadata("process_name", 1, 0, name=OPERATORS)
+        yield _metadata("process_sort_index", 1, 0, sort_index=1)
+        for group, pid in self.pids.items():
+            yield _metadata("process_name", pid, 0, name=group or self.record.architecture["name"])
+            yield _metadata("process_sort_index", pid, 0, sort_index=pid)
+        for name, track in self.tracks.items():
+            yield _metadata("thread_name", track.pid, track.tid, name=name)
+            yield _metadata("thread_sort_index", track.pid, track.tid, sort_index=track.tid)
+
+    def _executions(self, rows: list[tuple[int, int, int, int]]) -> Iterator[str]:
+        for row in range(max((row for row, *_ in rows), default=-1) + 1):
+            yield _metadata("thread_name", 1, row + 1, name=f"operators in flight {row + 1}")
+            yield _metadata("thread_sort_index", 1, row + 1, sort_index=row + 1)
+        for row, start, end, owner in rows:
+            name = self.operator_names[owner]
+            yield f'{{"ph":"X","pid":1,"tid":{row + 1},{_times(start, end)},"cat":"operator","name":{name},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{name}}}}}'  # noqa: E501
+
+    def _slices(self) -> Iterator[str]:
+        whats = self.recorder.whats
+        names = [_json(what) for what in whats]
+        causes = [_json(what.removeprefix(STALL)) if what.startswith(STALL) else "" for what in whats]
+        stalls = [_json(f"stall: {what.removeprefix(STALL)}") for what in whats]
+        places = [f'"pid":{track.pid},"tid":{track.tid}' for track in (self.tracks[n] for n in self.recorder.lanes)]
+        for lane, start, end, what, owner, tile, merged in zip(*(c.tolist() for c in self.slices), strict=True):
+            operator = self.operator_names[owner] if owner >= 0 else "null"
+            cause = causes[what]
+            title = stalls[what] if cause else operator if owner >= 0 else names[what]
+            rest = f',"cause":{cause}' if cause else f',"what":{names[what]}'
+            rest += f',"tile":{tile}' if merged == 1 else f',"merged":{merged}'
+            kind = '"stall"' if cause else '"busy"'
+            yield f'{{"ph":"X",{places[lane]},{_times(start, end)},"cat":{kind},"name":{title},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{operator}{rest}}}}}'  # noqa: E501
+
+    def _bandwidths(self) -> Iterator[str]:
+        numbers = {name: number for number, name in enumerate(self.recorder.lanes)}
+        grid = edges(self.record.elapsed_ps, BINS)
+        if len(grid) < 2:
+            return
+        for component in self.components:
+            moved = sum(count.get(name, 0) for count in component.actions.values() for name in MOVED)
+            if not moved:
+                continue
+            busy = np.zeros(len(grid) - 1, np.int64)
+            for lane in component.lanes:
+                if lane.name in numbers:
+                    start, end = self._busy(numbers[lane.name])
+                    busy += busy_in_bins(start, end, grid)
+            name = _json(f"{component.path} bandwidth (B/s)")
+            pid = self.pids[_group(component.path)]
+            yield from _counter(pid, name, grid[:-1].tolist(), bandwidth(busy, grid, moved), self.record.elapsed_ps)
+
+    def _busy(self, lane: int) -> tuple[Any, Any]:
+        first, last = np.searchsorted(self.slices.lane, (lane, lane + 1))
+        stalled = [number for number, what in enumerate(self.recorder.whats) if what.startswith(STALL)]
+        rows = np.arange(first, last)[~np.isin(self.slices.what[first:last], stalled)]
+        return self.slices.start[rows], self.slices.end[rows]
+
+    def _levels(self) -> Iterator[str]:
+        for name, (times, values) in self.recorder.level_points().items():
+            group = _group(name.rpartition(".")[0])
+            label = _json(f"{name} taken (B)")
+            yield from _counter(self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps)
+
+    def _flows(self, executions: list[tuple[int, int, int, int]]) -> Iterator[str]:
+        """Arrows operator -> load -> compute -> store in order of time, so that a load ahead of its operator comes first."""
+        sources: dict[int, tuple[int, int]] = {}
+        for row, start, _, owner in sorted(executions, key=lambda one: (one[1], one[0])):
+            sources.setdefault(owner, (start, row))
+        number = 0
+        for owner, arrows in sorted(_arrows(self.slices, self.recorder, self.tracks).items()):
+            if owner not in sources:
+                continue
+            start, row = sources[owner]
+            for _, stages in sorted(arrows.tiles.items(), key=lambda item: (natural_key(item[0][0]), item[0][1])):
+                number += 1
+                points = [(start, 1, row + 1)]
+                points += [
+                    (stages[name][0], stages[name][1].pid, stages[name][1].tid) for name in STAGES if name in stages
+                ]
+                points.sort(key=lambda point: point[0])
+                for place, (time_ps, pid, tid) in enumerate(points):
+                    yield _flow(
+                        "t" if 0 < place < len(points) - 1 else "f" if place else "s", number, pid, tid, time_ps
+                    )
+
+
+def _arrows(slices: Slices, recorder: Recorder, tracks: dict[str, _Track]) -> dict[int, _Arrows]:
+    """The first slice of each stage of the first tiles of each operator on each core."""
+    found: defaultdict[int, _Arrows] = defaultdict(_Arrows)
+    taken: defaultdict[tuple[int, str], int] = defaultdict(int)
+    drawn = [number for number, what in enumerate(recorder.whats) if what in STAGES]
+    rows = np.flatnonzero(np.isin(slices.what, drawn) & (slices.merged == 1) & (slices.owner >= 0))
+    for row in rows[np.lexsort((slices.lane[rows], slices.start[rows]))].tolist():
+        owner, tile = int(slices.owner[row]), int(slices.tile[row])
+        track = tracks[recorder.lanes[int(slices.lane[row])]]
+        core = _group(track.component.path)
+        tiles = found[owner].tiles
+        if (core, tile) not in tiles:
+            if taken[owner, core] >= FLOW_TILES:
+                continue
+            taken[owner, core] += 1
+            tiles[core, tile] = {}
+        tiles[core, tile].setdefault(recorder.whats[int(slices.what[row])], (int(slices.start[row]), track))
+    return dict(found)
+
+
+def _in_rows(executions: Any) -> Iterable[tuple[int, int, int, int]]:
+    """(row, start, end, operator): executions put on the first row that is free, in order of start."""
+    free_at: list[int] = []
+    for start, end, owner in sorted(map(tuple, executions.tolist())):
+        row = next((row for row, free in enumerate(free_at) if free <= start), len(free_at))
+        if row == len(free_at):
+            free_at.append(0)
+        free_at[row] = end
+        yield row, start, end, owner
+
+
+def _group(path: str) -> str:
+    """The group instance that holds a component: "chip.core[0]" of "chip.core[0].mxu"; links go with their group."""
+    head, _, last = path.rpartition(".")
+    return head.removesuffix(".links").removesuffix("links") if last.split("[")[0].isdigit() else head
+
+
+def _times(start_ps: int, end_ps: int) -> str:
+    begin, end = start_ps // 1000, end_ps // 1000
+    length = end - begin
+    return f'"ts":{begin // 1000}.{begin % 1000:03d},"dur":{length // 1000}.{length % 1000:03d}'
+
+
+def _at(time_ps: int) -> str:
+    return f'"ts":{time_ps // 1000000}.{time_ps // 1000 % 1000:03d}'
+
+
+def _metadata(what: str, pid: int, tid: int, **args: object) -> str:
+    return _json({"ph": "M", "pid": pid, "tid": tid, "name": what, "args": args})
+
+
+def _counter(pid: int, name: str, times_ps: list[int], values: list[int], elapsed_ps: int) -> Iterator[str]:
+    """Points of a counter, leaving out those that change nothing; it ends at the end of the run."""
+    last: int | None = None
+    for time_ps, value in zip(times_ps, values, strict=True):
+        if value != last:
+            yield f'{{"ph":"C","pid":{pid},{_at(time_ps)},"name":{name},"args":{{"value":{value}}}}}'
+        last = value
+    yield f'{{"ph":"C","pid":{pid},{_at(elapsed_ps)},"name":{name},"args":{{"value":{last or 0}}}}}'
+
+
+def _flow(phase: str, number: int, pid: int, tid: int, time_ps: int) -> str:
+    end = ',"bp":"e"' if phase == "f" else ""
+    return f'{{"ph":"{phase}","id":{number},"pid":{pid},"tid":{tid},{_at(time_ps)},"cat":"tile","name":"tile"{end}}}'
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
