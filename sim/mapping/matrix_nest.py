@@ -160,15 +160,12 @@ class MatrixNest:
                     yield block, (start, i, place), (start, j, place)
 
     def _a_bytes(self, block: _Block) -> int:
-        if self.shape.a.local:
-            return 0
-        return int(bits_to_bytes(block.b * block.m.a_factor * block.k.a_factor, self.shape.a_bits))
+        size = bits_to_bytes(block.b * block.m.a_factor * block.k.a_factor, self.shape.a_bits)
+        return int(self.shape.a.transferred(size))
 
     def _b_bytes(self, block: _Block) -> int:
-        if self.shape.b.local:
-            return 0
         kept = kept_k(block.k.extent, self.shape.sparsity)
-        return int(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits))
+        return int(self.shape.b.transferred(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits)))
 
     def _step(self, block: _Block, new_a: bool, new_b: bool, release: int, before: int, last: bool) -> Step:
         shape = self.shape
@@ -177,7 +174,7 @@ class MatrixNest:
         operations: tuple[tuple[str, int], ...] = ()
         if block.last_k:
             extras = tuple(
-                (position, shape.part(total, before, results))
+                (position, shape.part(source.transferred(total), before, results))
                 for position, (total, source) in enumerate(shape.extras, start=2)
                 if not source.local
             )
@@ -209,7 +206,7 @@ class MatrixNest:
         vector = None
         if operations or array is None:
             vector = self._vector_step(block, operations, sum(size for _, size in extras), result_bytes, array is None)
-        stores: Split = shape.c.split(result_bytes) if block.last_k else ()
+        stores: Split = shape.c.split(shape.c.transferred(result_bytes)) if block.last_k else ()
         return Step(
             loads=tuple(loads),
             acquire=acquire,

@@ -172,8 +172,8 @@ class MatrixSearch:
         k = tiles.tk * geometry.k_unit
         kept = _kept(k, shape.sparsity)
         zero = np.zeros_like(k)
-        a = zero if shape.a.local else bits_to_bytes(tiles.tb * geometry.m_factor(tiles.tm) * tiles.tk, shape.a_bits)
-        b = zero if shape.b.local else bits_to_bytes(tiles.tb * kept * tiles.tn, shape.b_bits)
+        a = shape.a.transferred(bits_to_bytes(tiles.tb * geometry.m_factor(tiles.tm) * tiles.tk, shape.a_bits))
+        b = shape.b.transferred(bits_to_bytes(tiles.tb * kept * tiles.tn, shape.b_bits))
         results = tiles.tb * tiles.tm * geometry.m_unit * tiles.tn
         final, partial = bits_to_bytes(results, shape.c_bits), bits_to_bytes(results, Fraction(ACCUMULATE_BITS))
         model = self.core.array_model
@@ -187,7 +187,7 @@ class MatrixSearch:
     ) -> _Group | None:
         a, b, block = self._bytes_of(tiles, flow)
         nb, nm, nn, nk = tiles.counts()
-        extra = sum(total for total, source in self.shape.extras if not source.local)
+        extra = sum(source.transferred(total) for total, source in self.shape.extras)
         blocks = nb * nm * nn
         extra_per_block = ceil_div(extra, blocks * split[0] * split[1] * split[2])
         at_once = buffers if self.shape.b.persistent else smaller(buffers, blocks * nk)
@@ -212,13 +212,13 @@ class MatrixSearch:
         b_again = np.where((nk > 1) | ((order == "mn") & (nn > 1)), nm, 1)
         edge = tiles.m - (nm - 1) * tiles.tm
         m_touched = (nm - 1) * geometry.m_factor(tiles.tm) + geometry.m_factor(edge)
-        a_bytes = 0 * a if shape.a.local else bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits) * a_again
-        b_bytes = 0 * b if shape.b.local else bits_to_bytes(
-            tiles.b * kept_k(shape.segment.k, shape.sparsity) * tiles.n, shape.b_bits) * b_again  # fmt: skip
+        a_bytes = shape.a.transferred(bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits)) * a_again
+        kept = kept_k(shape.segment.k, shape.sparsity)
+        b_bytes = shape.b.transferred(bits_to_bytes(tiles.b * kept * tiles.n, shape.b_bits)) * b_again
         results = tiles.b * tiles.m * geometry.m_unit * tiles.n
-        c_bytes = 0 if shape.c.local else int(bits_to_bytes(results, shape.c_bits))
+        c_bytes = int(shape.c.transferred(bits_to_bytes(results, shape.c_bits)))
         flows = [(shape.a, a_bytes), (shape.b, b_bytes), (shape.c, c_bytes)]
-        flows += [(source, ceil_div(total, used)) for total, source in shape.extras]
+        flows += [(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
         memory = self.paths.slowest_ps(flows, used)
         vector_total, vector_tile = self._vector(tiles, used)
         first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)

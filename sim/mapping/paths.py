@@ -30,12 +30,10 @@ class Paths:
         self._links = {link.path: link for link in layout.links}
 
     def slowest_ps(self, flows: list[tuple[Sources, Any]], cores: int) -> Any:
-        """Time of the busiest tier or link port when each of ``cores`` cores moves these bytes per operand."""
+        """Time of the busiest tier or link port when each of ``cores`` cores transfers these bytes per operand."""
         tiers: dict[int, Any] = {}
         for source, amount in flows:
-            if source.local:
-                continue
-            whole = sum(weight for _, weight in source.tiers) or 1
+            whole = sum(weight for _, weight in source.tiers)
             for tier, weight in source.tiers:
                 part = amount if len(source.tiers) == 1 else ceil_div(amount * weight, whole)
                 tiers[tier] = tiers.get(tier, 0) + part

@@ -127,23 +127,41 @@ class Plan:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where one operand comes from (or the result goes): total bytes, and the tier of each part in proportion."""
+    """Where one operand comes from (or the result goes).
+
+    ``tiers``: (tier index, weight in bytes) of the parts that have to be transferred; ``here``: weight of the parts that
+    already are in the core's own scratchpad. ``persistent``: all of it is weights or caches.
+    """
 
     tiers: tuple[tuple[int, int], ...]
-    local: bool
+    here: int
     persistent: bool
 
-    def split(self, size_bytes: int) -> Split:
-        """``size_bytes`` of this operand over its tiers, exact in total."""
-        if self.local or size_bytes == 0:
+    @property
+    def local(self) -> bool:
+        """Nothing has to be transferred."""
+        return not self.tiers
+
+    def transferred(self, size_bytes: Any) -> Any:
+        """How much of ``size_bytes`` of this operand has to be transferred (integers or arrays)."""
+        if not self.tiers:
+            return 0 * size_bytes
+        if not self.here:
+            return size_bytes
+        remote = sum(weight for _, weight in self.tiers)
+        return -(-size_bytes * remote // (remote + self.here))
+
+    def split(self, transferred_bytes: int) -> Split:
+        """``transferred_bytes`` over the tiers, in proportion and exact in total."""
+        if transferred_bytes == 0:
             return ()
         if len(self.tiers) == 1:
-            return ((self.tiers[0][0], size_bytes),)
+            return ((self.tiers[0][0], transferred_bytes),)
         whole = sum(weight for _, weight in self.tiers)
         parts, given = [], 0
         for tier, weight in self.tiers[:-1]:
-            part = size_bytes * weight // whole
+            part = transferred_bytes * weight // whole
             parts.append((tier, part))
             given += part
-        parts.append((self.tiers[-1][0], size_bytes - given))
+        parts.append((self.tiers[-1][0], transferred_bytes - given))
         return tuple((tier, part) for tier, part in parts if part)

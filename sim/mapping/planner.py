@@ -82,15 +82,16 @@ class Planner:
         return (pin or MappingPin()).model_copy(update={"dataflow": self._dataflow})
 
     def _sources(self, slices: Sequence[Slice], homes: Homes) -> Sources:
-        """Tiers of an operand's parts. Local means: all parts are in the only core's own scratchpad."""
+        """Tiers of an operand's parts; what lies in the only core's own scratchpad needs no transfer."""
         tiers: dict[int, int] = {}
+        here = 0
         for one in slices:
             tier = homes[one.tensor.key]
-            tiers[tier] = tiers.get(tier, 0) + one.size_bytes
-        local = all(self.layout.tiers[tier].core is not None for tier in tiers)
-        if not local:
-            tiers = {tier: size for tier, size in tiers.items() if self.layout.tiers[tier].core is None}
-        return Sources(tuple(sorted(tiers.items())), local, all(one.tensor.persistent for one in slices))
+            if self.layout.tiers[tier].core is None:
+                tiers[tier] = tiers.get(tier, 0) + one.size_bytes
+            else:
+                here += one.size_bytes
+        return Sources(tuple(sorted(tiers.items())), here, all(one.tensor.persistent for one in slices))
 
     def _best(
         self, region: Region, operands: list[Sources], sizes: tuple[int, ...], homes: Homes, pin: MappingPin | None
@@ -141,7 +142,7 @@ class Planner:
             choices=tuple(choice for _, choice in found),
             uses_arrays=uses_arrays,
             uses_vector=any(choice.engine == "vector" for _, choice in found) or len(region.operators) > 1,
-            local_operands=tuple(place for place, source in enumerate(operands) if source.local),
+            local_operands=tuple(place for place, source in enumerate(operands) if source.here),
             peak_macs_per_s=peak,
             untyped=isinstance(work, MatrixWork) and not typed,
         )

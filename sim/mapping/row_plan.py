@@ -68,12 +68,13 @@ class RowNest:
 
     def _make(self, inputs: tuple[int, ...], operations: tuple[tuple[str, int], ...], output: int, last: bool) -> Step:
         shape = self.shape
-        pairs = [(position, size, shape.inputs[position][1]) for position, size in enumerate(inputs)]
-        loads = tuple(
-            Load(position, source.split(size)) for position, size, source in pairs if size and not source.local
-        )
-        acquire = sum(size for _, size, source in pairs if not source.local)
-        kept = 0 if shape.output.local else output
+        pairs = [
+            (position, source.transferred(size), source)
+            for position, (size, (_, source)) in enumerate(zip(inputs, shape.inputs, strict=True))
+        ]
+        loads = tuple(Load(position, source.split(size)) for position, size, source in pairs if size)
+        acquire = sum(size for _, size, _ in pairs)
+        kept = shape.output.transferred(output)
         vector = VectorStep(operations, sum(inputs), output, 0, 0) if operations else None
         return Step(
             loads=loads,
@@ -83,7 +84,7 @@ class RowNest:
             open_output=kept,
             array=None,
             vector=vector,
-            stores=shape.output.split(output),
+            stores=shape.output.split(kept),
             close_output=kept,
             last=last,
         )
@@ -120,14 +121,15 @@ def _cost(
 ) -> tuple[int, dict[str, int], int] | None:
     blocks = used * tiles
     rows = ceil_div(ceil_div(shape.rows, used), tiles)
-    inputs = sum(ceil_div(total * rows, shape.rows) for total, source in shape.inputs if not source.local)
-    output = 0 if shape.output.local else ceil_div(shape.output_bytes * rows, shape.rows)
+    inputs = sum(ceil_div(source.transferred(total) * rows, shape.rows) for total, source in shape.inputs)
+    written = shape.output.transferred(shape.output_bytes)
+    output = ceil_div(written * rows, shape.rows)
     buffers = min(core.scratchpad_model.spec.buffers, tiles)
     if inputs * buffers > capacity[0] or output * buffers > capacity[1]:
         return None
     paths = Paths(layout, core)
-    flows = [(source, ceil_div(total, used)) for total, source in shape.inputs]
-    memory = paths.slowest_ps([*flows, (shape.output, ceil_div(shape.output_bytes, used))], used)
+    flows = [(source, ceil_div(source.transferred(total), used)) for total, source in shape.inputs]
+    memory = paths.slowest_ps([*flows, (shape.output, ceil_div(written, used))], used)
     moved = sum(total for total, _ in shape.inputs) + shape.output_bytes
     banks = rate_ps(ceil_div(moved, used), core.scratchpad_model.bytes_per_s)
     tile = 0
