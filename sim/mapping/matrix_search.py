@@ -33,6 +33,7 @@ from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes,
 from sim.mapping.geometry import Geometry, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.pins import AUTO, wants
 from sim.mapping.plan import Choice
 
 MAX_TILES_PER_CORE = 4096
@@ -119,11 +120,11 @@ class MatrixSearch:
 
     def _flows(self) -> Iterator[type[Dataflow] | None]:
         model, pin = self.core.array_model, self.pin
-        if model is not None and model.rate(self.shape.compute_type) and (not pin or pin.engine in (None, "array")):
+        if model is not None and model.rate(self.shape.compute_type) and wants(pin, "array", self.core):
             name = (pin.dataflow if pin else None) or model.spec.dataflow
-            for each in dataflows.names() if name == "auto" else (name,):
+            for each in dataflows.names() if name == AUTO else (name,):
                 yield dataflows.get(each)
-        if self.core.vector_model is not None and (not pin or pin.engine in (None, "vector")):
+        if self.core.vector_model is not None and wants(pin, "vector", self.core):
             yield None
 
     def _orders(self) -> tuple[str, ...]:

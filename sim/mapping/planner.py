@@ -6,6 +6,7 @@ first. A region that fits nowhere is refused with what it needs and what there i
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -16,6 +17,7 @@ from sim.core.errors import InputError, Problem
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.matrix_nest import MatrixNest, MatrixRegionShape
 from sim.mapping.matrix_search import MatrixSearch
+from sim.mapping.pins import check_pins
 from sim.mapping.plan import Choice, Plan, Schedule, Sources
 from sim.mapping.regions import Region
 from sim.mapping.row_plan import RowRegionShape, plan_rows
@@ -25,6 +27,10 @@ from sim.trace.work import CopyWork, MatrixWork, VectorWork
 
 Homes = Mapping[tuple[str, Any], int]
 """Tensor key -> tier index."""
+
+
+CACHED_PLANS = 512
+"""Plans kept for repeated regions; bounds memory where every decode step has shapes of its own."""
 
 
 def stream_capacity(core: CoreView, resident_bytes: int) -> tuple[int, int]:
@@ -42,11 +48,12 @@ class Planner:
         self.layout = layout
         self._pins = layout.architecture.policy.mapping
         self._dataflow = dataflow
-        self._cache: dict[object, Plan] = {}
+        self._cache: OrderedDict[object, Plan] = OrderedDict()
         self.resident = {core.index: 0 for core in layout.cores}
         for tier in layout.tiers:
             if tier.core is not None:
                 self.resident[tier.core] = tier.capacity
+        check_pins(layout, dataflow)
 
     def operands(self, region: Region) -> list[tuple[Slice, ...]]:
         """The region's operands by position, as the plan's loads name them: the head's ports, then the extras."""
@@ -66,6 +73,10 @@ class Planner:
         found = self._cache.get(key)
         if found is None:
             found = self._cache[key] = self._best(region, operands, sizes, homes, pin)
+            if len(self._cache) > CACHED_PLANS:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(key)
         return found
 
     def _signature(self, region: Region) -> object:

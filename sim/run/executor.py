@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from sim.core.component import Activity, Cause
-from sim.core.errors import InconsistencyError
+from sim.core.errors import InconsistencyError, Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.mapping.placement.policy import Placement, placements
@@ -48,7 +48,9 @@ class Executor:
         self.tally = Tally()
         self.placements: dict[str, Placement] = {}
         self._source = source
-        self._window = schedulers.get(policy.scheduler).window(policy)
+        place = Place(layout.architecture.file)
+        self._window = schedulers.get(policy.scheduler, place).window(policy)
+        self._placement = placements.get(policy.placement, place)
         self.cores = [CoreRun(self.machine, core) for core in self.machine.cores]
         self._writers: dict[Any, RegionRun] = {}
         self._active: deque[RegionRun] = deque()
@@ -77,7 +79,7 @@ class Executor:
         for job in self._source.jobs():
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
-            placement = placements.get(self.layout.architecture.policy.placement)(self.layout, job.trace)
+            placement = self._placement(self.layout, job.trace)
             self.placements[job.name] = placement
             for region in self._regions(job):
                 while self._active and region.number - self._active[0].number >= self._window:

@@ -1,0 +1,51 @@
+"""Checks of what the YAML pins of a mapping, and of names that only the mapper can resolve."""
+
+from __future__ import annotations
+
+from sim.config.policy import MappingPin
+from sim.core.errors import Place, Problems
+from sim.hardware.layout import CoreView, Layout
+from sim.hardware.pe.dataflow import dataflows
+
+AUTO = "auto"
+
+
+def wants(pin: MappingPin | None, engine: str, core: CoreView) -> bool:
+    """Does ``pin`` allow the unit ``engine`` ("array" or "vector") of ``core``? It may name it by path too."""
+    if pin is None or pin.engine is None:
+        return True
+    node = core.arrays if engine == "array" else core.vector
+    return node is not None and pin.engine in (engine, node.path)
+
+
+def check_pins(layout: Layout, dataflow: str | None) -> None:
+    """Raise InputError with every unknown engine or dataflow named by pins, components or ``dataflow``."""
+    problems = Problems()
+    place = Place(layout.architecture.file)
+    flows = (*dataflows.names(), AUTO)
+    engines = {"array", "vector"}
+    for core in layout.cores:
+        engines |= {node.path for node in (core.arrays, core.vector) if node is not None}
+        if core.array_model is not None and core.array_model.spec.dataflow not in flows:
+            found = core.array_model.spec.dataflow
+            assert core.arrays is not None
+            problems.add("unknown dataflow", core.arrays.place, found=found, allowed=flows, suggest_for=found)
+    if dataflow is not None and dataflow not in flows:
+        problems.add("--dataflow: unknown dataflow", found=dataflow, allowed=flows, suggest_for=dataflow)
+    for pattern, pin in layout.architecture.policy.mapping.items():
+        what = f"policy.mapping[{pattern!r}]"
+        if pin.engine is not None and pin.engine not in engines:
+            problems.add(f"{what}: unknown engine", place, found=pin.engine, allowed=engines, suggest_for=pin.engine)
+        if pin.dataflow is not None and pin.dataflow not in flows:
+            problems.add(
+                f"{what}: unknown dataflow", place, found=pin.dataflow, allowed=flows, suggest_for=pin.dataflow
+            )
+        for name, count in (pin.cores or {}).items():
+            if count > len(layout.cores):
+                problems.add(
+                    f"{what}: more cores along {name} than there are",
+                    place,
+                    found=count,
+                    allowed=f"at most {len(layout.cores)}",
+                )
+    problems.raise_if_any()
