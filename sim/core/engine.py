@@ -63,7 +63,7 @@ class Engine:
     @property
     def now(self) -> int:
         """The current time in picoseconds."""
-        return self.environment._now  # type: ignore[no-any-return]
+        return self.environment._now  # type: ignore[return-value]
 
     def at(self, time_ps: int, fn: Callable[[], None], phase: Phase = Phase.ARRIVE, rank: int = 0) -> Call:
         """Run ``fn`` at ``time_ps``; raises InconsistencyError for a time in the past."""
