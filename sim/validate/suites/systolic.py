@@ -11,7 +11,7 @@ on its own buffer policy; stall columns, as nothing waits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sim.core.arith import ceil_div
 from sim.hardware.pe.dataflow import dataflows
@@ -124,11 +124,11 @@ def utilizations(array: Array, m: int, n: int, kept_k: int, counts: Counts) -> t
     return busy / (folds * stream), busy / (folds * counted)
 
 
-def score_given(row: Row, scores: Scores, modelled: dict[str, float]) -> None:
+def score_given(row: Row, scores: Scores, modelled: Mapping[str, float], label: str) -> None:
     """Score each metric whose cell the row fills in."""
     for metric, value in modelled.items():
         if row.has(metric):
-            scores.add(metric, row, row.number(metric), value, describe(row))
+            scores.add(metric, row, row.number(metric), value, label)
 
 
 def _score_row(row: Row, array: Array, counts: Counts, scores: Scores) -> None:
@@ -147,4 +147,4 @@ def _score_row(row: Row, array: Array, counts: Counts, scores: Scores) -> None:
         modelled["sram_ofmap_writes"] = counts.c_writes
     elif row.has("sram_ofmap_writes"):
         scores.leave_out(row, "sram_ofmap_writes", OS_WRITES)
-    score_given(row, scores, modelled)
+    score_given(row, scores, modelled, describe(row))
