@@ -94,7 +94,8 @@ def read_table(path: Path, columns: Sequence[Column]) -> list[Row]:
     rows: list[Row] = []
     if records:
         header = _header(str(path), records[0], columns, problems)
-        rows = [_row(str(path), number, cells, header, columns, problems) for number, cells in records[1:]]
+        width = len(records[0][1])
+        rows = [_row(str(path), number, cells, width, header, columns, problems) for number, cells in records[1:]]
     problems.raise_if_any()
     return rows
 
@@ -118,7 +119,7 @@ def _header(
     line, cells = record
     header: dict[str, int] = {}
     for index, cell in enumerate(cells):
-        if cell.text in header:
+        if cell.text and cell.text in header:
             problems.add("a column of this name stands here twice", Place(file, line, cell.start), found=cell.text)
         header.setdefault(cell.text, index)
     for column in columns:
@@ -129,9 +130,9 @@ def _header(
 
 
 def _row(
-    file: str, line: int, cells: list[_Cell], header: dict[str, int], columns: Sequence[Column], problems: Problems
-) -> Row:
-    width = max(header.values()) + 1
+    file: str, line: int, cells: list[_Cell], width: int, header: dict[str, int], columns: Sequence[Column],
+    problems: Problems,
+) -> Row:  # fmt: skip
     if len(cells) != width:
         end = cells[min(len(cells), width + 1) - 1]
         problems.add("a row has as many fields as there are columns", Place(file, line, end.start),
