@@ -1,0 +1,57 @@
+"""Registries: one name, one thing; an unknown name is told with its nearest neighbour."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim.core.errors import InputError, Place
+from sim.core.registry import Registry
+
+
+def registry() -> Registry[type]:
+    one: Registry[type] = Registry("no_such_group", "toy")
+
+    @one.register("torus")
+    class Torus: ...
+
+    @one.register("mesh")
+    class Mesh: ...
+
+    return one
+
+
+def test_names_are_sorted_and_lead_to_their_class() -> None:
+    one = registry()
+    assert one.names() == ("mesh", "torus")
+    assert one.get("mesh").__name__ == "Mesh"
+    assert "mesh" in one and "ring" not in one
+
+
+def test_an_unknown_name_is_told_with_place_allowed_names_and_the_nearest() -> None:
+    with pytest.raises(InputError) as caught:
+        registry().get("toros", Place("a.yaml", 3, 5))
+    assert str(caught.value) == "a.yaml:3:5: unknown toy; found toros; allowed: mesh, torus; did you mean 'torus'?"
+
+
+def test_two_classes_of_one_name_are_a_mistake() -> None:
+    one = registry()
+    with pytest.raises(ValueError, match="'mesh' is registered twice"):
+
+        @one.register("mesh")
+        class Other: ...
+
+
+def test_importing_the_same_class_again_is_none() -> None:
+    one = registry()
+    mesh = one.get("mesh")
+    one.register("mesh")(mesh)
+    assert one.get("mesh") is mesh
+
+
+def test_a_plug_in_that_cannot_be_imported_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    entry = EntryPoint("mine", "no_such_module_at_all", "tilesim.no_such_group")
+    monkeypatch.setattr("sim.core.registry.entry_points", lambda group: [entry])
+    with pytest.raises(InputError, match=r"plug-in 'mine' \(no_such_module_at_all\)"):
+        registry().names()
