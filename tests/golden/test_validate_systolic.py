@@ -51,6 +51,10 @@ def _reference(flow: str, m: int, n: int, k: int, rows: int, cols: int) -> dict[
     }
 
 
+def _gemm(draw: random.Random) -> tuple[int, int, int]:
+    return draw.choice([1, 7, 64, 300]), draw.choice([1, 9, 64, 300]), draw.choice([1, 5, 64, 300])
+
+
 def _conv(draw: random.Random) -> tuple[tuple[int, int, int], list[int]]:
     """(M, N, K) and the convolution columns, with strides that do not divide the input."""
     height, width = draw.randint(1, 40), draw.randint(1, 40)
@@ -70,11 +74,11 @@ def test_rows_of_no_table_follow_the_definitions(tmp_path: Path) -> None:
     lines = [header]
     for number in range(240):
         kind = ("gemm", "conv")[number % 2]
-        sizes, geometry = _conv(draw) if kind == "conv" else (tuple(draw.choice([1, 7, 64, 300]) for _ in "mnk"), [])
+        (m, n, k), geometry = _conv(draw) if kind == "conv" else (_gemm(draw), None)
         flow = draw.choice(["os", "ws", "is"])
         rows, cols = draw.choice([(1, 1), (8, 8), (5, 13), (16, 64), (128, 32)])
-        cells = [kind, *sizes, *(geometry or [""] * 7), flow, rows, cols]
-        cells += _reference(flow, *sizes, rows, cols).values()
+        cells: list[object] = [kind, m, n, k, *(geometry or [""] * 7), flow, rows, cols]
+        cells += _reference(flow, m, n, k, rows, cols).values()
         lines.append(",".join(map(str, cells)))
     table = tmp_path / "drawn.csv"
     table.write_text("\n".join(lines) + "\n")
