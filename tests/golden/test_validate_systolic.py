@@ -33,6 +33,9 @@ def test_every_scored_row_of_the_shipped_table_is_exact(suite: str, rows: int, l
         assert metric.exact == metric.rows == rows - left_out.get(name, 0), name
 
 
+NO_GEOMETRY: list[object] = [""] * 7
+
+
 def _ceil(a: int, b: int) -> int:
     return -(-a // b)
 
@@ -77,7 +80,7 @@ def test_rows_of_no_table_follow_the_definitions(tmp_path: Path) -> None:
         (m, n, k), geometry = _conv(draw) if kind == "conv" else (_gemm(draw), None)
         flow = draw.choice(["os", "ws", "is"])
         rows, cols = draw.choice([(1, 1), (8, 8), (5, 13), (16, 64), (128, 32)])
-        cells: list[object] = [kind, m, n, k, *(geometry or [""] * 7), flow, rows, cols]
+        cells: list[object] = [kind, m, n, k, *(geometry or NO_GEOMETRY), flow, rows, cols]
         cells += _reference(flow, m, n, k, rows, cols).values()
         lines.append(",".join(map(str, cells)))
     table = tmp_path / "drawn.csv"
