@@ -1,4 +1,4 @@
-"""Writing files so that they appear whole or not at all: each under a temporary name beside its destination, then renamed.
+"""Writing files so that they appear whole or not at all: under a temporary name beside the destination, then renamed.
 
 Several files given together are all written before the first is renamed.
 """

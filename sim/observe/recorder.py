@@ -29,8 +29,8 @@ Table = np.ndarray[Any, Any]
 class Slices(NamedTuple):
     """Columns over slices, sorted by lane and start: int64 arrays of one length.
 
-    ``lane`` and ``what`` number :attr:`Recorder.lanes` and :attr:`Recorder.whats`; times in picoseconds; ``owner`` is an
-    operator's number in the record (-1: none); ``merged`` counts the slices in this one (``tile`` is then -1).
+    ``lane`` and ``what`` number ``Recorder.lanes`` and ``Recorder.whats``; times in picoseconds; ``owner`` is the
+    number of an operator in the record (-1: none); ``merged`` counts the slices in this one (``tile`` is then -1).
     """
 
     lane: Table

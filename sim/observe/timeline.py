@@ -2,10 +2,10 @@
 
 One process per group of the architecture and one thread per lane, both in order of their paths; a process ``operators``
 with each execution of a region. A slice's ``args`` hold ``start_ps`` and ``duration_ps`` as exact integers; ``ts`` and
-``dur`` (microseconds) are floored to whole nanoseconds at both ends alike, so that abutting slices stay abutting. Stalls
-are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth of memories and links (the
-component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between an operator's
-first execution and the load, compute and store of its first tiles on each core, in order of time.
+``dur`` (microseconds) are floored to whole nanoseconds at both ends alike, so that abutting slices stay abutting.
+Stalls are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth of memories and links
+(the component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between the first
+execution of an operator and the load, compute and store of its first tiles on each core, in order of time.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class _Timeline:
             yield from _counter(self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps)
 
     def _flows(self, executions: list[tuple[int, int, int, int]]) -> Iterator[str]:
-        """Arrows operator -> load -> compute -> store in order of time, so that a load ahead of its operator comes first."""
+        """Arrows operator -> load -> compute -> store, in order of time: a prefetch comes before its operator."""
         sources: dict[int, tuple[int, int]] = {}
         for row, start, _, owner in sorted(executions, key=lambda one: (one[1], one[0])):
             sources.setdefault(owner, (start, row))

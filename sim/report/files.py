@@ -1,0 +1,104 @@
+"""The files of a run's folder: report.json, operators.csv, components.csv, result.json, timeline.json.
+
+They appear together or not at all, and the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from sim.core.atomic import write_files
+from sim.core.errors import InputError, Place, Problem
+from sim.observe.timeline import timeline_chunks
+from sim.report.result import Result
+from sim.run.record import RunRecord, record_from_dict
+
+REPORT, RESULT, TIMELINE = "report.json", "result.json", "timeline.json"
+OPERATORS, COMPONENTS = "operators.csv", "components.csv"
+
+
+def report_text(data: Any) -> str:
+    """JSON text with a line per entry of the second level; refuses NaN."""
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def save(result: Result, folder: Path) -> tuple[Path, ...]:
+    """Write everything; returns the paths in the order named above."""
+    files: dict[Path, Iterable[str]] = {
+        folder / REPORT: [report_text(result.to_dict())],
+        folder / OPERATORS: [_csv(flat_operators(result))],
+        folder / COMPONENTS: [_csv(flat_components(result))],
+        folder / RESULT: [_result_text(result)],
+    }
+    if result.recorder is not None:
+        files[folder / TIMELINE] = timeline_chunks(result.record, result.recorder)
+    write_files(files)
+    return tuple(files)
+
+
+def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
+    """The record and the rest (``prices``, ``report``) of a folder that :func:`save` wrote; raises InputError."""
+    path = folder / RESULT
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return record_from_dict(data.pop("record")), data
+    except OSError as error:
+        message = f"no result of a run here: {error.strerror or error}"
+        raise InputError(
+            [Problem(message, Place(str(path)), allowed="a folder written by `tilesim run -o`")]
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError([Problem(f"not the result of a run ({type(error).__name__})", Place(str(path)))]) from error
+
+
+def flat_operators(result: Result) -> list[dict[str, Any]]:
+    """Operators with one column per tier and direction (``<tier>.read_bytes``) instead of nested bytes."""
+    tiers = sorted({tier for one in result.operators for tier in one["bytes"]})
+    rows = []
+    for one in result.operators:
+        row = {key: value for key, value in one.items() if key not in ("bytes", "fused")}
+        row["fused"] = " ".join(one["fused"])
+        for tier in tiers:
+            moved = one["bytes"].get(tier, {"read": 0, "written": 0})
+            row |= {f"{tier}.read_bytes": moved["read"], f"{tier}.written_bytes": moved["written"]}
+        rows.append(row)
+    return rows
+
+
+def flat_components(result: Result) -> list[dict[str, Any]]:
+    """Components with one column per cause of stall, in seconds and exact picoseconds."""
+    causes = sorted({cause for one in result.components.values() for cause in one["stall_ps"]})
+    rows = []
+    for path, one in result.components.items():
+        row = {"path": path} | {key: value for key, value in one.items() if not isinstance(value, dict)}
+        row |= {f"stall_{cause}_s": one["stall_s"].get(cause, 0.0) for cause in causes}
+        row |= {f"stall_{cause}_ps": one["stall_ps"].get(cause, 0) for cause in causes}
+        row |= {f"{name}_j": joules for name, joules in one["energy_j"].items()}
+        rows.append(row)
+    return rows
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return out.getvalue()
+
+
+def _result_text(result: Result) -> str:
+    """Sorted keys: the architecture's document keeps the order of its file, which says nothing."""
+    data = {
+        "schema_version": result.schema_version,
+        "tool": result.tool,
+        "record": result.record.to_dict(),
+        "prices": list(result.prices),
+        "report": result.to_dict(),
+    }
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n"

@@ -1,0 +1,28 @@
+"""How a result shows itself in a notebook: one small HTML table."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from sim.core.units import format_si
+
+if TYPE_CHECKING:
+    from sim.report.result import Result
+
+
+def summary_html(result: Result) -> str:
+    """Time, cycles, utilization, energy and power of a run as an HTML table."""
+    energy, power, used = result.energy_j, result.average_power_w, result.utilization
+    rows = [
+        ("time", format_si(result.time_s, "s", 4)),
+        ("cycles", f"{result.cycles:,} of {result.clock['name']} ({format_si(result.clock['hz'], 'Hz')})"),
+        ("utilization", "-" if used is None else f"{100 * used:.1f} %"),
+        ("energy", "-" if energy is None else format_si(energy, "J")),
+        ("average power", "-" if power is None else format_si(power, "W")),
+        ("roofline bound", str(result.roofline["bound_by"] or "-")),
+        *(("warning", warning) for warning in result.warnings),
+    ]
+    title = f"{escape(result.trace['name'])} on {escape(result.architecture['name'])}"
+    body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f"<table><caption>{title}</caption>{body}</table>"

@@ -1,0 +1,68 @@
+"""Per-operator figures of a run, one row per operator as written.
+
+``time_s`` is the time during which at least one execution was in progress; ``cycles`` the same in the run's clock. An
+operator fused into another has no time of its own: its ``region`` names the one it ran with, whose start, end and bound
+it shows. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep it busy) is largest;
+``launch`` when that is the host.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.core.clock import PS_PER_S, Clock
+from sim.report.energy import RunPrices
+from sim.run.record import OperatorRecord, RunRecord
+
+LAUNCH = "launch"
+
+
+def operator_rows(record: RunRecord, clock: Clock, prices: RunPrices | None) -> tuple[dict[str, Any], ...]:
+    """Rows in order of first execution."""
+    hosts = {one.declared for one in record.components if one.kind == "host"}
+    heads = {(one.job, one.name): one for one in record.operators}
+    rows = []
+    for number, one in enumerate(record.operators):
+        energy = float(prices.operators_j[number]) if prices is not None else None
+        rows.append(_row(one, heads.get((one.job, one.region), one), clock, energy, hosts))
+    return tuple(rows)
+
+
+def bound_of(one: OperatorRecord, hosts: set[str]) -> str | None:
+    """The resource that bounds an operator, None when it asks nothing of any."""
+    ranked = demands(one)
+    if not ranked:
+        return None
+    return LAUNCH if ranked[0][0] in hosts else ranked[0][0]
+
+
+def demands(one: OperatorRecord) -> list[tuple[str, int]]:
+    """(resource, demand in ps), largest first."""
+    return sorted(one.demand_ps.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _row(
+    one: OperatorRecord, head: OperatorRecord, clock: Clock, energy_j: float | None, hosts: set[str]
+) -> dict[str, Any]:
+    peak_work = one.peak_macs_per_s * one.active_ps / PS_PER_S
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "job": one.job,
+        "count": one.count,
+        "region": one.region,
+        "fused": list(one.fused),
+        "engine": one.engine,
+        "dataflow": one.mapping[0]["dataflow"] if one.mapping else None,
+        "first_start_s": head.first_start_ps / PS_PER_S,
+        "last_end_s": head.last_end_ps / PS_PER_S,
+        "time_s": one.active_ps / PS_PER_S,
+        "time_ps": one.active_ps,
+        "cycles": clock.cycles_at(one.active_ps),
+        "macs": one.macs,
+        "macs_executed": one.macs_executed,
+        "utilization": one.macs_executed / peak_work if peak_work else None,
+        "bytes": one.bytes,
+        "energy_j": energy_j,
+        "bound_by": bound_of(head, hosts),
+    }

@@ -1,0 +1,61 @@
+"""The roofline of a run: what its MACs and its bytes allow at best, against what it reached.
+
+Arithmetic intensity is executed MACs per byte moved to or from the backing tiers (where model data live). Attainable is
+the least of the arrays' peak and, for every memory tier, its intensity times its sustained bandwidth. What it leaves
+out: links, launches and latencies (see the operators' bounds for those).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sim.core.clock import PS_PER_S
+from sim.hardware.layout import Layout
+from sim.run.record import RunRecord
+
+COMPUTE = "compute"
+
+
+def roofline(record: RunRecord, layout: Layout) -> dict[str, Any]:
+    """``arithmetic_intensity`` (MAC/B), ``attainable_macs_per_s``, ``achieved_macs_per_s``, ``bound_by``, ``tiers``.
+
+    None stands for what is undefined: no MACs on arrays, or no bytes moved.
+    """
+    macs = array_macs(record)
+    moved = _bytes_by_tier(record)
+    backing = sum(moved.get(tier.path, 0) for tier in layout.backing)
+    tiers = {}
+    for tier in layout.tiers:
+        size = moved.get(tier.path, 0)
+        if tier.core is None and size:
+            rate = float(tier.bytes_per_s)
+            tiers[tier.path] = {
+                "bytes": size, "bytes_per_s": rate, "arithmetic_intensity": macs / size,
+                "attainable_macs_per_s": macs / size * rate,
+            }  # fmt: skip
+    limits = {COMPUTE: record.peak_macs_per_s} if record.peak_macs_per_s else {}
+    limits |= {path: one["attainable_macs_per_s"] for path, one in tiers.items()} if macs else {}
+    bound = min(limits, key=lambda name: (limits[name], name)) if limits else None
+    return {
+        "arithmetic_intensity": macs / backing if backing else None,
+        "attainable_macs_per_s": limits[bound] if bound else None,
+        "achieved_macs_per_s": macs * PS_PER_S / record.elapsed_ps if record.elapsed_ps else 0.0,
+        "bound_by": bound,
+        "tiers": tiers,
+    }
+
+
+def array_macs(record: RunRecord) -> int:
+    """MACs that the arrays executed (after sparsity)."""
+    return sum(
+        counts.get("macs_executed", 0) for one in record.components if one.unit == "MAC/s"
+        for counts in one.ledger.values()
+    )  # fmt: skip
+
+
+def _bytes_by_tier(record: RunRecord) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in record.operators:
+        for path, amounts in one.bytes.items():
+            found[path] = found.get(path, 0) + amounts["read"] + amounts["written"]
+    return found

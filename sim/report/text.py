@@ -1,0 +1,204 @@
+"""The tables of ``tilesim run`` in a terminal: readable at 80 columns and without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sim.core.units import format_si
+from sim.report.operators import LAUNCH
+from sim.report.result import Result
+
+TOP = 15
+BAR = 20
+WIDE = 110
+BUSY, STALLED, IDLE = "█", "▒", "·"
+PLAIN = {BUSY: "#", STALLED: "=", IDLE: "."}
+
+
+def show(result: Result, console: Console | None = None, detail: bool = False) -> None:
+    """Print header, operators (all of them with ``detail``), bounds, components, energy and warnings."""
+    console = console or Console()
+    blank = Text("")
+    for part in _parts(result, detail, _can_draw(console), console.width >= WIDE):
+        console.print(part)
+        console.print(blank)
+    for warning in result.warnings:
+        console.print(Text(f"warning: {warning}", style="yellow"))
+
+
+def _parts(result: Result, detail: bool, draw: bool, wide: bool) -> Iterable[RenderableType]:
+    yield header(result)
+    yield _operators(result, detail, wide)
+    yield _bounds(result, draw)
+    yield _components(result, draw, wide)
+    if result.energy_j:
+        yield _energy(result, draw)
+
+
+def _can_draw(console: Console) -> bool:
+    return "utf" in (console.encoding or "").lower()
+
+
+def header(result: Result) -> RenderableType:
+    """Two or three lines that say what was run and what came of it."""
+    clock = result.clock
+    lines = [
+        Text.assemble((result.trace["name"], "bold"), " on ", (result.architecture["name"], "bold")),
+        Text(
+            f"time {format_si(result.time_s, 's', 4)}   {result.cycles:,} cycles of {clock['name'] or 'the clock'} "
+            f"({format_si(clock['hz'], 'Hz')})"
+        ),
+        Text(
+            f"utilization {percent(result.utilization)} of {format_si(result.peak_macs_per_s, 'MAC/s')}   "
+            f"{format_si(result.macs_executed, 'MAC')}   roofline: {result.roofline['bound_by'] or 'none'}"
+        ),
+    ]
+    if result.energy_j is not None and result.average_power_w is not None:
+        lines.append(
+            Text(
+                f"energy {format_si(result.energy_j, 'J')}   average power {format_si(result.average_power_w, 'W')}   "
+                f"prices: {result.energy_table}"
+            )
+        )
+    else:
+        lines.append(Text("energy not reported (no energy table)"))
+    return Group(*lines)
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; "-" when it is undefined."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def table(*columns: tuple[str, str], fold_first: bool = False) -> Table:
+    """A plain table with (title, justify) columns; with ``fold_first`` the first one may take several lines."""
+    made = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", collapse_padding=True)
+    for place, (title, justify) in enumerate(columns):
+        folds = fold_first and place == 0
+        made.add_column(title, justify=justify, no_wrap=not folds, overflow="fold" if folds else "ellipsis")  # type: ignore[arg-type]
+    return made
+
+
+def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
+    heads = [one for one in result.operators if one["time_ps"] or one["region"] == one["name"]]
+    fused = len(result.operators) - len(heads)
+    whole = sum(one["time_ps"] for one in heads) or 1
+    shown = heads if detail else sorted(heads, key=lambda one: -one["time_ps"])[:TOP]
+    extra = [("kind", "left"), ("bytes", "right")] if wide else []
+    made = table(
+        ("operator", "left"), ("engine", "left"), ("time", "right"), ("share", "right"), ("cycles", "right"),
+        ("util", "right"), ("energy", "right"), ("bound by", "left"), *extra, fold_first=True,
+    )  # fmt: skip
+    energy = _energy_by_region(result)
+    for one in shown:
+        joules = energy[one["job"], one["name"]]
+        cells = [
+            operator_title(one), one["dataflow"] or one["engine"], format_si(one["time_s"], "s"),
+            percent(one["time_ps"] / whole), f"{one['cycles']:,}", percent(one["utilization"]),
+            format_si(joules, "J") if one["energy_j"] is not None else "-", short(one["bound_by"]),
+        ]  # fmt: skip
+        moved = sum(tier["read"] + tier["written"] for tier in one["bytes"].values())
+        made.add_row(*cells, *([one["kind"], format_si(moved, "B")] if wide else []))
+    left = len(heads) - len(shown)
+    notes = [f"{left} more operators (--detail shows all)"] if left else []
+    notes += [f"{fused} operators run fused into another (+n)"] if fused else []
+    notes += ["shares are of the operators' own times, which overlap"]
+    return Group(made, Text("; ".join(notes), style="dim"))
+
+
+def operator_title(one: dict[str, Any]) -> str:
+    """Name, how many fused operators it carries, and how often it ran: "conv1 +2 x16"."""
+    fused = f" +{len(one['fused'])}" if one["fused"] else ""
+    return one["name"] + fused + (f" x{one['count']}" if one["count"] > 1 else "")
+
+
+def _energy_by_region(result: Result) -> dict[tuple[str, str], float]:
+    """(job, head operator) -> energy of it and of all that is fused into it."""
+    found: dict[tuple[str, str], float] = {}
+    for one in result.operators:
+        key = (one["job"], one["region"])
+        found[key] = found.get(key, 0.0) + (one["energy_j"] or 0.0)
+    return found
+
+
+def short(path: str | None) -> str:
+    """A component's path without the outermost group, which all of them share."""
+    if path is None:
+        return "-"
+    return path[path.find(".") + 1 :]
+
+
+def _bounds(result: Result, draw: bool) -> RenderableType:
+    times: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for one in result.operators:
+        if one["time_ps"] and one["bound_by"]:
+            times[one["bound_by"]] = times.get(one["bound_by"], 0) + one["time_ps"]
+            counts[one["bound_by"]] = counts.get(one["bound_by"], 0) + 1
+    whole = sum(times.values()) or 1
+    made = table(
+        ("bound by", "left"), ("operators", "right"), ("their time", "right"), ("share", "right"), ("", "left")
+    )
+    for name in sorted(times, key=lambda name: (-times[name], name)):
+        share = times[name] / whole
+        made.add_row(
+            "launch of regions" if name == LAUNCH else short(name), str(counts[name]),
+            format_si(times[name] / 1e12, "s"), percent(share), bar([(share, BUSY)], draw),
+        )  # fmt: skip
+    return made
+
+
+def _components(result: Result, draw: bool, wide: bool) -> RenderableType:
+    extra = [("achieved", "right")] if wide else []
+    made = table(
+        ("component", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right"), ("busy/stall/idle", "left"),
+        ("of peak", "right"), ("stalled by", "left"), *extra,
+    )  # fmt: skip
+    for path, one in result.components.items():
+        whole = result.time_ps * one["lanes"] or 1
+        shares = (one["busy_ps"] / whole, sum(one["stall_ps"].values()) / whole, one["idle_ps"] / whole)
+        rate = format_si(one["achieved"], one["unit"]) if one["achieved"] else "-"
+        made.add_row(
+            short(path) + (f" x{one['count']}" if one["count"] > 1 else ""), *(percent(share) for share in shares),
+            bar([(shares[0], BUSY), (shares[1], STALLED)], draw, 15),
+            percent(one["utilization"]) if one["utilization_of"] == "peak" else "-", _causes(one["stall_ps"], whole),
+            *([rate] if wide else []),
+        )  # fmt: skip
+    return made
+
+
+def _causes(stall_ps: dict[str, int], whole: int) -> str:
+    """The causes that matter, largest first."""
+    ranked = sorted(stall_ps.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(cause for cause, duration in ranked[:2] if duration * 200 >= whole) or "-"
+
+
+def bar(shares: list[tuple[float, str]], draw: bool, width: int = BAR) -> str:
+    """A bar of shares of a whole; boundaries are rounded, so that the parts add up to the width."""
+    text, before, total = "", 0, 0.0
+    for share, mark in shares:
+        total += share
+        upto = min(width, round(total * width))
+        text += mark * (upto - before)
+        before = upto
+    text += IDLE * (width - before)
+    return text if draw else "".join(PLAIN[mark] for mark in text)
+
+
+def _energy(result: Result, draw: bool) -> RenderableType:
+    made = table(("energy", "left"), ("dynamic", "right"), ("static", "right"), ("share", "right"), ("", "left"))
+    total = result.energy_j or 1.0
+    rows = [(path, one["energy_j"]["dynamic"] or 0.0, one["energy_j"]["static"] or 0.0)
+            for path, one in result.components.items()]  # fmt: skip
+    for path, dynamic, static in sorted(rows, key=lambda row: (-row[1] - row[2], row[0])):
+        if dynamic or static:
+            share = (dynamic + static) / total
+            made.add_row(
+                short(path), format_si(dynamic, "J"), format_si(static, "J"), percent(share), bar([(share, BUSY)], draw)
+            )
+    return made
