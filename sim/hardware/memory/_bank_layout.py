@@ -73,7 +73,9 @@ STATE = FILTER_WR + FILTER
 ADDRESS, BANK, ROW, COLUMN, WRITE, ADDED, DONE, JOIN = range(8)
 REQUEST = 8
 
-# The command log: word 0 counts lines; one line each command, and the kinds in it.
+# The command log: how many lines it has and may have; then a line each command, and the kinds in it.
+LOG_COUNT, LOG_CAPACITY = range(2)
+LOG_HEADER = 2
 LOG_CHANNEL, LOG_CYCLE, LOG_KIND, LOG_RANK, LOG_BANK, LOG_ROW, LOG_COLUMN = range(7)
 LOG_LINE = 7
 ACT, PRE, RD, WR, REF = range(5)

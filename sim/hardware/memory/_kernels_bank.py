@@ -6,6 +6,7 @@ from __future__ import annotations
 from numba import njit
 
 from sim.hardware.memory import _bank_layout as at
+from sim.hardware.memory._bank_types import moved
 from sim.hardware.memory._kernels_bank_cycle import advance, run_to_rest, run_to_space
 from sim.hardware.memory._kernels_bank_queues import accept, full
 
@@ -14,21 +15,21 @@ from sim.hardware.memory._kernels_bank_queues import accept, full
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64[::1])",
     cache=True,
 )
-def issue_in_order(p, states, r, channel, not_before, log, width, start, base, outcome):
+def issue_in_order(parameters, states, requests, channel, not_before, lines, width, start, base, outcome):
     """Issue requests in order, at most ``width`` a cycle, stalling at the head while its channel is full.
 
     Request i stands at ``base + i`` of the request array. ``outcome``: the last cycle that accepted one, and the cycles
     in which the head waited. Returns the cycle after the last.
     """
+    p, r, log, first = parameters.ctypes, requests.ctypes, lines.ctypes, states.ctypes
     cycle, used, last, stalls = start, 0, start, 0
     for i in range(channel.size):
         if not_before[i] > cycle:
             cycle, used = not_before[i], 0
         elif used == width:
             cycle, used = cycle + 1, 0
-        first = channel[i] * at.STATE
-        s = states[first : first + at.STATE]
-        write = r[(base + i) * at.REQUEST + at.WRITE]
+        s = moved(first, channel[i] * at.STATE)
+        write = requests[(base + i) * at.REQUEST + at.WRITE]
         advance(p, s, r, log, cycle)
         if full(p, s, write):
             free = run_to_space(p, s, r, log, write)
@@ -43,14 +44,16 @@ def issue_in_order(p, states, r, channel, not_before, log, width, start, base, o
 
 
 @njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
-def drain_all(p, states, r, log):
+def drain_all(parameters, states, requests, lines):
     """Run every channel until nothing is left to do."""
+    p, r, log = parameters.ctypes, requests.ctypes, lines.ctypes
     for first in range(0, states.size, at.STATE):
-        run_to_rest(p, states[first : first + at.STATE], r, log)
+        run_to_rest(p, moved(states.ctypes, first), r, log)
 
 
 @njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
-def advance_all(p, states, r, log, until):
+def advance_all(parameters, states, requests, lines, until):
     """Run every channel through cycle ``until``."""
+    p, r, log = parameters.ctypes, requests.ctypes, lines.ctypes
     for first in range(0, states.size, at.STATE):
-        advance(p, states[first : first + at.STATE], r, log, until)
+        advance(p, moved(states.ctypes, first), r, log, until)

@@ -7,13 +7,14 @@ group's word have passed. Constraints between ranks and the activation windows a
 
 from __future__ import annotations
 
-from numba import njit
+from numba import boolean, int64, njit, void
 
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
+from sim.hardware.memory._bank_types import POINTER
 
 
-@njit("boolean(int64[::1], int64[::1], int64, int64)", cache=True)
+@njit(boolean(POINTER, POINTER, int64, int64), cache=True)
 def _read_ahead(s, r, base, place):
     """Does an earlier read of the same column stand before the write at ``place`` of this bank's queue?"""
     mine = s[base + place] * at.REQUEST
@@ -24,7 +25,7 @@ def _read_ahead(s, r, base, place):
     return False
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, int64), cache=True)
 def find_candidates(p, s, r, bank):
     """Recompute which commands ``bank`` wants, and from when its own timing allows each (FAR: not wanted)."""
     can_act = can_pre = can_rd = can_wr = FAR
@@ -56,10 +57,10 @@ def find_candidates(p, s, r, bank):
     s[at.CAN_PRE + bank] = can_pre
 
 
-@njit("void(int64[::1], int64[::1], int64, int64, int64, int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, int64, int64, int64, int64, int64, int64), cache=True)
 def _record(s, log, cycle, kind, rank, bank, row, column):
-    line = 1 + log[0] * at.LOG_LINE
-    if line + at.LOG_LINE <= log.size:
+    if log[at.LOG_COUNT] < log[at.LOG_CAPACITY]:
+        line = at.LOG_HEADER + log[at.LOG_COUNT] * at.LOG_LINE
         log[line + at.LOG_CHANNEL] = s[at.CHANNEL]
         log[line + at.LOG_CYCLE] = cycle
         log[line + at.LOG_KIND] = kind
@@ -67,10 +68,10 @@ def _record(s, log, cycle, kind, rank, bank, row, column):
         log[line + at.LOG_BANK] = bank
         log[line + at.LOG_ROW] = row
         log[line + at.LOG_COLUMN] = column
-        log[0] += 1
+        log[at.LOG_COUNT] += 1
 
 
-@njit("int64(int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(int64(POINTER, POINTER, int64, int64, int64), cache=True)
 def _window_end(p, s, rank, length, span):
     """When the ``length``-th last activate of this rank leaves its window of ``span`` cycles."""
     count = s[at.WINDOW_COUNT + rank]
@@ -79,7 +80,7 @@ def _window_end(p, s, rank, length, span):
     return s[at.WINDOW + rank * 32 + (count - length) % 32] + span
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
 def activate(p, s, r, log, bank, row, cycle):
     """ACT: open ``row``; start tRCD, tRAS, tRC, tRRD and the activation windows."""
     group, rank = p[at.GROUP_OF_BANK + bank], p[at.RANK_OF_BANK + bank]
@@ -107,7 +108,7 @@ def activate(p, s, r, log, bank, row, cycle):
     find_candidates(p, s, r, bank)
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
 def precharge(p, s, r, log, bank, cycle):
     """PRE: close the row; start tRP (towards ACT and REF) and tPPD."""
     rank = p[at.RANK_OF_BANK + bank]
@@ -127,7 +128,7 @@ def precharge(p, s, r, log, bank, cycle):
     find_candidates(p, s, r, bank)
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
 def refresh_rank(p, s, r, log, rank, cycle):
     """REF: all banks of ``rank`` are closed; start tRFC."""
     until = cycle + p[at.T_RFC]
@@ -140,7 +141,7 @@ def refresh_rank(p, s, r, log, rank, cycle):
     _record(s, log, cycle, at.REF, rank, NONE, NONE, NONE)
 
 
-@njit("void(int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
 def _after_read(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
@@ -153,7 +154,7 @@ def _after_read(p, s, group, rank, cycle):
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 
 
-@njit("void(int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
 def _after_write(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
@@ -166,7 +167,7 @@ def _after_write(p, s, group, rank, cycle):
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
 def column(p, s, r, log, bank, request, cycle):
     """RD or WR of ``request``: start the bus windows of every group, and tRTP or write recovery of the bank."""
     q = request * at.REQUEST

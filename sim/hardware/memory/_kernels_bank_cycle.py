@@ -8,15 +8,16 @@ round-robin, starting after the bank chosen last; within a bank the oldest ready
 
 from __future__ import annotations
 
-from numba import njit
+from numba import boolean, int64, njit, void
 
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
+from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._kernels_bank_commands import activate, column, find_candidates, precharge, refresh_rank
 from sim.hardware.memory._kernels_bank_queues import can_move, complete, leave_bank, move_one
 
 
-@njit("int64(int64[::1], int64[::1], int64)", cache=True)
+@njit(int64(POINTER, POINTER, int64), cache=True)
 def _search(p, s, cycle):
     """The next bank in turn with a ready command (the pointer moves there), or NONE (NEXT_COMMAND: from when)."""
     banks, blocked = p[at.BANKS], s[at.BLOCKED]
@@ -42,7 +43,7 @@ def _search(p, s, cycle):
     return NONE
 
 
-@njit("int64(int64[::1], int64[::1], int64, int64)", cache=True)
+@njit(int64(POINTER, POINTER, int64, int64), cache=True)
 def _kind(p, s, bank, cycle):
     """The command that a ready ``bank`` issues."""
     group = p[at.GROUP_OF_BANK + bank]
@@ -58,7 +59,7 @@ def _kind(p, s, bank, cycle):
     return at.WR
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, int64, int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
 def _issue(p, s, r, log, bank, kind, cycle):
     if kind == at.ACT:
         head = s[at.QUEUE + bank * at.MAX_BANK_QUEUE]
@@ -73,7 +74,7 @@ def _issue(p, s, r, log, bank, kind, cycle):
         find_candidates(p, s, r, bank)
 
 
-@njit("int64(int64[::1], int64[::1], int64)", cache=True)
+@njit(int64(POINTER, POINTER, int64), cache=True)
 def _refresh_bank(p, s, rank):
     """The open bank of ``rank`` whose precharge is ready first (lowest bank at a tie), or NONE: all are closed."""
     found, soonest = NONE, FAR
@@ -86,7 +87,7 @@ def _refresh_bank(p, s, rank):
     return found
 
 
-@njit("int64(int64[::1], int64[::1], int64, int64)", cache=True)
+@njit(int64(POINTER, POINTER, int64, int64), cache=True)
 def _refresh_first_ready(p, s, rank, cycle):
     """The first open bank of ``rank`` in bank order that may be precharged now, or NONE."""
     first = rank * p[at.BANKS_PER_RANK]
@@ -98,7 +99,7 @@ def _refresh_first_ready(p, s, rank, cycle):
     return NONE
 
 
-@njit("boolean(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def _refresh_step(p, s, r, log, cycle):
     """Work on the refresh that is due: block its rank, close its banks one a cycle, then refresh. True: issued."""
     rank = s[at.REFRESH_RANK]
@@ -119,7 +120,7 @@ def _refresh_step(p, s, r, log, cycle):
     return True
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64, boolean)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
 def _second(p, s, r, log, cycle, first_is_column):
     """HBM's second command bus: the next ready command in turn, issued if it is of the other kind."""
     bank = _search(p, s, cycle)
@@ -132,7 +133,7 @@ def _second(p, s, r, log, cycle, first_is_column):
     s[at.NEXT_COMMAND] = cycle + 1
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
 def _tick(p, s, r, log):
     """One cycle of the channel, the one CLOCK stands at."""
     cycle = s[at.CLOCK]
@@ -157,7 +158,7 @@ def _tick(p, s, r, log):
     s[at.CLOCK] = cycle + 1
 
 
-@njit("int64(int64[::1], int64[::1])", cache=True)
+@njit(int64(POINTER, POINTER), cache=True)
 def _next_tick(p, s):
     """The first cycle from CLOCK on in which anything can happen if nothing arrives."""
     if can_move(p, s):
@@ -176,7 +177,7 @@ def _next_tick(p, s):
     return max(soonest, s[at.CLOCK])
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def advance(p, s, r, log, until):
     """Run the channel through cycle ``until``."""
     while s[at.CLOCK] <= until:
@@ -188,7 +189,7 @@ def advance(p, s, r, log, until):
         _tick(p, s, r, log)
 
 
-@njit("boolean(int64[::1], int64[::1])", cache=True)
+@njit(boolean(POINTER, POINTER), cache=True)
 def at_rest(p, s):
     """Is there nothing left that time alone would issue (writes below the drain threshold stay buffered)?"""
     if s[at.QUEUED] > 0 or s[at.READS_WAITING] > 0:
@@ -196,7 +197,7 @@ def at_rest(p, s):
     return s[at.WRITES_WAITING] == 0 or (s[at.DRAINING] == 0 and s[at.WRITES_WAITING] <= p[at.DRAIN_IDLE])
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
 def run_to_rest(p, s, r, log):
     """Run the channel until nothing is left to do; CLOCK stands after the last cycle that did something."""
     while not at_rest(p, s):
@@ -204,7 +205,7 @@ def run_to_rest(p, s, r, log):
         _tick(p, s, r, log)
 
 
-@njit("int64(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
+@njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def run_to_space(p, s, r, log, write):
     """Run the channel until it accepts a request of this kind; returns the cycle after which it does."""
     waiting = at.WRITES_WAITING if write else at.READS_WAITING

@@ -117,7 +117,7 @@ class BankEngine:
         start = self.now_cycle
         earliest = np.full(len(channel), start) if not_before is None else np.asarray(not_before, dtype=np.int64)
         flat, out = requests.reshape(-1), np.zeros(2, dtype=np.int64)
-        log = np.zeros(1 + log_lines * at.LOG_LINE, dtype=np.int64)
+        log = _new_log(log_lines)
         kernels, first = self._kernels, len(carried)
         kernels.issue_in_order(
             self.parameters, self.states, flat, channel, earliest, log, issue_width, start, first, out
@@ -170,7 +170,7 @@ class BankEngine:
         last_read = int(self.states[at.LAST_READ_DONE :: at.STATE].max())
         last_write = int(self.states[at.LAST_WRITE :: at.STATE].max())
         counts = {name: int(self.states[word :: at.STATE].sum()) for name, word in _COUNTERS.items()}
-        lines = int(log[0])
+        lines = int(log[at.LOG_COUNT])
         return Outcome(
             finish_cycle=max(last_read, last_write) + 1,
             accept_last_cycle=int(out[0]),
@@ -179,12 +179,12 @@ class BankEngine:
             added=requests[:, at.ADDED].copy(),
             done=requests[:, at.DONE].copy(),
             is_write=requests[:, at.WRITE] != 0,
-            log=log[1 : 1 + lines * at.LOG_LINE].reshape(lines, at.LOG_LINE),
+            log=log[at.LOG_HEADER : at.LOG_HEADER + lines * at.LOG_LINE].reshape(lines, at.LOG_LINE),
         )
 
     def run_through(self, cycle: int) -> None:
         """Let time pass through ``cycle`` without new requests (refreshes go on)."""
-        log = np.zeros(1, dtype=np.int64)
+        log = _new_log(0)
         self._kernels.advance_all(self.parameters, self.states, self._table.reshape(-1), log, cycle)
 
     def active_rank_cycles(self, end_cycle: int) -> int:
@@ -201,3 +201,9 @@ class BankEngine:
     def count(self, name: str) -> int:
         """One of the counters of :class:`Outcome`, now, over all channels."""
         return int(self.states[_COUNTERS[name] :: at.STATE].sum())
+
+
+def _new_log(lines: int) -> Array:
+    log = np.zeros(at.LOG_HEADER + lines * at.LOG_LINE, dtype=np.int64)
+    log[at.LOG_CAPACITY] = lines
+    return log
