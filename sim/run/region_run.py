@@ -75,6 +75,7 @@ class RegionRun:
         self.start(now_ps)
         self.clock.stop(now_ps)
         self.complete = True
+        self.producers = []  # else every region would keep all before it alive
         waiting, self.on_complete = self.on_complete, []
         for resume in waiting:
             resume()
