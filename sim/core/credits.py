@@ -61,4 +61,5 @@ class CreditPool:
 
     def _describe(self) -> str:
         amount, _, who = self._waiting[0]
-        return f"{who} waits for {amount} of {self.name} ({self.used} of {self.capacity} taken, {len(self._waiting)} waiting)"
+        taken = f"{self.used} of {self.capacity} taken, {len(self._waiting)} waiting"
+        return f"{who} waits for {amount} of {self.name} ({taken})"

@@ -68,9 +68,8 @@ class RoundRobinPipe:
         if state is None:
             state = self._streams[stream] = _Stream()
         quanta = -(-size_bytes // self.quantum_bytes) or 1
-        if not state.remaining and self._ring:
-            self._serve_until(now_ps)
-        elif state.remaining and now_ps >= self._planned_ps():
+        joins = not state.remaining
+        if self._ring and (joins or now_ps >= self._planned_ps()):
             self._serve_until(now_ps)
         state.queue.append((quanta, token))
         if state.remaining:

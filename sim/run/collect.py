@@ -135,8 +135,9 @@ def _demand(machine: Machine) -> dict[int, dict[str, int]]:
     rates = {tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None}
     for path, component in sorted(machine.components.items()):
         if path in rates or isinstance(component, Link):
-            rate = rates[path] if path in rates else component.model.bytes_per_s  # type: ignore[attr-defined]
-            ports = 1 if path in rates else max(1, len(component.lanes) // 2)
+            rate, ports = rates.get(path), 1
+            if rate is None:
+                rate, ports = component.model.bytes_per_s, max(1, len(component.lanes) // 2)  # type: ignore[attr-defined]
             for owner, amount in _moved(component).items():
                 note(owner, component.declared, int(Fraction(amount * PS_PER_S) / rate) // ports)
         elif not component.declared.endswith("dma"):
