@@ -4,8 +4,8 @@ One process per group of the architecture and one thread per lane, both in order
 with each execution of a region. A slice's ``args`` hold ``start_ps`` and ``duration_ps`` as exact integers; ``ts`` and
 ``dur`` (microseconds) are floored to whole nanoseconds at both ends alike, so that abutting slices stay abutting.
 Stalls are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth of memories and links
-(the component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between the first
-execution of an operator and the load, compute and store of its first tiles on each core, in order of time.
+(the component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between the
+first execution of an operator and the load, compute and store of its first tiles on each core, in order of time.
 """
 
 from __future__ import annotations

@@ -114,7 +114,8 @@ def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
 def operator_title(one: dict[str, Any]) -> str:
     """Name, how many fused operators it carries, and how often it ran: "conv1 +2 x16"."""
     fused = f" +{len(one['fused'])}" if one["fused"] else ""
-    return one["name"] + fused + (f" x{one['count']}" if one["count"] > 1 else "")
+    repeated = f" x{one['count']}" if one["count"] > 1 else ""
+    return f"{one['name']}{fused}{repeated}"
 
 
 def _energy_by_region(result: Result) -> dict[tuple[str, str], float]:

@@ -1,0 +1,1 @@
+"""The commands of ``tilesim``, one module each."""

@@ -1,0 +1,155 @@
+"""Several dataflows and architectures side by side, operator by operator.
+
+An operator's time is the time during which it was in progress; those of different operators overlap, so the sum of them
+is not the run's time. The total "if each operator took its best" is a sum of such times too, and is held against the
+same sums, not against a run: nothing was simulated in that mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.config.architecture import Architecture
+from sim.config.load import load_architecture
+from sim.core.errors import InputError, Problem, Problems
+from sim.hardware.pe.dataflow import dataflows
+from sim.report.result import Result
+from sim.report.simulation import simulate
+from sim.run.executor import Progress
+from sim.trace.load import load_trace
+from sim.trace.model import Trace
+
+SCHEMA_VERSION = 1
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One run of a comparison. ``name`` is what it is called in tables."""
+
+    name: str
+    architecture: str
+    dataflow: str | None
+    result: Result
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The runs, in the order asked for. ``to_dict`` is what ``tilesim compare --json`` writes."""
+
+    trace: str
+    variants: tuple[Variant, ...]
+
+    def operator_rows(self) -> list[dict[str, Any]]:
+        """Operators with a time of their own in some variant: name, kind, count, figures by variant, and the best one."""
+        names: dict[tuple[str, str], dict[str, Any]] = {}
+        for variant in self.variants:
+            for one in variant.result.operators:
+                entry = names.setdefault(
+                    (one["job"], one["name"]),
+                    {"name": one["name"], "kind": one["kind"], "count": one["count"], "variants": {}},
+                )
+                entry["variants"][variant.name] = {
+                    key: one[key]
+                    for key in (
+                        "time_s",
+                        "time_ps",
+                        "cycles",
+                        "utilization",
+                        "bytes",
+                        "energy_j",
+                        "dataflow",
+                        "bound_by",
+                    )
+                }
+        rows = [row for row in names.values() if any(one["time_ps"] for one in row["variants"].values())]
+        for row in rows:
+            row["best"] = min(row["variants"], key=lambda name: row["variants"][name]["time_ps"])
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: ``variants`` (totals), ``operators``, ``best_of_each`` (sums of operators' times)."""
+        rows = self.operator_rows()
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "trace": self.trace,
+            "variants": {variant.name: _totals(variant) for variant in self.variants},
+            "operators": rows,
+            "best_of_each": {
+                "operators_time_ps": sum(min(one["time_ps"] for one in row["variants"].values()) for row in rows),
+                "operators_per_variant": {
+                    variant.name: sum(row["best"] == variant.name for row in rows) for variant in self.variants
+                },
+            },
+        }
+
+
+def compare(
+    model: Trace | str | Path,
+    architectures: Iterable[Architecture | str | Path],
+    dataflow_names: Sequence[str | None] = (None,),
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run ``model`` on every architecture with every dataflow (None: the architecture's own).
+
+    Raises InputError when an input cannot be used, before anything runs.
+    """
+    check_dataflows(dataflow_names)
+    trace = model if isinstance(model, Trace) else load_trace(model)
+    loaded = [one if isinstance(one, Architecture) else load_architecture(one) for one in architectures]
+    if not loaded or not dataflow_names:
+        raise InputError([Problem("nothing to compare: give at least one architecture and one dataflow")])
+    names = _distinct([one.name for one in loaded])
+    variants = []
+    for name, architecture in zip(names, loaded, strict=True):
+        for dataflow in dict.fromkeys(dataflow_names):
+            label = dataflow if len(loaded) == 1 else f"{name} {dataflow}" if dataflow else name
+            result = simulate(trace, architecture, dataflow, timeline=False, progress=progress)
+            variants.append(Variant(label or name, architecture.name, dataflow, result))
+    return Comparison(trace.name, tuple(variants))
+
+
+def check_dataflows(names: Iterable[str | None]) -> None:
+    """Raise InputError with every name that is no dataflow."""
+    problems = Problems()
+    known = (*dataflows.names(), AUTO)
+    for name in names:
+        if name is not None and name not in known:
+            problems.add("unknown dataflow", found=name, allowed=known, suggest_for=name)
+    problems.raise_if_any()
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names with a number where one stands twice (the same preset with different overrides, say)."""
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
+
+
+def _totals(variant: Variant) -> dict[str, Any]:
+    result = variant.result
+    moved: dict[str, dict[str, int]] = {}
+    for one in result.operators:
+        for tier, amounts in one["bytes"].items():
+            entry = moved.setdefault(tier, {"read": 0, "written": 0})
+            for way, amount in amounts.items():
+                entry[way] += amount
+    return {
+        "architecture": result.architecture,
+        "dataflow": variant.dataflow,
+        "cycles": result.cycles,
+        "clock": result.clock,
+        "time_s": result.time_s,
+        "time_ps": result.time_ps,
+        "utilization": result.utilization,
+        "energy_j": result.energy_j,
+        "bytes": dict(sorted(moved.items())),
+        "operators_time_ps": sum(one["time_ps"] for one in result.operators),
+        "bound_by": result.roofline["bound_by"],
+    }

@@ -1,0 +1,80 @@
+"""The tables of ``tilesim compare``: totals, then every operator with its figures under each variant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from sim.core.units import format_si
+from sim.report.compare import Comparison
+from sim.report.text import percent, short, table
+
+TOP = 60
+
+
+def show_comparison(comparison: Comparison, console: Console, detail: bool = False) -> None:
+    """Print totals and the operators, one line per operator and variant; ``*`` marks the fastest."""
+    data = comparison.to_dict()
+    console.print(Text.assemble((comparison.trace, "bold"), f": {len(comparison.variants)} variants"))
+    console.print(_totals(data))
+    console.print()
+    rows = data["operators"]
+    shown = rows if detail or len(rows) <= TOP else sorted(rows, key=_slowest_ps, reverse=True)[:TOP]
+    console.print(_operators(shown))
+    if len(shown) < len(rows):
+        console.print(Text(f"{len(rows) - len(shown)} more operators (--detail shows all)", style="dim"))
+    console.print()
+    _best(data, console)
+
+
+def _slowest_ps(row: dict[str, Any]) -> int:
+    return max(int(one["time_ps"]) for one in row["variants"].values())
+
+
+def _totals(data: dict[str, Any]) -> Any:
+    made = table(
+        ("variant", "left"), ("time", "right"), ("cycles", "right"), ("clock", "right"), ("util", "right"),
+        ("energy", "right"), ("bytes", "right"), ("roofline", "left"),
+    )  # fmt: skip
+    fastest = min(data["variants"].values(), key=lambda one: one["time_ps"])["time_ps"]
+    for name, one in data["variants"].items():
+        moved = sum(amounts["read"] + amounts["written"] for amounts in one["bytes"].values())
+        made.add_row(
+            name + (" *" if one["time_ps"] == fastest else ""), format_si(one["time_s"], "s", 4), f"{one['cycles']:,}",
+            format_si(one["clock"]["hz"], "Hz"), percent(one["utilization"]), _joules(one["energy_j"]),
+            format_si(moved, "B"), short(one["bound_by"]),
+        )  # fmt: skip
+    return made
+
+
+def _operators(rows: list[dict[str, Any]]) -> Any:
+    made = table(
+        ("operator", "left"), ("variant", "left"), ("cycles", "right"), ("util", "right"), ("bytes", "right"),
+        ("energy", "right"), ("bound by", "left"), fold_first=True,
+    )  # fmt: skip
+    for row in rows:
+        title = row["name"] + (f" x{row['count']}" if row["count"] > 1 else "")
+        for name, one in row["variants"].items():
+            moved = sum(amounts["read"] + amounts["written"] for amounts in one["bytes"].values())
+            made.add_row(
+                title, name + (" *" if name == row["best"] else ""), f"{one['cycles']:,}", percent(one["utilization"]),
+                format_si(moved, "B"), _joules(one["energy_j"]), short(one["bound_by"]),
+            )  # fmt: skip
+            title = ""
+    return made
+
+
+def _best(data: dict[str, Any], console: Console) -> None:
+    best = data["best_of_each"]
+    made = table(("sum of the operators' own times", "left"), ("time", "right"), ("best for", "right"))
+    for name, one in data["variants"].items():
+        count = f"{best['operators_per_variant'][name]} operators"
+        made.add_row(name, format_si(one["operators_time_ps"] / 1e12, "s", 4), count)
+    made.add_row("if each operator took its best", format_si(best["operators_time_ps"] / 1e12, "s", 4), "")
+    console.print(made)
+
+
+def _joules(value: float | None) -> str:
+    return "-" if value is None else format_si(value, "J")

@@ -1,0 +1,138 @@
+"""Why an operator took as long as it did: every number with the formula it came from, from a run's folder alone.
+
+Shown are the mapper's choice and prediction, the fold formula of the arrays, what bounds the operator and what would
+next, stalls of the lanes by cause, bytes per tier and how often each operand moved, and energy as counts times prices.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sim.config.architecture import Architecture
+from sim.config.load import load_architecture
+from sim.config.yaml_source import dump_yaml
+from sim.core.clock import PS_PER_S
+from sim.core.errors import Problems
+from sim.core.units import format_si
+from sim.report.explain_mapping import mapping_lines
+from sim.report.files import load_run
+from sim.report.operators import demands
+from sim.run.record import OperatorRecord, RunRecord
+
+
+def explain_run(folder: Path, names: Iterable[str]) -> Iterator[str]:
+    """Lines of text about the named operators (default: the one with the largest time). Raises InputError."""
+    record, data = load_run(folder)
+    architecture = _architecture(record)
+    for number in _chosen(record, list(names)):
+        yield from _operator(record, number, architecture, data["prices"])
+
+
+def _architecture(record: RunRecord) -> Architecture:
+    """The architecture of the run, from the resolved document that the record carries."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "resolved.yaml"
+        path.write_text(dump_yaml(record.architecture["document"]), encoding="utf-8")
+        return load_architecture(path)
+
+
+def _chosen(record: RunRecord, names: list[str]) -> list[int]:
+    if not names:
+        slowest = max(range(len(record.operators)), key=lambda number: record.operators[number].active_ps, default=None)
+        return [] if slowest is None else [slowest]
+    known: dict[str, list[int]] = {}
+    for number, one in enumerate(record.operators):
+        known.setdefault(one.name, []).append(number)
+    problems = Problems()
+    for name in names:
+        if name not in known:
+            problems.add("no operator of this name in the run", found=name, allowed=known, suggest_for=name)
+    problems.raise_if_any()
+    return [number for name in names for number in known[name]]
+
+
+def _operator(
+    record: RunRecord, number: int, architecture: Architecture, prices: list[dict[str, Any]]
+) -> Iterator[str]:
+    one = record.operators[number]
+    dims = " ".join(f"{name}={value}" for name, value in one.dims.items())
+    yield f"{one.name}: {one.kind} {dims}"
+    if one.region != one.name:
+        yield f"  runs fused into {one.region}, whose time it shares"
+    if one.fused:
+        yield f"  carries fused: {', '.join(one.fused)}"
+    average = one.active_ps // one.count
+    yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
+    yield from mapping_lines(record, number, architecture)
+    yield from _bounds(one)
+    yield from _stalls(record, number)
+    yield from _bytes(one)
+    yield from _energy(record, number, prices)
+    yield ""
+
+
+def _share(record: RunRecord, one: OperatorRecord) -> str:
+    whole = record.elapsed_ps
+    return f"in progress during {100 * one.active_ps / whole:.1f} % of the run" if whole else "the run is empty"
+
+
+def _time(duration_ps: int) -> str:
+    return f"{format_si(duration_ps / PS_PER_S, 's', 4)} ({duration_ps} ps)"
+
+
+def _bounds(one: OperatorRecord) -> Iterator[str]:
+    """Demands: how long each resource would be busy with this operator's work alone."""
+    ranked = demands(one)
+    if not ranked:
+        return
+    yield "  demand (time that this work alone keeps a resource busy):"
+    for place, (path, duration) in enumerate(ranked):
+        said = "  <- bound" if place == 0 else "  <- next bound" if place == 1 else ""
+        yield f"    {path:24} {_time(duration)}{said}"
+    if one.active_ps > ranked[0][1]:
+        rest = one.active_ps - ranked[0][1]
+        yield f"    time - bound = {_time(rest)}: waiting, latency, and what does not overlap"
+
+
+def _stalls(record: RunRecord, number: int) -> Iterator[str]:
+    rows: dict[tuple[str, str], int] = {}
+    lanes: dict[str, int] = {}
+    for component in record.components:
+        lanes[component.declared] = lanes.get(component.declared, 0) + len(component.lanes)
+        for lane in component.lanes:
+            for cause, duration in lane.stall_by.get(number, {}).items():
+                key = (component.declared, cause)
+                rows[key] = rows.get(key, 0) + duration
+    if rows:
+        yield "  stalls before work of this operator (sum over all lanes):"
+    for (declared, cause), duration in sorted(rows.items(), key=lambda row: (-row[1], row[0])):
+        yield f"    {declared:24} {cause:11} {_time(duration)} over {lanes[declared]} lanes"
+
+
+def _bytes(one: OperatorRecord) -> Iterator[str]:
+    if one.bytes:
+        yield "  bytes moved:"
+    for tier, moved in one.bytes.items():
+        yield f"    {tier:24} {moved['read']:,} read, {moved['written']:,} written"
+
+
+def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]]) -> Iterator[str]:
+    """Counts over all instances of a component, times the price of one."""
+    table = {(row["component"], row["action"]): row for row in prices}
+    counts: dict[tuple[str, str], int] = {}
+    for component in record.components:
+        for action, amount in component.actions.get(number, {}).items():
+            counts[component.declared, action] = counts.get((component.declared, action), 0) + amount
+    if not counts or not table:
+        return
+    total = sum(amount * table[key]["joules"] for key, amount in counts.items())
+    yield f"  energy {format_si(total, 'J', 4)} = sum of counts x prices:"
+    for (declared, action), amount in sorted(counts.items(), key=lambda row: -row[1] * table[row[0]]["joules"]):
+        row = table[declared, action]
+        each = format_si(row["joules"], "J")
+        joules = format_si(amount * row["joules"], "J")
+        yield f"    {declared:24} {action}: {amount:,} x {each}/{row['per']} = {joules}"
+        yield f"      {row['entry']}: {row['source']} ({row['confidence']})"

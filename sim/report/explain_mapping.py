@@ -1,0 +1,138 @@
+"""The mapper's choice and the closed forms behind it, with the numbers put in.
+
+The prediction is that of :mod:`sim.mapping.matrix_search` and :mod:`sim.mapping.row_plan`; the fold formula is asked of
+the same model that the arrays use. What it leaves out: edge tiles, which are smaller than the tile shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from sim.config.architecture import Architecture
+from sim.core.units import format_si
+from sim.hardware.layout import CoreView, Layout
+from sim.hardware.pe.dataflow import dataflows
+from sim.run.record import OperatorRecord, RunRecord
+from sim.trace.kinds import operator_kinds
+from sim.trace.work import MatrixWork
+
+
+def mapping_lines(record: RunRecord, number: int, architecture: Architecture) -> Iterator[str]:
+    """Lines about each choice of an operator (one per segment of its work)."""
+    one = record.operators[number]
+    for place, choice in enumerate(one.mapping):
+        segments = f" (part {place + 1} of {len(one.mapping)})" if len(one.mapping) > 1 else ""
+        tile = " ".join(f"{name}={size}" for name, size in _in_order(choice["tile"]))
+        split = " ".join(f"{name}/{parts}" for name, parts in _in_order(choice["split"]) if parts > 1)
+        yield f"  mapping{segments}: {choice['engine']} {choice['dataflow'] or ''} tile {tile}, loops {choice['order']},"
+        yield (
+            f"    {choice['tiles']} tiles per core, {choice['buffers']} buffers, split over cores: {split or 'none'};"
+            f" the best of {choice['considered']} candidates that fit"
+        )
+        yield from _prediction(choice)
+        if choice["engine"] == "array":
+            yield from _folds(record, number, choice, Layout(architecture))
+        yield from _moves(one, choice, place)
+
+
+def _in_order(sizes: dict[str, int]) -> list[tuple[str, int]]:
+    """b, m, n, k first, in that order."""
+    order = {name: place for place, name in enumerate("bmnk")}
+    return sorted(sizes.items(), key=lambda pair: (order.get(pair[0], 9), pair[0]))
+
+
+def _prediction(choice: dict[str, Any]) -> Iterator[str]:
+    terms = {name: int(value) for name, value in choice["terms_ps"].items()}
+    paths = {name: terms[name] for name in ("memory", "scratchpad", "vector") if name in terms}
+    slowest = max(paths, key=lambda name: (paths[name], name))
+    left = terms["compute"] + terms["first_tile"]
+    right = paths[slowest] + terms["last_tile"]
+    tail = choice["predicted_ps"] - max(left, right) - terms["last_store"]
+    yield "    predicted for one execution = max(compute + first tile, slowest path + last tile) + vector tail + last store"
+    yield (
+        f"      = max({terms['compute']} + {terms['first_tile']}, {slowest} {paths[slowest]} + {terms['last_tile']})"
+        f" + {tail} + {terms['last_store']} = {choice['predicted_ps']} ps"
+    )
+    others = ", ".join(f"{name} {value}" for name, value in paths.items() if name != slowest)
+    yield f"      other paths: {others} ps; least cost of all candidates: {choice['best_ps']} ps"
+
+
+def _folds(record: RunRecord, number: int, choice: dict[str, Any], layout: Layout) -> Iterator[str]:
+    """The fold formula of one full tile on the arrays that executed this operator."""
+    core, types = _executed_on(record, number, layout)
+    if core is None or core.array_model is None or not types:
+        return
+    one, model, flow = record.operators[number], core.array_model, dataflows.get(choice["dataflow"])
+    rate = model.rate(types[0])
+    if rate is None:
+        return
+    tile, spec = choice["tile"], model.spec
+    kept = ceil(Fraction(tile["k"] * one.macs_executed, one.macs)) if one.macs else tile["k"]
+    steps = model.effective_k(kept, rate)
+    rows, cols, stream = flow.extents(tile["m"], tile["n"], steps)
+    spread = model.spread(flow, tile["b"], tile["m"], tile["n"], kept, rate)
+    yield (
+        f"    one tile on {spec.count} arrays of {spec.rows} x {spec.cols} ({choice['dataflow']}, {types[0]}, "
+        f"fold_overlap {spec.fold_overlap}):"
+    )
+    if kept != tile["k"]:
+        yield f"      K after sparsity: {kept} of {tile['k']}"
+    row_folds, col_folds = -(-rows // spec.rows), -(-cols // spec.cols)
+    yield (
+        f"      folds = b * ceil(S_r/R) * ceil(S_c/C) = {tile['b']} * ceil({rows}/{spec.rows}) * ceil({cols}/{spec.cols})"
+        f" = {tile['b'] * row_folds * col_folds}, T = {stream}"
+    )
+    how = "the stream is split" if spread.by_stream else "the folds are split"
+    folds = spread.folds if spread.by_stream else -(-spread.folds // spec.count)
+    length = -(-stream // spec.count) if spread.by_stream else stream
+    yield f"      {how} over the arrays: {folds} folds of T = {length} on the busiest"
+    yield f"      cycles = {_formula(choice['dataflow'], spec.fold_overlap, folds, spec.rows, spec.cols, length)}"
+    yield f"      = {spread.cycles} cycles = {format_si(float(spread.cycles / model.clock.hz), 's', 4)}"
+
+
+def _formula(dataflow: str, overlap: str, folds: int, rows: int, cols: int, stream: int) -> str:
+    """The closed form with its numbers, for the built-in dataflows; just its name for others."""
+    if dataflow not in ("os", "ws", "is"):
+        return f"closed form of dataflow {dataflow}"
+    fold = f"({rows} + {cols} + {stream} - 2)" if dataflow == "os" else f"(2*{rows} + {cols} + {stream} - 2)"
+    if overlap == "none":
+        said = "R+C+T-2" if dataflow == "os" else "2R+C+T-2"
+        return f"folds * ({said}) = {folds} * {fold}"
+    if dataflow == "os":
+        return f"(folds-1) * max(T, R) + R+C+T-2 = {folds - 1} * max({stream}, {rows}) + {fold}"
+    last = f"({rows} + {cols} + {stream} - 2)"
+    return f"R + (folds-1) * max(R, T) + R+C+T-2 = {rows} + {folds - 1} * max({rows}, {stream}) + {last}"
+
+
+def _executed_on(record: RunRecord, number: int, layout: Layout) -> tuple[CoreView | None, list[str]]:
+    """A core whose arrays worked for this operator, and the element types they multiplied."""
+    cores = {core.unit_path(core.arrays): core for core in layout.cores if core.arrays is not None}
+    for component in record.components:
+        actions = component.actions.get(number, {})
+        types = sorted(name.removeprefix("mac_") for name in actions if name.startswith("mac_"))
+        if types and component.path in cores:
+            return cores[component.path], types
+    return None, []
+
+
+def _moves(one: OperatorRecord, choice: dict[str, Any], place: int) -> Iterator[str]:
+    """How often each operand passes into the cores, from the loop order and the numbers of tiles."""
+    if "k" not in choice["tile"]:
+        return
+    work = operator_kinds.get(one.kind).work(one.dims, {})
+    if not isinstance(work, MatrixWork) or place >= len(work.segments):
+        return
+    segment, tile, split = work.segments[place], choice["tile"], choice["split"]
+    nm = -(-segment.m // (tile["m"] * split["m"]))
+    nn = -(-segment.n // (tile["n"] * split["n"]))
+    nk = -(-segment.k // tile["k"])
+    inner = choice["order"].replace("b", "").replace("k", "")
+    a_times = (nn if nk > 1 or (inner == "nm" and nm > 1) else 1) * split["n"]
+    b_times = (nm if nk > 1 or (inner == "mn" and nn > 1) else 1) * split["m"]
+    yield (
+        f"    tiles per core: {nm} along m, {nn} along n, {nk} along k; so A moves {a_times} x, B {b_times} x, C 1 x"
+        " (unless it lies in the core already)"
+    )
