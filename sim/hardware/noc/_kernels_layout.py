@@ -1,47 +1,53 @@
-"""Where each integer of the flit model's state stands: rows of plain int64 arrays, one row per thing.
+"""Where each integer of the flit model's state stands: one flat int64 array, in sections of rows, a row per thing.
 
-Every array is flat and is addressed as ``row * width + FIELD``. Indices: ``p = router * ports + port`` for a port,
-``q = p * vcs + vc`` for an input or output virtual channel, by the port it belongs to. Times are cycles.
+Integer ``row * width + FIELD`` of a section holds the field; :class:`Layout` says where sections start. Indices:
+``p = router * ports + port`` for a port, ``q = p * vcs + vc`` for an input or output virtual channel, by the port it belongs
+to. Times are cycles.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 
-Ints = npt.NDArray[np.int64]
+class Layout(NamedTuple):
+    """Sizes and delays of one network, then the start of each section. Plain integers, so that loops keep them in
+    registers."""
 
-
-class State(NamedTuple):
-    """The whole state of one network, as the compiled loop sees it."""
-
-    config: Ints  # scalars of the configuration
-    counters: Ints  # counters of the run
-    inputs: Ints  # a row per input virtual channel, its flit buffer at the end
-    outputs: Ints  # a row per output virtual channel
-    ports: Ints  # a row per port, both directions
-    routers: Ints  # a row per router
-    switch: Ints  # [output port p, input port]: mask of virtual channels that request the switch
-    waiting: Ints  # [output port p, class, input port]: mask of virtual channels whose head waits for an output channel
-    terminals: Ints  # a row per terminal
-    packets: Ints  # a row per packet
-    routes: Ints  # [variant, router, destination]: port + class << PORT_BITS
-    events: Ints  # calendar: [slot, kind, position]: what, flit
-    fill: Ints  # [slot, kind]: number of events
-    finished: Ints  # packets that finished since the caller looked
-    scratch: Ints  # working space of one router
+    n_ports: int
+    n_vcs: int
+    n_classes: int
+    n_routers: int
+    n_terminals: int
+    buffer: int
+    head_delay: int
+    switch_delay: int
+    credit_delay: int
+    inject_delay: int
+    speculative: int
+    slots: int
+    slot_events: int
+    input_width: int
+    port_width: int
+    router_width: int
+    terminal_width: int
+    counters: int  # of the run
+    inputs: int  # a row per input virtual channel, its flit buffer at the end
+    outputs: int  # a row per output virtual channel
+    ports: int  # a row per port, both directions
+    routers: int  # a row per router
+    switch: int  # [output port p, input port]: mask of virtual channels that request the switch
+    waiting: int  # [output port p, class, input port]: mask of virtual channels whose head waits for an output channel
+    terminals: int  # a row per terminal
+    routes: int  # [variant, router, destination]: port + class << PORT_BITS
+    events: int  # calendar, [slot, kind, position]: what, flit
+    fill: int  # [slot, kind]: number of events
+    scratch: int  # working space of one router
+    packets: int  # a row per packet; the last section, because it grows
 
 
 # an entry of the route table
 PORT_BITS, PORT_MASK = 16, 0xFFFF
-
-# config
-PORTS, VCS, BUFFER, CLASSES, ROUTERS, TERMINALS = 0, 1, 2, 3, 4, 5
-HEAD_DELAY, SWITCH_DELAY, CREDIT_DELAY, SPECULATIVE, SLOTS, SLOT_EVENTS, INJECT_DELAY = 6, 7, 8, 9, 10, 11, 12
-INPUT_WIDTH, PORT_WIDTH, ROUTER_WIDTH, TERMINAL_WIDTH = 13, 14, 15, 16
-CONFIG_WIDTH = 17
 
 # counters
 IN_FLIGHT, PENDING, FINISHED, MOVES = 0, 1, 2, 3
@@ -66,9 +72,9 @@ ROUTER_SWITCH, ROUTER_WAITING = 0, 1
 # terminals; from SOURCE_CREDITS on: credits per virtual channel
 CURRENT, LEFT, SOURCE_VC, LAST_VC, QUEUE_HEAD, QUEUE_TAIL, ENTRY, EJECTED, INJECTED, SOURCE_CREDITS = range(10)
 
-# packets
-SOURCE, DESTINATION, SIZE, CREATED, NEXT, ENTERED, DONE, VARIANT, PACKET_CLASS = range(9)
-PACKET_WIDTH = 9
+# packets; ORDER of row i is the number of the packet that finished as the i-th
+SOURCE, DESTINATION, SIZE, CREATED, NEXT, ENTERED, DONE, VARIANT, PACKET_CLASS, ORDER = range(10)
+PACKET_WIDTH = 10
 
 # kinds of event
 FLIT, CREDIT, ROUTED = 0, 1, 2

@@ -2,73 +2,105 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.hardware.noc import _kernels_layout as at
-from sim.hardware.noc._kernels_layout import Ints, State
+from sim.hardware.noc._kernels_layout import Layout
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.routing import MOST_SHOWN, Routes
+from sim.hardware.noc.routing import MOST_SHOWN, Ints, Routes
 
 if TYPE_CHECKING:
-    from sim.hardware.noc.flit_network import Packets
+    from sim.hardware.noc.packet_list import Packets
 
 
-def layout() -> ModuleType:
-    """The module that names the fields."""
-    return at
+class FlitState:
+    """One flat int64 array and named views of its sections. ``packets`` is the last section and grows by doubling."""
+
+    def __init__(self, routes: Routes, spec: RouterSpec) -> None:
+        self.layout, self._sizes = _plan(routes, spec)
+        self.flat = np.zeros(self.layout.packets, dtype=np.int64)
+        self._cut()
+        self.inputs[:] = _inputs(routes, spec, self.layout.input_width)
+        self.outputs[:] = (spec.buffer_flits, -1, 0, 0)
+        self.ports[:] = _ports(routes, spec, self.layout.port_width)
+        self.terminals[:] = _terminals(routes, spec, self.layout.terminal_width)
+        self.flat[self.layout.routes : self.layout.routes + routes.table.size] = routes.table.ravel()
+
+    def _cut(self) -> None:
+        def rows(name: str, width: int) -> Ints:
+            start = getattr(self.layout, name)
+            return self.flat[start : start + self._sizes[name]].reshape(-1, width)
+
+        self.counters = rows("counters", 1)[:, 0]
+        self.inputs = rows("inputs", self.layout.input_width)
+        self.outputs = rows("outputs", at.OUTPUT_WIDTH)
+        self.ports = rows("ports", self.layout.port_width)
+        self.terminals = rows("terminals", self.layout.terminal_width)
+        self.packets = self.flat[self.layout.packets :].reshape(-1, at.PACKET_WIDTH)
+
+    def append(self, packets: Packets, first: int) -> None:
+        """Put ``packets`` (numbered from ``first``) at the end of their sources' queues."""
+        if first + len(packets) > len(self.packets):
+            capacity = max(2 * len(self.packets), first + len(packets), 64)
+            more = np.zeros((capacity - len(self.packets)) * at.PACKET_WIDTH, dtype=np.int64)
+            self.flat = np.concatenate([self.flat, more])
+            self._cut()
+        mine = self.packets[first : first + len(packets)]
+        mine[:, at.SOURCE], mine[:, at.DESTINATION], mine[:, at.SIZE] = packets.source, packets.destination, packets.flits
+        mine[:, at.CREATED], mine[:, at.VARIANT] = packets.created, packets.variant
+        mine[:, (at.NEXT, at.ENTERED, at.DONE)] = -1
+        by_source = np.argsort(packets.source, kind="stable")
+        for numbers in np.split(by_source, np.flatnonzero(np.diff(packets.source[by_source])) + 1):
+            if len(numbers):
+                self._queue(int(packets.source[numbers[0]]), first + numbers)
+
+    def _queue(self, source: int, numbers: Ints) -> None:
+        self.packets[numbers[:-1], at.NEXT] = numbers[1:]
+        tail = int(self.terminals[source, at.QUEUE_TAIL])
+        if tail >= 0:
+            self.packets[tail, at.NEXT] = numbers[0]
+        else:
+            self.terminals[source, at.QUEUE_HEAD] = numbers[0]
+        self.terminals[source, at.QUEUE_TAIL] = numbers[-1]
 
 
-def build(routes: Routes, spec: RouterSpec) -> State:
-    """The state before cycle 0: everything empty, all credits at home."""
-    config = _config(routes, spec)
+def _plan(routes: Routes, spec: RouterSpec) -> tuple[Layout, dict[str, int]]:
+    """The layout of a network and the size of each section in integers."""
     n_ports, n_vcs, classes = routes.ports, spec.virtual_channels, routes.classes
     all_ports = routes.routers * n_ports
-    zeros = lambda count: np.zeros(count, dtype=np.int64)  # noqa: E731
-    return State(
-        config=config,
-        counters=zeros(at.COUNTERS_WIDTH),
-        inputs=_inputs(routes, spec, int(config[at.INPUT_WIDTH])),
-        outputs=np.tile(np.array([spec.buffer_flits, -1, 0, 0], dtype=np.int64), all_ports * n_vcs),
-        ports=_ports(routes, spec, int(config[at.PORT_WIDTH])),
-        routers=zeros(routes.routers * int(config[at.ROUTER_WIDTH])),
-        switch=zeros(all_ports * n_ports),
-        waiting=zeros(all_ports * classes * n_ports),
-        terminals=_terminals(routes, spec, int(config[at.TERMINAL_WIDTH])),
-        packets=zeros(0),
-        routes=np.ascontiguousarray(routes.table.ravel()),
-        events=zeros(int(config[at.SLOTS] * config[at.SLOT_EVENTS]) * 6),
-        fill=zeros(int(config[at.SLOTS]) * 3),
-        finished=zeros(0),
-        scratch=zeros(2 * n_ports * n_vcs + n_ports),
-    )
-
-
-def _config(routes: Routes, spec: RouterSpec) -> Ints:
-    config = np.zeros(at.CONFIG_WIDTH, dtype=np.int64)
     latest = max(int(routes.links.latency.max(initial=1)), spec.injection_latency) + 2
     latest += max(spec.switch_delay, spec.credit_delay) + spec.head_delay
-    values = {
-        at.PORTS: routes.ports, at.VCS: spec.virtual_channels, at.BUFFER: spec.buffer_flits, at.CLASSES: routes.classes,
-        at.ROUTERS: routes.routers, at.TERMINALS: routes.terminals, at.HEAD_DELAY: spec.head_delay,
-        at.SWITCH_DELAY: spec.switch_delay, at.CREDIT_DELAY: spec.credit_delay, at.SPECULATIVE: int(spec.speculative),
-        at.SLOTS: 1 << latest.bit_length(), at.SLOT_EVENTS: 2 * (routes.routers * routes.ports + routes.terminals),
-        at.INJECT_DELAY: spec.injection_latency + 1, at.INPUT_WIDTH: at.FLITS + spec.buffer_flits,
-        at.PORT_WIDTH: at.PER_CLASS + 2 * routes.classes, at.ROUTER_WIDTH: at.ROUTER_WAITING + routes.classes,
-        at.TERMINAL_WIDTH: at.SOURCE_CREDITS + spec.virtual_channels,
+    scalars = {
+        "n_ports": n_ports, "n_vcs": n_vcs, "n_classes": classes, "n_routers": routes.routers,
+        "n_terminals": routes.terminals, "buffer": spec.buffer_flits, "head_delay": spec.head_delay,
+        "switch_delay": spec.switch_delay, "credit_delay": spec.credit_delay, "inject_delay": spec.injection_latency + 1,
+        "speculative": int(spec.speculative), "slots": 1 << latest.bit_length(),
+        "slot_events": 2 * (all_ports + routes.terminals), "input_width": at.FLITS + spec.buffer_flits,
+        "port_width": at.PER_CLASS + 2 * classes, "router_width": at.ROUTER_WAITING + classes,
+        "terminal_width": at.SOURCE_CREDITS + n_vcs,
     }  # fmt: skip
-    for field, value in values.items():
-        config[field] = value
-    return config
+    sizes = {
+        "counters": at.COUNTERS_WIDTH, "inputs": all_ports * n_vcs * scalars["input_width"],
+        "outputs": all_ports * n_vcs * at.OUTPUT_WIDTH, "ports": all_ports * scalars["port_width"],
+        "routers": routes.routers * scalars["router_width"], "switch": all_ports * n_ports,
+        "waiting": all_ports * classes * n_ports, "terminals": routes.terminals * scalars["terminal_width"],
+        "routes": routes.table.size, "events": scalars["slots"] * scalars["slot_events"] * 6, "fill": scalars["slots"] * 3,
+        "scratch": 2 * n_ports * n_vcs + n_ports, "packets": 0,
+    }  # fmt: skip
+    starts, total = {}, 0
+    for name, size in sizes.items():
+        starts[name] = total
+        total += size
+    return Layout(**scalars, **starts), sizes
 
 
 def _inputs(routes: Routes, spec: RouterSpec, width: int) -> Ints:
     rows = np.zeros((routes.routers, routes.ports, spec.virtual_channels, width), dtype=np.int64)
     for axis, field in enumerate((at.ROUTER, at.PORT, at.INDEX)):
         rows[..., field] = np.indices(rows.shape[:3])[axis]
-    return rows.ravel()
+    return rows.reshape(-1, width)
 
 
 def class_mask(vc_class: int, classes: int, n_vcs: int) -> int:
@@ -95,7 +127,7 @@ def _ports(routes: Routes, spec: RouterSpec, width: int) -> Ints:
     rows[(*ends, at.LATENCY)] = rows[(*ends, at.UPSTREAM_LATENCY)] = spec.injection_latency
     for vc_class in range(routes.classes):
         rows[(*ends, at.PER_CLASS + vc_class)] = every
-    return rows.ravel()
+    return rows.reshape(-1, width)
 
 
 def _terminals(routes: Routes, spec: RouterSpec, width: int) -> Ints:
@@ -103,48 +135,18 @@ def _terminals(routes: Routes, spec: RouterSpec, width: int) -> Ints:
     rows[:, (at.LEFT, at.EJECTED, at.INJECTED)] = 0
     rows[:, at.ENTRY] = routes.terminal_router * routes.ports + routes.terminal_port
     rows[:, at.SOURCE_CREDITS :] = spec.buffer_flits
-    return rows.ravel()
+    return rows
 
 
-def append(state: State, packets: Packets, first: int) -> State:
-    """``state`` with ``packets`` (numbered from ``first``) at the end of their sources' queues; arrays grow by doubling."""
-    if first + len(packets) > len(state.finished):
-        capacity = max(2 * len(state.finished), first + len(packets), 64)
-        state = state._replace(
-            packets=np.concatenate([state.packets, np.zeros(capacity * at.PACKET_WIDTH - len(state.packets), np.int64)]),
-            finished=np.concatenate([state.finished, np.zeros(capacity - len(state.finished), np.int64)]),
-        )
-    rows = state.packets.reshape(-1, at.PACKET_WIDTH)
-    mine = rows[first : first + len(packets)]
-    mine[:, at.SOURCE], mine[:, at.DESTINATION], mine[:, at.SIZE] = packets.source, packets.destination, packets.flits
-    mine[:, at.CREATED], mine[:, at.VARIANT] = packets.created, packets.variant
-    mine[:, (at.NEXT, at.ENTERED, at.DONE)] = -1
-    ends = state.terminals.reshape(-1, int(state.config[at.TERMINAL_WIDTH]))
-    by_source = np.argsort(packets.source, kind="stable")
-    for numbers in np.split(by_source, np.flatnonzero(np.diff(packets.source[by_source])) + 1):
-        if len(numbers) == 0:
-            continue
-        source = int(packets.source[numbers[0]])
-        rows[first + numbers[:-1], at.NEXT] = first + numbers[1:]
-        tail = int(ends[source, at.QUEUE_TAIL])
-        if tail >= 0:
-            rows[tail, at.NEXT] = first + numbers[0]
-        else:
-            ends[source, at.QUEUE_HEAD] = first + numbers[0]
-        ends[source, at.QUEUE_TAIL] = first + numbers[-1]
-    return state
-
-
-def waiting_report(state: State, routes: Routes, spec: RouterSpec, now: int) -> str:
+def waiting_report(state: FlitState, routes: Routes, now: int) -> str:
     """Who waits for what: each blocked packet with the channel it holds and the one it wants."""
-    inputs = state.inputs.reshape(-1, int(state.config[at.INPUT_WIDTH]))
-    blocked = np.flatnonzero(inputs[:, at.COUNT] > 0)
+    blocked = np.flatnonzero(state.inputs[:, at.COUNT] > 0)
     lines = []
     link_at = routes.link_at_port()
     for q in blocked[:MOST_SHOWN]:
-        row = inputs[q]
+        row = state.inputs[q]
         packet = int(row[at.FLITS + row[at.HEAD]]) >> 1
-        ends = state.packets.reshape(-1, at.PACKET_WIDTH)[packet]
+        ends = state.packets[packet]
         link = int(link_at[row[at.ROUTER], row[at.OUT]])
         out = f"link {routes.links.name(link)}" if link >= 0 else f"the terminal at port {row[at.OUT]}"
         what = f"a credit of channel {row[at.OUT_VC]}" if row[at.STATE] == at.ACTIVE else "a free virtual channel"

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sim.core.errors import Place, Problems
 from sim.hardware.noc.fabric_topology import coordinates, index_of
-from sim.hardware.noc.flit_network import Packets
+from sim.hardware.noc.packet_list import Packets
 
 Ints = npt.NDArray[np.int64]
 PATTERNS = ("bitcomp", "bitrev", "hotspot({N,...})", "neighbor", "shuffle", "tornado", "transpose", "uniform")
