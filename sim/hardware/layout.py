@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -148,50 +148,32 @@ class Layout:
         by_group: dict[str, list[ComponentNode]] = {}
         for node in self.architecture.components:
             by_group.setdefault(node.group, []).append(node)
-        cores: list[CoreView] = []
-        for group, nodes in by_group.items():
-            arrays = [node for node in nodes if isinstance(node.spec, SystolicSpec)]
-            vectors = [node for node in nodes if isinstance(node.spec, VectorSpec)]
-            if not arrays and not vectors:
-                continue
-            pads = [node for node in nodes if isinstance(node.spec, ScratchpadSpec)]
-            dmas = [node for node in nodes if isinstance(node.spec, DmaSpec)]
-            for what, found, most in (("systolic_array", arrays, 1), ("vector_unit", vectors, 1), ("dma", dmas, 1)):
-                if len(found) > most:
-                    self._problems.add(
-                        f"a core has at most one {what} (use count)", found[1].place, found=found[1].path
-                    )
-            if len(pads) != 1:
-                place = (arrays or vectors)[0].place
-                self._problems.add(
-                    f"the core {group or '(top level)'} needs exactly one scratchpad beside its compute units",
-                    place,
-                    found=f"{len(pads)} scratchpads",
-                )
-                continue
-            self._need_clocks([*arrays, *vectors, *pads])
-            first = (arrays or vectors)[0]
-            for path in dict.fromkeys(one.group for one in self.architecture.instances(first)):
-                cores.append(
-                    CoreView(
-                        0,
-                        path,
-                        group,
-                        arrays[0] if arrays else None,
-                        vectors[0] if vectors else None,
-                        pads[0],
-                        dmas[0] if dmas else None,
-                    )
-                )
+        cores = [core for group, nodes in by_group.items() for core in self._cores_of(group, nodes)]
         if not cores and not self._problems:
             self._problems.add("the architecture has no compute unit", found="no systolic_array and no vector_unit")
         cores.sort(key=lambda core: natural_key(core.path))
-        return tuple(
-            CoreView(
-                index, *[getattr(core, name) for name in ("path", "declared", "arrays", "vector", "scratchpad", "dma")]
-            )
-            for index, core in enumerate(cores)
+        return tuple(replace(core, index=index) for index, core in enumerate(cores))
+
+    def _cores_of(self, group: str, nodes: list[ComponentNode]) -> list[CoreView]:
+        """The cores that the copies of one group are; none when it has no compute unit."""
+        arrays, vectors, pads, dmas = (
+            [node for node in nodes if isinstance(node.spec, spec)]
+            for spec in (SystolicSpec, VectorSpec, ScratchpadSpec, DmaSpec)
         )
+        units = [*arrays, *vectors]
+        if not units:
+            return []
+        for what, found in (("systolic_array", arrays), ("vector_unit", vectors), ("dma", dmas)):
+            if len(found) > 1:
+                self._problems.add(f"a core has at most one {what} (use count)", found[1].place, found=found[1].path)
+        if len(pads) != 1:
+            message = f"the core {group or '(top level)'} needs exactly one scratchpad beside its compute units"
+            self._problems.add(message, units[0].place, found=f"{len(pads)} scratchpads")
+            return []
+        self._need_clocks([*units, *pads])
+        first_array, first_vector, first_dma = (found[0] if found else None for found in (arrays, vectors, dmas))
+        paths = dict.fromkeys(one.group for one in self.architecture.instances(units[0]))
+        return [CoreView(0, path, group, first_array, first_vector, pads[0], first_dma) for path in paths]
 
     def _need_clocks(self, nodes: list[ComponentNode]) -> None:
         for node in nodes:

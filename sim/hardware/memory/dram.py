@@ -6,7 +6,6 @@ Busy means: the data bus is transferring. The timing model is a strategy (``mode
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Self
 
@@ -14,10 +13,10 @@ from pydantic import Field, model_validator
 
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
 from sim.config.spec import ComponentSpec, components
-from sim.core.channel import Channel
-from sim.core.component import Activity, Component, Context
+from sim.core.component import Context
 from sim.core.errors import nearest
 from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.memory import Memory
 from sim.hardware.memory.tier import TierModel, tier_models
 
 DEFAULT_BURST_BYTES = 64
@@ -62,7 +61,7 @@ class DramSpec(ComponentSpec):
 
 
 @components.register("dram")
-class Dram(Component):
+class Dram(Memory):
     """One DRAM tier in a run: one lane, its data bus."""
 
     Spec = DramSpec
@@ -70,23 +69,5 @@ class Dram(Component):
     def __init__(
         self, context: Context, path: str, rank: int, declared: str, spec: DramSpec, hz: Fraction | None
     ) -> None:
-        super().__init__(context, path, rank, declared)
         self.model = spec.timing()
-        self.latency_ps = self.model.latency_ps
-        self._channel = Channel(self, self.model.engine(), self.lane())
-
-    def access(
-        self,
-        stream: Hashable,
-        read_bytes: int,
-        write_bytes: int,
-        activity: Activity,
-        done: Callable[[], None],
-        conflicts: int = 1,
-    ) -> None:
-        """A transfer on behalf of ``stream``; ``done`` when its last burst has left (latency on top)."""
-        if read_bytes:
-            self.count(activity.owner, "read_bytes", read_bytes)
-        if write_bytes:
-            self.count(activity.owner, "write_bytes", write_bytes)
-        self._channel.submit(stream, read_bytes + write_bytes, done, activity)
+        super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)

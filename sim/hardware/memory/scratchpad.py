@@ -10,7 +10,6 @@ Busy means: at least one access stream is in service.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
 from fractions import Fraction
 from math import gcd
 from typing import Literal
@@ -19,10 +18,10 @@ from pydantic import Field
 
 from sim.config.fields import PositiveInt, Rate, SizeBytes
 from sim.config.spec import ComponentSpec, components
-from sim.core.channel import Channel
 from sim.core.clock import Clock
-from sim.core.component import Activity, Component, Context
+from sim.core.component import Context
 from sim.core.pipe import RoundRobinPipe
+from sim.hardware.memory.memory import Memory
 
 
 class ScratchpadSpec(ComponentSpec):
@@ -64,7 +63,7 @@ class ScratchpadModel:
 
 
 @components.register("scratchpad")
-class Scratchpad(Component):
+class Scratchpad(Memory):
     """One scratchpad: one lane for its banks. Also usable as an on-chip tier that several cores share."""
 
     Spec = ScratchpadSpec
@@ -72,23 +71,6 @@ class Scratchpad(Component):
     def __init__(
         self, context: Context, path: str, rank: int, declared: str, spec: ScratchpadSpec, hz: Fraction
     ) -> None:
-        super().__init__(context, path, rank, declared)
         self.model = ScratchpadModel(spec, hz)
-        self.latency_ps = 0
-        self._channel = Channel(self, RoundRobinPipe(self.model.bytes_per_s, self.model.bytes_per_cycle), self.lane())
-
-    def access(
-        self,
-        stream: Hashable,
-        read_bytes: int,
-        write_bytes: int,
-        activity: Activity,
-        done: Callable[[], None],
-        conflicts: int = 1,
-    ) -> None:
-        """Move bytes through the banks on behalf of ``stream``; ``done`` when the last is served."""
-        if read_bytes:
-            self.count(activity.owner, "read_bytes", read_bytes)
-        if write_bytes:
-            self.count(activity.owner, "write_bytes", write_bytes)
-        self._channel.submit(stream, (read_bytes + write_bytes) * conflicts, done, activity)
+        pipe = RoundRobinPipe(self.model.bytes_per_s, self.model.bytes_per_cycle)
+        super().__init__(context, path, rank, declared, pipe, latency_ps=0)
