@@ -33,7 +33,7 @@ ONE = int64(1)
 def take_flit(s, b, what, flit, now):  # type: ignore[no-untyped-def]
     """A flit reaches the input channel ``what``, or (negative) a terminal through the output channel ``-1 - what``."""
     if what < 0:
-        post(s, b, CREDIT, now + 2 + b.credit_delay, -1 - what, 0)
+        post(s, b, CREDIT, now + b.inject_delay + b.credit_delay, -1 - what, 0)
         packet = (flit >> 1) * PACKET_WIDTH
         s[b.terminals + s[b.packets + packet + DESTINATION] * b.terminal_width + EJECTED] += 1
         s[b.counters + IN_FLIGHT] -= 1

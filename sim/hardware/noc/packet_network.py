@@ -1,0 +1,96 @@
+"""The packet model: a routed fabric in events per packet and hop, for long messages and whole-accelerator runs.
+
+Each packet books each link of its route when it arrives there, for its flits, in order of arrival. An idle network and
+a lack of credits are timed as in the flit model: a packet larger than a buffer goes in buffer-sized pieces, each after
+the first credit of the piece before it, and may span routers. Buffers are finite, per link and class, as one pool.
+Left out: packets take a link one after the other (routers interleave their flits), the switch always matches inputs
+and outputs perfectly, and virtual channels of a class are not told apart. So it does not know where a network
+saturates: :meth:`PacketNetwork.warnings` says which links are loaded beyond what it is good for.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.core.errors import InconsistencyError, Problems
+from sim.hardware.compiled import load_kernels
+from sim.hardware.noc import _kernels_packet_layout as at
+from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.packet_list import Packets
+from sim.hardware.noc.packet_state import PacketState
+from sim.hardware.noc.routing import MOST_SHOWN, Ints, Routes
+
+TRUSTED_LINK_LOAD = 0.3
+"""Flits per cycle on one link up to which this model is trusted: half of the lowest load of the busiest port (0.6, a
+16x16 crossbar with uniform traffic) at which the input-queued router of the flit model saturates."""
+
+
+class PacketNetwork:
+    """State of one run of the packet model on ``routes`` with routers ``spec``. Times are cycles."""
+
+    def __init__(self, routes: Routes, spec: RouterSpec) -> None:
+        self.routes, self.spec = routes, spec
+        problems = Problems()
+        if spec.virtual_channels < routes.classes:
+            message = "fewer virtual channels than the topology's routes need to be free of deadlock"
+            problems.add(message, found=spec.virtual_channels, allowed=f">= {routes.classes}")
+        problems.raise_if_any()
+        self.now = 0
+        self._state = PacketState(routes, spec)
+
+    @property
+    def submitted(self) -> int:
+        """How many packets have been submitted."""
+        return len(self._state.last_piece)
+
+    def submit(self, packets: Packets) -> int:
+        """Append packets to their sources' queues; returns the number of the first. None may lie in the past."""
+        return self._state.append(packets, self.now)
+
+    def run(self, until: int, stop_after: int = 0) -> None:
+        """Advance to cycle ``until``, not including it, or to the end of the cycle in which ``stop_after`` packets have
+        finished. Raises InconsistencyError when packets are under way and none can move."""
+        kernels = load_kernels("sim.hardware.noc._kernels_packet")
+        result = int(kernels.run(self._state.flat, self._state.layout, self.now, until, stop_after))
+        self.now = result >> 2
+        if result & 3 == at.DEADLOCK:
+            count = int(self._state.counters[at.UNDER_WAY])
+            raise InconsistencyError("deadlock", f"at cycle {self.now} none of {count} packets under way can move")
+
+    @property
+    def finished(self) -> int:
+        """How many packets have reached their destination."""
+        return int(self._state.counters[at.FINISHED])
+
+    def order(self) -> Ints:
+        """Packet numbers in the order in which their tails arrived."""
+        return self._state.pieces[: self.finished, at.ORDER].copy()
+
+    def entered(self) -> Ints:
+        """The cycle in which each packet's head left its source; -1 when it did not."""
+        return self._state.pieces[self._state.first_piece, at.ENTERED]
+
+    def done(self) -> Ints:
+        """The cycle in which each packet's tail arrived; -1 when it did not."""
+        return self._state.pieces[self._state.last_piece, at.DONE]
+
+    def link_flits(self) -> Ints:
+        """Flits booked so far over each link of ``routes.links``."""
+        links = self.routes.links
+        return self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
+
+    def warnings(self, cycles: int) -> list[str]:
+        """What to tell about this model's limits after a run of ``cycles``."""
+        names = [f"link {self.routes.links.name(link)}" for link in range(len(self.routes.links))]
+        ends = self.routes.terminal_router * self.routes.ports + self.routes.terminal_port
+        names += [f"port of terminal {terminal}" for terminal in range(self.routes.terminals)]
+        load = np.concatenate([self.link_flits(), self._state.ports[ends, at.SENT]]) / max(cycles, 1)
+        hot = [int(i) for i in np.argsort(-load, kind="stable") if load[i] > TRUSTED_LINK_LOAD]
+        if not hot:
+            return []
+        shown = ", ".join(f"{names[i]} ({load[i]:.2f})" for i in hot[:MOST_SHOWN])
+        more = f" and {len(hot) - MOST_SHOWN} more" if len(hot) > MOST_SHOWN else ""
+        return [
+            f"`model: packet` is trusted up to {TRUSTED_LINK_LOAD} flits per cycle and link; beyond it are {shown}{more}; "
+            "`model: flit` simulates saturation"
+        ]
