@@ -68,7 +68,9 @@ def _operators(rows: list[dict[str, Any]]) -> Any:
 
 def _best(data: dict[str, Any], console: Console) -> None:
     best = data["best_of_each"]
-    made = table(("sum of the operators' own times", "left"), ("time", "right"), ("best for", "right"))
+    made = table(
+        ("sum of the operators' own times", "left"), ("time", "right"), ("best for (ties: the first)", "right")
+    )
     for name, one in data["variants"].items():
         count = f"{best['operators_per_variant'][name]} operators"
         made.add_row(name, format_si(one["operators_time_ps"] / 1e12, "s", 4), count)

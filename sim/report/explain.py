@@ -130,9 +130,14 @@ def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]]) -> Ite
         return
     total = sum(amount * table[key]["joules"] for key, amount in counts.items())
     yield f"  energy {format_si(total, 'J', 4)} = sum of counts x prices:"
-    for (declared, action), amount in sorted(counts.items(), key=lambda row: -row[1] * table[row[0]]["joules"]):
+    sources: dict[str, int] = {}
+    for (declared, action), amount in sorted(
+        counts.items(), key=lambda row: (-row[1] * table[row[0]]["joules"], row[0])
+    ):
         row = table[declared, action]
-        each = format_si(row["joules"], "J")
-        joules = format_si(amount * row["joules"], "J")
+        note = sources.setdefault(f"{row['source']} ({row['confidence']})", len(sources) + 1)
+        each, joules = format_si(row["joules"], "J"), format_si(amount * row["joules"], "J")
         yield f"    {declared:24} {action}: {amount:,} x {each}/{row['per']} = {joules}"
-        yield f"      {row['entry']}: {row['source']} ({row['confidence']})"
+        yield f"    {'':24}   {row['entry']} [{note}]"
+    for source, note in sources.items():
+        yield f"    [{note}] {source}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     epilog="Example: tilesim arch show tpu_v4 --energy",
 )
 Name = Annotated[str, typer.Argument(metavar="ARCH", help="a YAML file or a name in arch/")]
+NOT_SETTINGS = ("kind", "count", "source", "notes", "name")
 
 
 @app.command("list", epilog="Example: tilesim arch list")
@@ -91,13 +92,23 @@ def _show_components(architecture: Architecture) -> None:
     made.columns[3].no_wrap, made.columns[3].overflow = False, "fold"
     nodes: list[Node] = [*architecture.components, *architecture.links]
     for node in nodes:
-        skipped = {"count", "source", "notes", "name"}
-        given = node.spec.model_dump(mode="json", exclude_unset=True, exclude=skipped)
-        settings = ", ".join(f"{name} {_shown(value)}" for name, value in given.items())
+        given = _as_written(architecture.document, node.path)
+        settings = ", ".join(f"{name} {_shown(value)}" for name, value in given.items() if name not in NOT_SETTINGS)
         made.add_row(node.path, node.kind, str(node.total), settings)
     console.print(made)
     for source in architecture.sources:
         console.print(Text(f"source: {source}"))
+
+
+def _as_written(document: dict[str, Any], path: str) -> dict[str, Any]:
+    """The keys of a component as the file has them, with their units; links are found by place or name."""
+    here: Any = document
+    for step in path.split("."):
+        if isinstance(here, list):
+            here = next((link for link in here if link.get("name") == step), None) or here[int(step)]
+        else:
+            here = here[step]
+    return dict(here)
 
 
 def _shown(value: object) -> str:

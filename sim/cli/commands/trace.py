@@ -52,7 +52,8 @@ def show(trace: Name, detail: Detail = False) -> None:
     ))  # fmt: skip
     for note in loaded.notes:
         console.print(Text(f"note: {note}"))
-    made = table(("operator", "left"), ("kind", "left"), ("MACs", "right"), ("dimensions", "left"), fold_first=True)
+    made = table(("operator", "left"), ("kind", "left"), ("MACs", "right"), ("dimensions", "left"))
+    made.columns[3].no_wrap, made.columns[3].overflow = False, "fold"
     operators = list(loaded.operators())
     for operator, blocks in operators if detail else operators[:SHOWN]:
         repeats = "".join(f" x{block.count}" for block in blocks)
