@@ -152,6 +152,7 @@ class GroupedGemm(OperatorKind):
     dims = {"n": None, "k": None}
     lists = ("rows",)
     ports = ("a", "b")
+    optional_ports = ("bias",)
     attributes = ("sparsity",)
 
     @classmethod
@@ -173,7 +174,8 @@ class GroupedGemm(OperatorKind):
     @classmethod
     def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
         rows, busy = sum(dims["rows"]), sum(1 for rows in dims["rows"] if rows)
-        return {"a": rows * dims["k"], "b": busy * dims["k"] * dims["n"], "outputs": rows * dims["n"]}
+        k, n = dims["k"], dims["n"]
+        return {"a": rows * k, "b": busy * k * n, "bias": busy * n, "outputs": rows * n}
 
 
 def request_sums(requests: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:

@@ -91,23 +91,29 @@ class Softmax(_Rows):
 
 @operator_kinds.register("attention_softmax")
 class AttentionSoftmax(OperatorKind):
-    """Softmax over the context of every query row of every head, with scaling; one (query, context) pair a request."""
+    """Softmax over the context of every query row of every head, with scaling; one (query, context) pair a request.
 
-    dims = {"heads": None}
+    ``sinks``: learned logits per head that take part in the maximum and the sum of each of its rows.
+    """
+
+    dims = {"heads": None, "sinks": 0}
     lists = ("requests",)
+    optional_ports = ("sinks",)
 
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         rows = sum(query for query, _ in dims["requests"]) * dims["heads"]
         elements = sum(query * context for query, context in dims["requests"]) * dims["heads"]
         total = dict(_total({"max": 1, "add": 2, "exp": 1, "mul": 2}, elements))
+        for name, count in _total({"max": 1, "add": 2, "exp": 1}, dims["sinks"] * rows):
+            total[name] += count
         total["div"] = rows
         return VectorWork(rows, elements, tuple(sorted(total.items())))
 
     @classmethod
     def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
         scores = request_sums(dims["requests"])[2] * dims["heads"]
-        return {"x": scores, "outputs": scores}
+        return {"x": scores, "sinks": dims["heads"] * dims["sinks"], "outputs": scores}
 
 
 @operator_kinds.register("layer_norm")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sim.trace.builder import TraceBuilder, part
 from sim.trace.frontends.huggingface import phases
+from sim.trace.frontends.huggingface.attention import Attention, AttentionNames
+from sim.trace.frontends.huggingface.blocks import PostNorm, write_stack
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.decoder import describe_source
 from sim.trace.frontends.huggingface.families import Family, families
 from sim.trace.frontends.huggingface.feed_forward import ACTIVATIONS, Plain
-from sim.trace.frontends.huggingface.writer import INDEX_DTYPE, BlockWriter, Heads
+from sim.trace.frontends.huggingface.gpt2 import equal_heads
+from sim.trace.frontends.huggingface.writer import INDEX_DTYPE, BlockWriter
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions
+
+NAMES = AttentionNames("query", "key", "value", "attention_output")
 
 
 @families.register("bert")
@@ -18,11 +25,13 @@ class Bert(Family):
     """``model_type: bert``: one pass over whole sequences; there is no cache and no decode phase."""
 
     options = Family.options | {"prompt"}
+    #: Positions of the table that no token uses.
+    reserved_positions: ClassVar[int] = 0
 
     @classmethod
     def lower(cls, config: ModelConfig, options: LowerOptions) -> Trace:
-        hidden, heads = config.count("hidden_size"), config.count("num_attention_heads")
-        config.divides("num_attention_heads", "hidden_size", heads, hidden)
+        hidden = config.count("hidden_size")
+        heads = equal_heads(config, "num_attention_heads", "hidden_size", hidden)
         config.unsupported(["is_decoder", "add_cross_attention"])
         positions = config.count("max_position_embeddings")
         tables = {
@@ -30,11 +39,16 @@ class Bert(Family):
         }  # fmt: skip
         function = config.choice("hidden_act", ACTIVATIONS, "gelu")
         feed_forward = Plain(hidden, config.count("intermediate_size"), function)
-        layers = config.count("num_hidden_layers")
+        attention = Attention(hidden, heads, "qkvo", cached=False, names=NAMES)
+        block = PostNorm(hidden, "layer_norm", (
+            (attention, "attention_residual", "attention_norm"), (feed_forward, "output_residual", "output_norm"),
+        ))  # fmt: skip
+        layers = config.layers()
         lengths = phases.prompt_lengths(options, config.problems)
-        if max(lengths) > positions:
+        usable = max(1, positions - cls.reserved_positions)
+        if max(lengths) > usable:
             message = f"{max(lengths)} tokens are more than the model has positions"
-            config.add(message, "max_position_embeddings", allowed=f"at most {positions}")
+            config.add(message, "max_position_embeddings", allowed=f"at most {usable}")
         config.problems.raise_if_any()
         builder = TraceBuilder(
             config.name,
@@ -43,11 +57,9 @@ class Bert(Family):
             dtype=options.dtype,
             weight_dtype=options.weight_dtype,
         )
-        writer = BlockWriter(builder, phases.prefill(lengths))
-        embedded = _embed(writer, tables, hidden)
-        with builder.repeat("layer", layers, "layers", {embedded: "layers.output_norm.out"}):
-            _block(writer, embedded, Heads(heads, heads, hidden // heads), feed_forward)
-        return builder.build([embedded, _pool(writer, embedded, hidden)])
+        writer = BlockWriter(builder, phases.whole(lengths))
+        encoded = write_stack(writer, (block,) * layers, _embed(writer, tables, hidden))
+        return builder.build([encoded, _pool(writer, encoded, hidden)])
 
 
 def _embed(writer: BlockWriter, tables: dict[str, int], hidden: int) -> str:
@@ -63,20 +75,6 @@ def _embed(writer: BlockWriter, tables: dict[str, int], hidden: int) -> str:
     both = writer.elementwise("embed_add_position", "add", parts[0], run.tokens, hidden, y=parts[1])
     all_three = writer.elementwise("embed_add_type", "add", both, run.tokens, hidden, y=parts[2])
     return writer.norm("layer_norm", "embed_norm", all_three, run.tokens, hidden)
-
-
-def _block(writer: BlockWriter, x: str, heads: Heads, feed_forward: Plain) -> None:
-    rows, hidden = writer.run.tokens, heads.query * heads.width
-    q, k, v = (
-        writer.linear(f"layers.{name}", x, rows, hidden, hidden, bias=True) for name in ("query", "key", "value")
-    )
-    attended = writer.attention(heads, q, k, v)
-    out = writer.linear("layers.attention_output", attended, rows, hidden, hidden, bias=True)
-    added = writer.elementwise("layers.attention_residual", "add", out, rows, hidden, y=x)
-    middle = writer.norm("layer_norm", "layers.attention_norm", added, rows, hidden)
-    out = feed_forward.write(writer, middle)
-    added = writer.elementwise("layers.output_residual", "add", out, rows, hidden, y=middle)
-    writer.norm("layer_norm", "layers.output_norm", added, rows, hidden)
 
 
 def _pool(writer: BlockWriter, x: str, hidden: int) -> str:

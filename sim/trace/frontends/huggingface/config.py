@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from sim.core.errors import Place, Problems
 from sim.trace.bounds import MAX_EXTENT
 from sim.trace.json_places import find_places
+
+#: More layers than any model has, and few enough to be listed.
+MAX_LAYERS = 10_000
 
 
 class ModelConfig:
@@ -47,6 +51,59 @@ class ModelConfig:
             self.add(f"{key!r} must be a positive whole number", key, found=value)
             return 1
         return value
+
+    def layers(self, key: str = "num_hidden_layers") -> int:
+        """A number of layers."""
+        count = self.count(key)
+        if count > MAX_LAYERS:
+            self.add(f"{key!r} is absurdly large", key, found=count, allowed=f"at most {MAX_LAYERS}")
+            return 1
+        return count
+
+    def key(self, *names: str) -> str:
+        """The first of these keys that is given; the first of all when none is. For keys that changed their name."""
+        return next((name for name in names if self.table.get(name) is not None), names[0])
+
+    def window(self, key: str = "sliding_window") -> int | None:
+        """A sliding window in tokens; None when the key is missing or null."""
+        return None if self.table.get(key) is None else self.count(key)
+
+    def share(self, key: str, default: float) -> Fraction:
+        """A share from 0 to 1, exact as written in decimal."""
+        value = self.table.get(key)
+        if value is None:
+            value = default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+            self.add(f"{key!r} must be a share from 0 to 1", key, found=value)
+            return Fraction(1)
+        return Fraction(str(value))
+
+    def rotary(self, width: int, default: float = 1.0, key: str = "partial_rotary_factor") -> int:
+        """Elements of each head of ``width`` that are rotated."""
+        rotated = int(width * self.share(key, default))
+        if rotated % 2:
+            self.add(f"{key!r} rotates {rotated} elements of a head, which are no pairs", key, allowed="an even number")
+        return rotated
+
+    def layer_types(self, layers: int, known: Iterable[str], default: Callable[[int], str]) -> tuple[str, ...]:
+        """The type of each layer: ``layer_types`` where it is given, else ``default`` of the layer's number."""
+        given = self.table.get("layer_types")
+        if given is None:
+            return tuple(default(layer) for layer in range(layers))
+        if not isinstance(given, list) or len(given) != layers:
+            found = f"{len(given)} entries" if isinstance(given, list) else given
+            self.add("'layer_types' must give one type per layer", "layer_types", found=found, allowed=str(layers))
+            return tuple(default(layer) for layer in range(layers))
+        for name in dict.fromkeys(str(entry) for entry in given):
+            if name not in known:
+                message = "'layer_types' has a type we cannot lower"
+                self.add(message, "layer_types", found=name, allowed=known, suggest_for=name)
+        return tuple(str(entry) for entry in given)
+
+    def at_most(self, key: str, value: int, limit: int, message: str) -> None:
+        """Report a count that is more than another allows."""
+        if value > limit:
+            self.add(message, key, found=value, allowed=f"at most {limit}")
 
     def flag(self, key: str, default: bool) -> bool:
         """A truth value."""

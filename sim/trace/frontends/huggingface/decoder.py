@@ -1,20 +1,23 @@
-"""Decoder-only language models: embedding, identical blocks, final norm, head; and their phases.
+"""Language models that generate: embedding, a stack of blocks, final norm, head; and their phases.
 
-A block is norm, attention, residual, norm, feed-forward, residual. The head runs on the last token of each request
-only. ``generate`` picks the next token with a ``top_k`` of 1 over the logits, which ties each step to the one before.
+The head runs on the last token of each request only. ``generate`` picks the next token with a ``top_k`` of 1 over the
+logits, which ties each step to the one before. Constant factors (of the embedding, the logits, a residual) that can be
+folded into a weight are left out unless a family says otherwise.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from sim.trace.affine import scaled
 from sim.trace.builder import TraceBuilder, part
 from sim.trace.frontends.huggingface import phases
+from sim.trace.frontends.huggingface.blocks import Block, write_stack
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.families import Family
-from sim.trace.frontends.huggingface.feed_forward import FeedForward
 from sim.trace.frontends.huggingface.phases import Pass
-from sim.trace.frontends.huggingface.writer import INDEX_DTYPE, BlockWriter, Heads
+from sim.trace.frontends.huggingface.writer import INDEX_DTYPE, BlockWriter
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions
 
@@ -23,22 +26,67 @@ POSITIONS = "embed_positions.weight"
 
 
 @dataclass(frozen=True)
+class Positions:
+    """A learned position table. ``rows``: of the table; ``usable``: the most tokens it serves; ``key`` of the config."""
+
+    rows: int
+    usable: int
+    key: str
+
+
+class Encoder(Protocol):
+    """What runs once over a request's source, before the decoder."""
+
+    def sources(self, requests: int, options: LowerOptions, config: ModelConfig) -> tuple[int, ...]:
+        """Tokens of each request that cross-attention sees."""
+
+    def write(self, builder: TraceBuilder, prefix: str, sources: tuple[int, ...]) -> str:
+        """Append the encoder; returns its result."""
+
+
+@dataclass(frozen=True)
+class RelativeBias:
+    """A bias per head and distance bucket, looked up once per pass for all layers (T5, arXiv:1910.10683)."""
+
+    name: str
+    buckets: int
+    heads: int
+
+    def write(self, writer: BlockWriter) -> None:
+        """Append the look-up for the longest request."""
+        query = max(query for query, _ in writer.run.requests)
+        rows = scaled(writer.run.longest, query)
+        table = writer.weight(f"{self.name}.weight", (self.buckets, self.heads))
+        out = writer.result(self.name, (rows, self.heads))
+        writer.op(self.name, "embedding", {"rows": rows, "width": self.heads}, {"table": table}, out)
+
+
+@dataclass(frozen=True)
 class Decoder:
-    """A decoder's graph in numbers. ``positions``: rows of a learned position table (0: none). ``trained_tokens``:
-    the longest context it was made for. ``notes``: assumptions of the lowering worth a warning."""
+    """A decoder's graph in numbers. ``trained_tokens``: the longest context it was made for (None: any).
+
+    ``embedding_norm``: kind of the norm of the embedded tokens. ``embedding_scale``: they are multiplied by a constant
+    that a tied head must not see. ``scope``: what names of the stack begin with. ``final_norm``: name of the last norm.
+    ``prompts_alone``: the decoder starts from one token, and ``--prompt`` is the source of the encoder. ``notes``:
+    assumptions of the lowering worth a warning.
+    """
 
     hidden: int
-    layers: int
-    heads: Heads
+    layers: tuple[Block, ...]
     vocabulary: int
     norm: str
-    feed_forward: FeedForward
-    trained_tokens: int
-    rotary: bool = True
-    fused_qkv: bool = False
-    attention_bias: bool = False
-    positions: int = 0
+    trained_tokens: int | None = None
+    positions: Positions | None = None
+    embedding_norm: str = ""
+    embedding_scale: bool = False
     tied: bool = False
+    head_bias: bool = False
+    soft_cap: bool = False
+    encoder: Encoder | None = None
+    relative_bias: RelativeBias | None = None
+    scope: str = "layers"
+    final_norm: str = "norm"
+    prompts_alone: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -56,24 +104,31 @@ class DecoderFamily(Family):
     @classmethod
     def lower(cls, config: ModelConfig, options: LowerOptions) -> Trace:
         decoder = cls.read(config, options)
-        passes, longest = _passes(options, config)
-        if decoder.positions and longest > decoder.positions:
+        first, steps, longest = _passes(decoder, options, config)
+        positions = decoder.positions
+        if positions and longest > positions.usable:
             message = f"{longest} tokens are more than the model has positions"
-            config.add(message, "n_positions", allowed=f"at most {decoder.positions}")
+            config.add(message, positions.key, allowed=f"at most {positions.usable}")
         config.problems.raise_if_any()
-        return _Lowering(decoder, config, options).trace(passes, longest)
+        return _Lowering(decoder, config, options).trace(first, steps, longest)
 
 
-def _passes(options: LowerOptions, config: ModelConfig) -> tuple[tuple[Pass, ...], int]:
-    """The passes of the phase, and the longest context in them."""
-    steps = options.generate or 0
-    if options.phase == "decode":
-        contexts = phases.context_lengths(options, config.problems)
-        return (phases.decode(contexts),), max(contexts)
-    prompts = phases.prompt_lengths(options, config.problems)
+def _passes(
+    decoder: Decoder, options: LowerOptions, config: ModelConfig
+) -> tuple[Pass, tuple[tuple[Pass, int], ...], int]:
+    """The first pass, the passes of the decode steps after it with their counts, and the longest context."""
+    steps, problems = options.generate or 0, config.problems
+    decodes = options.phase == "decode"
+    lengths = phases.context_lengths(options, problems) if decodes else phases.prompt_lengths(options, problems)
+    sources = decoder.encoder.sources(len(lengths), options, config) if decoder.encoder else ()
+    if decodes:
+        return phases.decode(lengths, sources), (), max(lengths)
+    prompts = (1,) * len(lengths) if decoder.prompts_alone else lengths
     if options.phase == "prefill":
-        return (phases.prefill(prompts),), max(prompts)
-    return (phases.prefill(prompts, steps, "prefill."), phases.decode_steps(prompts, steps)), max(prompts) + steps
+        return phases.prefill(prompts, sources=sources), (), max(prompts)
+    windows = sorted({window for layer in set(decoder.layers) for window in layer.windows})
+    grown = phases.decode_steps(prompts, steps, windows, sources)
+    return phases.prefill(prompts, steps, "prefill.", sources), grown, max(prompts) + steps
 
 
 class _Lowering:
@@ -90,79 +145,60 @@ class _Lowering:
         for note in decoder.notes:
             self._builder.note(note)
 
-    def trace(self, passes: tuple[Pass, ...], longest: int) -> Trace:
+    def trace(self, first: Pass, steps: tuple[tuple[Pass, int], ...], longest: int) -> Trace:
         decoder, builder = self._decoder, self._builder
-        if longest > decoder.trained_tokens:
+        if decoder.trained_tokens and longest > decoder.trained_tokens:
             builder.note(f"a context of {longest} is more than the {decoder.trained_tokens} the model was made for")
         builder.weight(EMBEDDING, (decoder.vocabulary, decoder.hidden))
         if decoder.positions:
-            builder.weight(POSITIONS, (decoder.positions, decoder.hidden))
-        first = passes[0]
+            builder.weight(POSITIONS, (decoder.positions.rows, decoder.hidden))
         tokens = builder.tensor(f"{first.prefix}token_ids", (first.tokens,), "index", INDEX_DTYPE)
         logits = self._pass(first, tokens)
-        if len(passes) == 1:
+        if not steps:
             return builder.build([logits])
         token = self._sample(first, logits)
-        steps = self._options.generate or 0
-        with builder.repeat(phases.STEP, steps, "steps", {token: f"{passes[1].prefix}next_token"}):
-            self._sample(passes[1], self._pass(passes[1], token))
+        for run, count in steps:
+            with builder.repeat(phases.STEP, count, "steps", {token: f"{run.prefix}next_token"}):
+                self._sample(run, self._pass(run, token))
         return builder.build([token])
 
     def _pass(self, run: Pass, tokens: str) -> str:
         """All operators of one pass; returns the logits of each request's last token."""
         decoder, builder = self._decoder, self._builder
-        writer = BlockWriter(builder, run)
-        hidden = writer.embedding("embed_tokens", EMBEDDING, decoder.vocabulary, decoder.hidden, tokens, run.tokens)
-        if decoder.positions:
-            position = writer.embedding(
-                "embed_positions", POSITIONS, decoder.positions, decoder.hidden, None, run.positions
-            )
-            hidden = writer.elementwise("embed", "add", hidden, run.tokens, decoder.hidden, y=position)
-        with builder.repeat("layer", decoder.layers, "layers", {hidden: f"{run.prefix}layers.mlp_residual.out"}):
-            self._block(writer, hidden)
-        normed = writer.norm(decoder.norm, "norm", hidden, run.tokens, decoder.hidden)
+        encoded = None
+        if decoder.encoder and not run.reads_cache:
+            encoded = decoder.encoder.write(builder, run.prefix, run.sources)
+        writer = BlockWriter(builder, run, self._options.kv_dtype, encoded)
+        hidden = self._embed(writer, tokens)
+        if decoder.relative_bias:
+            decoder.relative_bias.write(writer)
+        hidden = write_stack(writer, decoder.layers, hidden, decoder.scope)
+        normed = writer.norm(decoder.norm, decoder.final_norm, hidden, run.tokens, decoder.hidden)
         return self._head(writer, normed)
 
-    def _block(self, writer: BlockWriter, hidden: str) -> None:
-        decoder, rows = self._decoder, writer.run.tokens
-        normed = writer.norm(decoder.norm, "layers.input_norm", hidden, rows, decoder.hidden)
-        attended = self._attention(writer, normed)
-        middle = writer.elementwise("layers.attention_residual", "add", hidden, rows, decoder.hidden, y=attended)
-        normed = writer.norm(decoder.norm, "layers.mlp_norm", middle, rows, decoder.hidden)
-        out = decoder.feed_forward.write(writer, normed)
-        writer.elementwise("layers.mlp_residual", "add", middle, rows, decoder.hidden, y=out)
-
-    def _attention(self, writer: BlockWriter, x: str) -> str:
-        decoder, heads, rows = self._decoder, self._decoder.heads, writer.run.tokens
-        q, k, v = self._projections(writer, x)
-        if decoder.rotary:
-            q = writer.rotary("layers.rotary_q", q, heads.query, heads.width)
-            k = writer.rotary("layers.rotary_k", k, heads.kv, heads.width)
-        keys = writer.cache("k", heads, k, self._options.kv_dtype)
-        values = writer.cache("v", heads, v, self._options.kv_dtype)
-        attended = writer.attention(heads, q, keys, values)
-        return writer.linear(
-            "layers.o_proj", attended, rows, heads.query * heads.width, decoder.hidden, decoder.attention_bias
-        )
-
-    def _projections(self, writer: BlockWriter, x: str) -> tuple[str, ...]:
-        decoder, rows = self._decoder, writer.run.tokens
-        query, kv = decoder.heads.query * decoder.heads.width, decoder.heads.kv * decoder.heads.width
-        if decoder.fused_qkv:
-            return writer.linears("layers.qkv_proj", x, rows, decoder.hidden, (query, kv, kv), decoder.attention_bias)
-        widths = {"q": query, "k": kv, "v": kv}
-        return tuple(
-            writer.linear(f"layers.{name}_proj", x, rows, decoder.hidden, width, decoder.attention_bias)
-            for name, width in widths.items()
-        )
+    def _embed(self, writer: BlockWriter, tokens: str) -> str:
+        decoder, run = self._decoder, writer.run
+        hidden = writer.embedding("embed_tokens", EMBEDDING, decoder.vocabulary, decoder.hidden, tokens, run.tokens)
+        if decoder.embedding_scale:
+            hidden = writer.elementwise("embed_scale", "scale", hidden, run.tokens, decoder.hidden)
+        if decoder.positions:
+            rows = decoder.positions.rows
+            position = writer.embedding("embed_positions", POSITIONS, rows, decoder.hidden, None, run.positions)
+            hidden = writer.elementwise("embed", "add", hidden, run.tokens, decoder.hidden, y=position)
+        if decoder.embedding_norm:
+            hidden = writer.norm(decoder.embedding_norm, "embed_norm", hidden, run.tokens, decoder.hidden)
+        return hidden
 
     def _head(self, writer: BlockWriter, normed: str) -> str:
         decoder, requests = self._decoder, len(writer.run.requests)
         last = part(normed, requests * decoder.hidden) if writer.run.tokens > requests else normed
         weight = EMBEDDING if decoder.tied else writer.weight("lm_head.weight", (decoder.vocabulary, decoder.hidden))
+        bias = [writer.vector("lm_head.bias", decoder.vocabulary)] if decoder.head_bias else []
         logits = writer.builder.activation(f"{writer.run.prefix}logits", (requests, decoder.vocabulary))
         dims: dict[str, object] = {"m": requests, "n": decoder.vocabulary, "k": decoder.hidden}
-        writer.op("lm_head", "gemm", dims, {"a": last, "b": weight}, logits)
+        writer.op("lm_head", "gemm", dims, {"a": last, "b": weight, "bias": bias}, logits)
+        if decoder.soft_cap:
+            return writer.elementwise("logits_soft_cap", "softcap", logits, requests, decoder.vocabulary)
         return logits
 
     def _sample(self, run: Pass, logits: str) -> str:

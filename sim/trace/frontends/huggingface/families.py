@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from sim.core.registry import Registry
 from sim.trace.frontends.huggingface.config import ModelConfig
+from sim.trace.frontends.huggingface.phases import LENGTHS
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions
 
@@ -13,6 +15,8 @@ from sim.trace.options import LowerOptions
 class Family:
     """Base of all families. ``phases`` it can run, and the ``options`` it understands besides lengths."""
 
+    #: phase -> the length options it uses.
+    lengths: ClassVar[Mapping[str, frozenset[str]]] = LENGTHS
     phases: ClassVar[tuple[str, ...]] = ("prefill",)
     options: ClassVar[frozenset[str]] = frozenset({"batch", "phase", "dtype", "weights"})
 

@@ -66,4 +66,4 @@ def _check_options(family: type[Family], config: ModelConfig, options: LowerOpti
     for option in options.given():
         if option not in family.options:
             config.problems.add(f"{option_name(option)} means nothing for model_type {name}", place, allowed=usable)
-    check_lengths(options, place, config.problems)
+    check_lengths(options, place, config.problems, family.lengths)

@@ -1,12 +1,13 @@
-"""Llama: RMS norm, rotary embedding, grouped-query attention, gated feed-forward (Touvron et al., arXiv:2302.13971)."""
+"""Llama: RMS norms, rotary embedding, grouped-query attention, gated feed-forward (arXiv:2302.13971, 2307.09288)."""
 
 from __future__ import annotations
 
+from sim.trace.frontends.huggingface.attention import Attention, Heads
+from sim.trace.frontends.huggingface.blocks import pre_norm
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.decoder import Decoder, DecoderFamily
 from sim.trace.frontends.huggingface.families import families
 from sim.trace.frontends.huggingface.feed_forward import GATED_ACTIVATIONS, Gated
-from sim.trace.frontends.huggingface.writer import Heads
 from sim.trace.options import LowerOptions
 
 
@@ -17,16 +18,16 @@ class Llama(DecoderFamily):
     @classmethod
     def read(cls, config: ModelConfig, options: LowerOptions) -> Decoder:
         hidden = config.count("hidden_size")
-        function = config.choice("hidden_act", GATED_ACTIVATIONS, "silu")
+        heads = read_heads(config, hidden)
+        bias = "qkvo" if config.flag("attention_bias", False) else ""
+        attention = Attention(hidden, heads, bias, rotary=heads.width)
+        feed_forward = read_gated(config, hidden, bias=config.flag("mlp_bias", False))
         return Decoder(
             hidden=hidden,
-            layers=config.count("num_hidden_layers"),
-            heads=read_heads(config, hidden),
+            layers=(pre_norm(hidden, "rms_norm", attention, feed_forward),) * config.layers(),
             vocabulary=config.count("vocab_size"),
             norm="rms_norm",
-            feed_forward=Gated(hidden, config.count("intermediate_size"), function, config.flag("mlp_bias", False)),
             trained_tokens=config.count("max_position_embeddings"),
-            attention_bias=config.flag("attention_bias", False),
             tied=config.flag("tie_word_embeddings", False),
         )
 
@@ -39,3 +40,10 @@ def read_heads(config: ModelConfig, hidden: int) -> Heads:
     if config.table.get("head_dim") is None:
         config.divides("num_attention_heads", "hidden_size", query, hidden)
     return Heads(query, kv, config.count("head_dim", max(1, hidden // query)))
+
+
+def read_gated(
+    config: ModelConfig, hidden: int, key: str = "intermediate_size", default: str = "silu", bias: bool = False
+) -> Gated:
+    """The gated feed-forward of ``intermediate_size`` (or another key) and ``hidden_act``."""
+    return Gated(hidden, config.count(key), config.choice("hidden_act", GATED_ACTIVATIONS, default), bias)

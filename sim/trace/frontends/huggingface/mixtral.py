@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
+from sim.trace.frontends.huggingface.attention import Attention
+from sim.trace.frontends.huggingface.blocks import pre_norm
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.decoder import Decoder, DecoderFamily
 from sim.trace.frontends.huggingface.experts import read_histogram
 from sim.trace.frontends.huggingface.families import families
-from sim.trace.frontends.huggingface.feed_forward import GATED_ACTIVATIONS, Experts
+from sim.trace.frontends.huggingface.feed_forward import GATED_ACTIVATIONS
 from sim.trace.frontends.huggingface.llama import read_heads
-from sim.trace.frontends.huggingface.writer import Heads
+from sim.trace.frontends.huggingface.mixture import Mixture, RoutedExperts, Router
 from sim.trace.options import LowerOptions
+
+EVEN = "tokens are spread evenly over the experts; --experts gives a histogram"
+
+
+class ExpertFamily(DecoderFamily):
+    """A family of decoders with mixtures of experts."""
+
+    options = DecoderFamily.options | {"experts"}
 
 
 @families.register("mixtral")
-class Mixtral(DecoderFamily):
+class Mixtral(ExpertFamily):
     """``model_type: mixtral``."""
-
-    options = DecoderFamily.options | {"experts"}
 
     @classmethod
     def read(cls, config: ModelConfig, options: LowerOptions) -> Decoder:
         hidden = config.count("hidden_size")
-        config.unsupported(["sliding_window"])
-        experts, top_k = config.count("num_local_experts"), config.count("num_experts_per_tok")
-        if top_k > experts:
-            config.add("a token cannot go to more experts than there are", "num_experts_per_tok", found=top_k,
-                       allowed=f"at most {experts}")  # fmt: skip
-        heads: Heads = read_heads(config, hidden)
-        histogram = read_histogram(options.experts, experts, top_k, config.problems) if options.experts else None
+        heads = read_heads(config, hidden)
+        attention = Attention(hidden, heads, rotary=heads.width, window=config.window())
+        experts, top_k, histogram = read_experts(config, options, "num_local_experts")
         function = config.choice("hidden_act", GATED_ACTIVATIONS, "silu")
-        inner = config.count("intermediate_size")
+        routed = RoutedExperts(config.count("intermediate_size"), function)
+        mixture = Mixture(hidden, Router(experts, top_k), routed, histogram)
         return Decoder(
             hidden=hidden,
-            layers=config.count("num_hidden_layers"),
-            heads=heads,
+            layers=(pre_norm(hidden, "rms_norm", attention, mixture),) * config.layers(),
             vocabulary=config.count("vocab_size"),
             norm="rms_norm",
-            feed_forward=Experts(hidden, inner, function, experts, top_k, histogram),
             trained_tokens=config.count("max_position_embeddings"),
             tied=config.flag("tie_word_embeddings", False),
-            notes=() if histogram else ("tokens are spread evenly over the experts; --experts gives a histogram",),
+            notes=() if histogram else (EVEN,),
         )
+
+
+def read_experts(config: ModelConfig, options: LowerOptions, key: str) -> tuple[int, int, tuple[int, ...] | None]:
+    """Experts, how many each token goes to, and the histogram of ``--experts``."""
+    experts, top_k = config.count(key), config.count("num_experts_per_tok")
+    message = "a token cannot go to more experts than there are"
+    config.at_most("num_experts_per_tok", top_k, experts, message)
+    histogram = read_histogram(options.experts, experts, top_k, config.problems) if options.experts else None
+    return experts, top_k, histogram

@@ -1,14 +1,16 @@
-"""Building blocks shared by all families: linear layers, norms, element-wise operators, embeddings, attention.
+"""Building blocks shared by all families: linear layers, norms, element-wise operators, embeddings.
 
 Weight matrices (also embedding tables) take the weight data type; vectors (norms, biases) keep that of activations, as
 weight quantisation leaves them. Names: ``layers.q_proj`` is an operator, ``layers.q_proj.weight`` its weight,
-``layers.q_proj.out`` its result; a pass may put a prefix before names of operators and results, never of weights.
+``layers.q_proj.out`` its result. What stands before the last word is the writer's scope, so that a piece of a block
+need not know which block it is in; a pass may put a prefix before names of operators and results, never of weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import prod
 
 from sim.trace.affine import Extent, scaled
 from sim.trace.builder import TraceBuilder, Uses, part
@@ -17,34 +19,42 @@ from sim.trace.frontends.huggingface.phases import Pass
 INDEX_DTYPE = "int32"
 
 
-@dataclass(frozen=True)
-class Heads:
-    """Attention heads: query heads, key/value heads they share, and their width."""
-
-    query: int
-    kv: int
-    width: int
-
-
 class BlockWriter:
-    """Writes operators of one pass into a builder."""
+    """Writes operators of one pass into a builder. ``encoded`` is the encoder's result, in passes that have just run it."""
 
-    def __init__(self, builder: TraceBuilder, run: Pass) -> None:
+    def __init__(
+        self, builder: TraceBuilder, run: Pass, cache_dtype: str | None = None, encoded: str | None = None
+    ) -> None:
         self.builder = builder
         self.run = run
+        self.cache_dtype = cache_dtype
+        self.encoded = encoded
+        self._scope = ""
+
+    @contextmanager
+    def scoped(self, scope: str) -> Iterator[None]:
+        """Put ``scope`` before all names written inside the ``with``."""
+        outer, self._scope = self._scope, self._scope + scope
+        yield
+        self._scope = outer
 
     def result(self, name: str, shape: Sequence[Extent]) -> str:
         """Declare the result of operator ``name``."""
-        return self.builder.activation(f"{self.run.prefix}{name}.out", shape)
+        return self.builder.activation(f"{self.run.prefix}{self._scope}{name}.out", shape)
+
+    def index(self, name: str, shape: Sequence[Extent]) -> str:
+        """Declare a result that holds indices."""
+        return self.builder.tensor(f"{self.run.prefix}{self._scope}{name}", shape, "index", INDEX_DTYPE)
 
     def op(
         self, name: str, kind: str, dims: dict[str, object], inputs: dict[str, Uses], outputs: Uses, **attributes: str
     ) -> None:
         """Append an operator of this pass."""
-        self.builder.op(self.run.prefix + name, kind, dims, inputs, outputs, attributes)
+        self.builder.op(self.run.prefix + self._scope + name, kind, dims, inputs, outputs, attributes)
 
     def weight(self, name: str, shape: Sequence[int], dtype: str | None = None) -> str:
         """Declare a weight, unless an earlier pass has declared it in a scope that is still open."""
+        name = self._scope + name
         return name if self.builder.visible(name) else self.builder.weight(name, shape, dtype)
 
     def vector(self, name: str, width: int) -> str:
@@ -74,11 +84,11 @@ class BlockWriter:
         self.op(name, kind, {"rows": rows, "width": width}, {"x": x, "weight": vectors}, out)
         return out
 
-    def elementwise(self, name: str, function: str, x: str, rows: int, width: int, y: str | None = None) -> str:
+    def elementwise(self, name: str, function: str, x: Uses, rows: Extent, width: int, y: str | None = None) -> str:
         """One or two operands of rows x width elements (``y`` may be smaller and is then repeated)."""
         out = self.result(name, (rows, width))
         inputs: dict[str, Uses] = {"x": x} if y is None else {"x": x, "y": y}
-        self.op(name, "elementwise", {"elements": rows * width}, inputs, out, function=function)
+        self.op(name, "elementwise", {"elements": scaled(rows, width)}, inputs, out, function=function)
         return out
 
     def embedding(self, name: str, table: str, table_rows: int, width: int, index: str | None, distinct: int) -> str:
@@ -90,33 +100,22 @@ class BlockWriter:
         self.op(name, "embedding", {"rows": self.run.tokens, "width": width}, inputs, out)
         return out
 
-    def attention(self, heads: Heads, q: Uses, k: Uses, v: Uses) -> str:
-        """Scores, softmax and weighted values of every request; q, k and v hold all heads."""
-        run = self.run
-        dims: dict[str, object] = {
-            "heads": heads.query, "kv_heads": heads.kv, "head_dim": heads.width, "requests": run.requests,
-        }  # fmt: skip
-        shape = (heads.query, *run.scores)
-        scores = self.result("layers.attention_score", shape)
-        self.op("layers.attention_score", "attention_score", dims, {"a": q, "b": k}, scores)
-        weights = self.result("layers.attention_softmax", shape)
-        softmax: dict[str, object] = {"heads": heads.query, "requests": run.requests}
-        self.op("layers.attention_softmax", "attention_softmax", softmax, {"x": scores}, weights)
-        out = self.result("layers.attention_value", (run.tokens, heads.query * heads.width))
-        self.op("layers.attention_value", "attention_value", dims, {"a": weights, "b": v}, out)
-        return out
+    def cache(self, name: str, x: Uses, row: tuple[int, ...], span: Pass) -> str:
+        """Append what ``x`` holds for the new tokens (``row``: the shape of one token's) to a layer's cache; its name.
 
-    def cache(self, name: str, heads: Heads, x: str, dtype: str) -> Uses:
-        """Append keys (or values) to a layer's cache; what attention is to read: the cache in decode, else ``x``."""
-        run = self.run
-        row = heads.kv * heads.width
-        cache = self.builder.tensor(f"layers.{name}_cache", (run.cached, heads.kv, heads.width), "kv_cache", dtype)
-        elements = run.tokens * row
-        self.op(f"layers.append_{name}", "copy", {"elements": elements}, {"x": x}, part(cache, elements))
-        return part(cache, scaled(run.context, row)) if run.reads_cache else x
+        ``x`` must hold just the elements that are appended.
+        """
+        cache = self.cached(name, row, span.cached)
+        elements = span.appended * prod(row)
+        self.op(f"append_{name}", "copy", {"elements": elements}, {"x": x}, part(cache, elements))
+        return cache
 
-    def rotary(self, name: str, x: str, heads: int, width: int) -> str:
-        """Rotary embedding of every head of every new token."""
+    def cached(self, name: str, row: tuple[int, ...], rows: int) -> str:
+        """Declare a layer's cache of ``rows`` rows."""
+        return self.builder.tensor(f"{self._scope}{name}_cache", (rows, *row), "kv_cache", self.cache_dtype)
+
+    def rotary(self, name: str, x: Uses, heads: int, width: int) -> str:
+        """Rotary embedding of ``width`` elements of every head of every new token."""
         rows = self.run.tokens * heads
         out = self.result(name, (self.run.tokens, heads * width))
         self.op(name, "rotary", {"rows": rows, "width": width}, {"x": x}, out)
