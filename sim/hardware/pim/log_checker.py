@@ -1,0 +1,107 @@
+"""Replays a command log against every timing row, one command at a time, without the engine that wrote it.
+
+It reads the rows as they stand in the command set, expands runs, and for each command looks back at every earlier one
+that the row names on a common unit. It also holds bank states and modes: a column command finds its row open in every
+bank it touches, an activation and a refresh find banks closed, and one cycle carries one command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sim.hardware.pim.command import Rule, delay
+from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.timeline import Issued
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A command that came wrong, and what it broke: ``wanted`` and ``found`` cycles for a timing row."""
+
+    cycle: int
+    command: str
+    broken: str
+    wanted: int = 0
+    found: int = 0
+
+
+def _expanded(log: Iterable[Issued]) -> Iterator[tuple[int, str, int, int]]:
+    for line in log:
+        for index in range(line.times):
+            yield line.cycle + index * line.gap, line.command, line.target, line.row
+
+
+def _banks(device: PimDevice, touches: str, target: int) -> list[int]:
+    per_group = device.dram.banks_per_group
+    return [bank for bank in range(device.banks) if _unit(touches, bank, per_group) == target]
+
+
+def _unit(level: str, bank: int, per_group: int) -> int:
+    if level == "channel":
+        return 0
+    if level == "bankgroup":
+        return bank // per_group
+    return bank % 2 if level == "parity" else bank
+
+
+class _Replay:
+    def __init__(self, commands: CommandSet, device: PimDevice) -> None:
+        self.set, self.device = commands, device
+        self.timing = device.cycles()
+        self.rules: list[tuple[Rule, int]] = [(rule, delay(rule.cycles, self.timing)) for rule in commands.rules]
+        self.past: dict[tuple[int, int], list[int]] = {}
+        self.rows: dict[int, int] = {}
+        self.mode = commands.first_mode
+        self.violations: list[Violation] = []
+
+    def step(self, cycle: int, name: str, target: int, row: int) -> None:
+        banks = _banks(self.device, self.set.commands[name].touches, target)
+        per_group = self.device.dram.banks_per_group
+        for number, (rule, cycles) in enumerate(self.rules):
+            units = {_unit(rule.scope, bank, per_group) for bank in banks}
+            if name in rule.following:
+                for unit in units:
+                    seen = self.past.get((number, unit), [])
+                    if len(seen) >= rule.window and cycle - seen[-rule.window] < cycles:
+                        self.violations.append(Violation(cycle, name, str(rule), cycles, cycle - seen[-rule.window]))
+                        break
+            if name in rule.preceding:
+                for unit in units:
+                    self.past.setdefault((number, unit), []).append(cycle)
+        self._state(cycle, name, banks, row)
+
+    def _state(self, cycle: int, name: str, banks: Sequence[int], row: int) -> None:
+        spec = self.set.commands[name]
+        if spec.needs == "open" and any(self.rows.get(bank) != row for bank in banks):
+            self.violations.append(Violation(cycle, name, f"row {row} is not open in all of banks {banks}"))
+        if spec.needs == "closed" and any(bank in self.rows for bank in banks):
+            self.violations.append(Violation(cycle, name, f"banks {banks} are not all closed"))
+        if spec.mode and spec.mode != self.mode:
+            self.violations.append(Violation(cycle, name, f"mode is {self.mode}, not {spec.mode}"))
+        for bank in banks:
+            if spec.effect == "open":
+                self.rows[bank] = row
+            elif spec.effect == "close":
+                self.rows.pop(bank, None)
+        self._change_mode(name)
+
+    def _change_mode(self, name: str) -> None:
+        spec = self.set.commands[name]
+        if spec.enters:
+            self.mode = spec.enters
+        elif name in self.set.mode_switch.values():
+            others = [mode for mode, switch in self.set.mode_switch.items() if switch == name and mode != self.mode]
+            self.mode = others[0] if others else self.mode
+
+
+def check_log(commands: CommandSet, device: PimDevice, log: Sequence[Issued]) -> list[Violation]:
+    """Everything illegal in ``log``, in order of time; empty for a legal log."""
+    replay, last = _Replay(commands, device), 0
+    for cycle, name, target, row in sorted(_expanded(log), key=lambda line: line[0]):
+        if cycle <= last:
+            replay.violations.append(Violation(cycle, name, "one command a cycle"))
+        last = cycle
+        replay.step(cycle, name, target, row)
+    return replay.violations

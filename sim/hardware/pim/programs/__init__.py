@@ -1,0 +1,1 @@
+"""Generators of command streams for PIM command sets, and the front ends that run them."""

@@ -1,0 +1,67 @@
+"""Issues steps in order on one channel: opens and closes rows, changes modes, refreshes.
+
+A step is a run of one command on one row. The sequencer issues whatever the step needs first, each at its earliest
+cycle. A change of mode is issued in the cycle in which the next command would otherwise have come (so does the AiM
+simulator, commit 0f28a07). When a refresh falls due, nothing more is issued until all banks are closed and refreshed;
+a run is cut there and its row opened again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.core.errors import InconsistencyError
+from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.timeline import NEVER, Timeline
+
+
+class Step(NamedTuple):
+    """The command ``times`` over on unit ``target`` of what the command touches, in ``row``."""
+
+    command: str
+    times: int = 1
+    row: int = 0
+    target: int = 0
+
+
+class Sequencer:
+    """Steps in order on a fresh channel; ``refresh`` switches refresh on."""
+
+    def __init__(self, commands: CommandSet, device: PimDevice, *, refresh: bool = False, keep_log: bool = True):
+        self.timeline = Timeline(commands, device, keep_log)
+        self.commands = commands
+        self._interval = device.dram.timing["tREFI"] if refresh else 0
+        self._due = device.first_refresh if refresh else NEVER
+
+    def run(self, step: Step, not_before: int = 0) -> int:
+        """Issue a step, its first command no earlier than ``not_before``; returns the cycle of its last command."""
+        line, left = self.timeline, step.times
+        mode = self.commands.commands[step.command].mode
+        while True:
+            command, target = line.demand(step.command, step.target, step.row)
+            cycle = max(line.earliest(command, target), not_before)
+            if cycle >= self._due:
+                self._refresh()
+            elif mode and mode != line.mode:
+                line.issue(self.commands.mode_switch[mode], 0, step.row, cycle)
+                line.mode = mode
+            elif command != step.command:
+                line.issue(command, target, step.row, cycle)
+            else:
+                now = min(left, -(-(self._due - cycle) // line.gap(command)))
+                last = line.issue(command, target, step.row, cycle, now)
+                left -= now
+                if left == 0:
+                    return last
+
+    def _refresh(self) -> None:
+        refresh = self.commands.refresh
+        for _ in range(2 * len(self.timeline.open_row) + 1):
+            command, target = self.timeline.demand(refresh, 0, 0)
+            cycle = max(self.timeline.earliest(command, target), self._due)
+            self.timeline.issue(command, target, 0, cycle)
+            if command == refresh:
+                self._due += self._interval
+                return
+        raise InconsistencyError("PIM refresh", "banks do not close")

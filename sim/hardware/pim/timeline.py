@@ -1,0 +1,244 @@
+"""One channel under a command set: open rows, modes, and the earliest cycle of every command.
+
+State is what the bank engine's is: the open row of each bank and, per unit of each scope, the cycle from which a
+command may come. A run of one command on one target is issued in closed form: its commands come a constant gap apart
+(the delay of the command to itself), which is where issuing them one by one puts them. The channel's command bus
+carries one command a cycle. Cycles are the device's command clock; the first is cycle 1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from sim.core.errors import InconsistencyError
+from sim.hardware.pim.command import LEVELS, Command, delay
+from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.pim_device import PimDevice
+
+CLOSED = -1
+NEVER = 1 << 60
+
+
+class Issued(NamedTuple):
+    """A log line: ``times`` commands from ``cycle`` on, ``gap`` apart, on unit ``target`` of what they touch."""
+
+    cycle: int
+    command: str
+    target: int
+    row: int
+    times: int
+    gap: int
+
+
+class Demand(NamedTuple):
+    """The command that has to come next so that another one can be issued, and its target."""
+
+    command: str
+    target: int
+
+
+def units_of_bank(device: PimDevice) -> Mapping[str, tuple[int, ...]]:
+    """Level -> the unit of that level that each bank of a channel lies in."""
+    banks = range(device.banks)
+    per_group = device.dram.banks_per_group
+    return {
+        "channel": tuple(0 for _ in banks),
+        "bankgroup": tuple(bank // per_group for bank in banks),
+        "parity": tuple(bank % 2 for bank in banks),
+        "bank": tuple(banks),
+    }
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a command starts: (level, following command, cycles) and, for windows, (rule number, level)."""
+
+    delays: tuple[tuple[str, str, int], ...]
+    windows: tuple[tuple[int, str], ...]
+
+
+@dataclass
+class Timeline:
+    """The state of one channel. ``log`` is kept when ``keep_log``; ``counts`` counts commands by name."""
+
+    commands: CommandSet
+    device: PimDevice
+    keep_log: bool = True
+    log: list[Issued] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.mode = self.commands.first_mode
+        self.open_row = [CLOSED] * self.device.banks
+        self.opened_by = [""] * self.device.banks
+        self.next_slot = 1
+        self._units = units_of_bank(self.device)
+        self._timing = self.device.cycles()
+        sizes = {level: max(self._units[level]) + 1 for level in LEVELS}
+        self._ready = {
+            name: {level: [0] * sizes[level] for level in self._levels_before(name)} for name in self.commands.commands
+        }
+        self._history: dict[tuple[int, int], deque[int]] = {}
+        self._touched: dict[tuple[str, int], tuple[int, ...]] = {}
+        self._open_cycles = 0
+        self._open_since = 0
+
+    # What the rules say, resolved once.
+
+    def _levels_before(self, name: str) -> list[str]:
+        return sorted({rule.scope for rule in self.commands.rules if name in rule.following and rule.window == 1})
+
+    @cached_property
+    def _effects(self) -> dict[str, Effects]:
+        found: dict[str, Effects] = {}
+        for name in self.commands.commands:
+            merged: dict[tuple[str, str], int] = {}
+            windows = []
+            for number, rule in enumerate(self.commands.rules):
+                if name not in rule.preceding:
+                    continue
+                if rule.window > 1:
+                    windows.append((number, rule.scope))
+                    continue
+                cycles = delay(rule.cycles, self._timing)
+                for then in rule.following:
+                    merged[rule.scope, then] = max(cycles, merged.get((rule.scope, then), 0))
+            delays = tuple((scope, then, cycles) for (scope, then), cycles in merged.items())
+            found[name] = Effects(delays, tuple(windows))
+        return found
+
+    @cached_property
+    def _windows(self) -> dict[str, tuple[tuple[int, str, int, int], ...]]:
+        """Following command -> (rule number, scope, window, cycles)."""
+        return {
+            name: tuple(
+                (number, rule.scope, rule.window, delay(rule.cycles, self._timing))
+                for number, rule in enumerate(self.commands.rules)
+                if rule.window > 1 and name in rule.following
+            )
+            for name in self.commands.commands
+        }
+
+    @cached_property
+    def _gaps(self) -> dict[str, int]:
+        """Cycles from a command to itself on the same target."""
+        gaps = dict.fromkeys(self.commands.commands, 1)
+        for name, effects in self._effects.items():
+            for _, then, cycles in effects.delays:
+                if then == name:
+                    gaps[name] = max(gaps[name], cycles)
+        return gaps
+
+    # Where commands go.
+
+    def touched(self, command: str, target: int) -> tuple[int, ...]:
+        """The banks that ``command`` on unit ``target`` touches."""
+        key = (command, target)
+        if key not in self._touched:
+            units = self._units[self.commands.commands[command].touches]
+            self._touched[key] = tuple(bank for bank, unit in enumerate(units) if unit == target)
+        return self._touched[key]
+
+    def target_with(self, command: str, bank: int) -> int:
+        """The target of ``command`` that holds ``bank``."""
+        return self._units[self.commands.commands[command].touches][bank]
+
+    def demand(self, command: str, target: int, row: int) -> Demand:
+        """What has to be issued next towards ``command``: itself, or what opens or closes a row for it first."""
+        spec = self.commands.commands[command]
+        if spec.needs == "any":
+            return Demand(command, target)
+        banks = self.touched(command, target)
+        for bank in banks:
+            if self.open_row[bank] not in ((CLOSED,) if spec.needs == "closed" else (CLOSED, row)):
+                closer = self.closer_of(bank)
+                return Demand(closer, self.target_with(closer, bank))
+        if spec.needs == "open":
+            for bank in banks:
+                if self.open_row[bank] == CLOSED:
+                    return self.demand(spec.opener, self.target_with(spec.opener, bank), row)
+        return Demand(command, target)
+
+    def closer_of(self, bank: int) -> str:
+        """The command that closes the row of ``bank``, by what has opened it."""
+        return self.commands.commands[self.opened_by[bank]].closer
+
+    # When.
+
+    def earliest(self, command: str, target: int) -> int:
+        """The first cycle at which ``command`` may come, by all rules and the command bus."""
+        banks = self.touched(command, target)
+        cycle = self.next_slot
+        for level, ready in self._ready[command].items():
+            units = self._units[level]
+            cycle = max(cycle, max(ready[units[bank]] for bank in banks))
+        for number, scope, window, cycles in self._windows[command]:
+            for unit in {self._units[scope][bank] for bank in banks}:
+                past = self._history.get((number, unit))
+                if past is not None and len(past) == window:
+                    cycle = max(cycle, past[0] + cycles)
+        return cycle
+
+    def gap(self, command: str) -> int:
+        """Cycles between commands of a run."""
+        return self._gaps[command]
+
+    def completion(self, command: str, cycle: int) -> int:
+        """The cycle at which ``command``, issued in ``cycle``, is done."""
+        return cycle + delay(self.commands.commands[command].latency, self._timing)
+
+    # Doing it.
+
+    def issue(self, command: str, target: int, row: int, cycle: int, count: int = 1) -> int:
+        """Issue a run from ``cycle``; returns the cycle of its last command. The caller keeps to ``earliest``."""
+        spec = self.commands.commands[command]
+        if cycle < self.next_slot or (count > 1 and (spec.effect != "none" or self._effects[command].windows)):
+            raise InconsistencyError("PIM command", f"{command} x{count} in cycle {cycle}, bus free {self.next_slot}")
+        gap = self._gaps[command]
+        last = cycle + (count - 1) * gap
+        banks = self.touched(command, target)
+        for level, then, cycles in self._effects[command].delays:
+            ready = self._ready[then][level]
+            for unit in {self._units[level][bank] for bank in banks}:
+                ready[unit] = max(ready[unit], last + cycles)
+        for number, scope in self._effects[command].windows:
+            for unit in {self._units[scope][bank] for bank in banks}:
+                window = self.commands.rules[number].window
+                self._history.setdefault((number, unit), deque(maxlen=window)).append(cycle)
+        self._change_rows(spec, banks, row, cycle)
+        self.mode = spec.enters or self.mode
+        self.next_slot = last + 1
+        self.counts[command] += count
+        if self.keep_log:
+            self.log.append(Issued(cycle, command, target, row, count, gap))
+        return last
+
+    def _change_rows(self, spec: Command, banks: tuple[int, ...], row: int, cycle: int) -> None:
+        if spec.effect == "none":
+            return
+        before = any(opened != CLOSED for opened in self.open_row)
+        for bank in banks:
+            self.open_row[bank] = row if spec.effect == "open" else CLOSED
+            self.opened_by[bank] = spec.name if spec.effect == "open" else ""
+        after = any(opened != CLOSED for opened in self.open_row)
+        if after and not before:
+            self._open_since = cycle
+        elif before and not after:
+            self._open_cycles += cycle - self._open_since
+
+    def active_cycles(self, end: int) -> int:
+        """Cycles up to and including ``end`` with a row open somewhere on the channel."""
+        still = any(opened != CLOSED for opened in self.open_row)
+        return self._open_cycles + (end + 1 - self._open_since if still else 0)
+
+    def actions(self) -> Counter[str]:
+        """Energy actions so far, by name."""
+        found: Counter[str] = Counter()
+        for name, count in self.counts.items():
+            spec = self.commands.commands[name]
+            found[spec.action] += count * (len(self.touched(name, 0)) if spec.per_bank else 1)
+        return found
