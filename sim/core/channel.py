@@ -33,8 +33,9 @@ class Channel:
     """
 
     def __init__(self, component: Component, model: TransferEngine, lane: Lane) -> None:
-        self._component = component
+        self._rank = component.rank
         self._events = component.engine
+        self._environment = component.engine.environment
         self.model = model
         self.lane = lane
         self._wake: Call | None = None
@@ -43,38 +44,36 @@ class Channel:
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
         """A transfer arrives now; ``done`` runs when its last quantum has been served."""
-        now = self._events.now
+        now = self._environment._now
         if not self._serving:
-            self._begin(now)
+            self._serving = True
+            self.lane.assign(now)
+            self.lane.begin(now, Cause.OPERAND)
         self.model.submit(now, stream, size_bytes, (done, activity))
-        self._arm()
+        self._arm(now)
 
-    def _arm(self) -> None:
+    def _arm(self, now_ps: int) -> None:
         """Keep one wake-up at the engine's next event. One that is due now stays: it delivers what has completed."""
         when = self.model.next_event_ps()
         if self._wake is not None:
-            if when == self._wake_ps or self._wake_ps == self._events.now:
+            if self._wake_ps in (when, now_ps):
                 return
             self._wake.cancel()
             self._wake = None
         if when is not None:
             self._wake_ps = when
-            self._wake = self._events.at(when, self._on_wake, Phase.FINISH, self._component.rank)
+            self._wake = self._events.at(when, self._on_wake, Phase.FINISH, self._rank)
 
     def _on_wake(self) -> None:
         self._wake = None
-        now = self._events.now
+        now = self._environment._now
         finished = self.model.advance(now)
         activity: Activity = finished[-1][1]
-        self.lane.end(now, "transfer", activity.owner, activity.tile)
-        self._serving = False
         if self.model.active:
-            self._begin(now)
-        self._arm()
+            self.lane.hand_over(now, "transfer", activity.owner, activity.tile)
+            self._arm(now)
+        else:
+            self.lane.end(now, "transfer", activity.owner, activity.tile)
+            self._serving = False
         for done, _ in finished:
             done()
-
-    def _begin(self, now_ps: int) -> None:
-        self.lane.assign(now_ps)
-        self.lane.begin(now_ps, Cause.OPERAND)
-        self._serving = True

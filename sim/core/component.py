@@ -96,7 +96,8 @@ class Lane:
             raise InconsistencyError(
                 "lane assignment", f"{self.name} starts work at {now_ps} ps that was never assigned"
             )
-        self._charge_gap(now_ps, cause, owner, tile)
+        if now_ps != self._covered_to:
+            self._charge_gap(now_ps, cause, owner, tile)
         self._busy_since = now_ps
 
     def end(self, now_ps: int, what: str = "busy", owner: int = UNATTRIBUTED, tile: int = 0) -> None:
@@ -109,6 +110,18 @@ class Lane:
         self._covered_to = now_ps
         self._busy_since = -1
         if self._probe.listening and now_ps > start:
+            self._probe.span(self.name, start, now_ps, what, owner, tile)
+
+    def hand_over(self, now_ps: int, what: str, owner: int, tile: int) -> None:
+        """What was in service until now was ``owner``'s; the lane goes on at once with the next."""
+        start = self._busy_since
+        if start < 0 or now_ps < start:
+            raise InconsistencyError("lane overlap", f"{self.name} hands over at {now_ps} ps, began at {start} ps")
+        if now_ps == start:
+            return
+        self.busy_by[owner] = self.busy_by.get(owner, 0) + now_ps - start
+        self._covered_to = self._busy_since = now_ps
+        if self._probe.listening:
             self._probe.span(self.name, start, now_ps, what, owner, tile)
 
     def stall(self, until_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:

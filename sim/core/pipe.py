@@ -97,11 +97,12 @@ class RoundRobinPipe:
 
     def _serve_until(self, until_ps: int) -> None:
         while self._ring:
-            if self._planned_ps() > until_ps:
+            if (self._next_ps if self._planned else self._planned_ps()) > until_ps:
                 self._serve((until_ps - self._anchor_ps) * self._den // self._num - self._served)
                 return
             place = self._place
-            self._serve(self._due - 1)
+            if self._due > 1:
+                self._serve(self._due - 1)
             self._complete(place)
 
     def _planned_ps(self) -> int:
