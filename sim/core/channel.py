@@ -35,7 +35,7 @@ class Channel:
     def __init__(self, component: Component, model: TransferEngine, lane: Lane) -> None:
         self._rank = component.rank
         self._events = component.engine
-        self._environment = component.engine.environment
+        self._environment: Any = component.engine.environment  # SimPy's time may be a float; here it never is
         self.model = model
         self.lane = lane
         self._wake: Call | None = None

@@ -11,8 +11,9 @@ Two families, because they call for two different people:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, order=True)
@@ -132,6 +133,19 @@ class Problems:
         if self._problems:
             unique = dict.fromkeys(self._problems)
             raise InputError(sorted(unique, key=_reading_order))
+
+
+def all_of(*attempts: Callable[[], Any]) -> list[Any]:
+    """What the attempts return; when some raise InputError, one InputError with the problems of all of them."""
+    results: list[Any] = []
+    problems = Problems()
+    for attempt in attempts:
+        try:
+            results.append(attempt())
+        except InputError as error:
+            problems.extend(error.problems)
+    problems.raise_if_any()
+    return results
 
 
 def _reading_order(problem: Problem) -> tuple[str, int, int]:
