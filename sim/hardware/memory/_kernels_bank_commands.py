@@ -80,6 +80,16 @@ def _window_end(p, s, rank, length, span):
     return s[at.WINDOW + rank * 32 + (count - length) % 32] + span
 
 
+@njit(void(POINTER, POINTER, int64), cache=True)
+def _hold_row_bus(p, s, until):
+    """No row command of this controller before ``until``."""
+    for group in range(p[at.GROUPS]):
+        s[at.GROUP_ACT + group] = max(s[at.GROUP_ACT + group], until)
+        s[at.GROUP_PRE + group] = max(s[at.GROUP_PRE + group], until)
+    for rank in range(p[at.RANKS]):
+        s[at.RANK_REF + rank] = max(s[at.RANK_REF + rank], until)
+
+
 @njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
 def activate(p, s, r, log, bank, row, cycle):
     """ACT: open ``row``; start tRCD, tRAS, tRC, tRRD and the activation windows."""
@@ -100,6 +110,8 @@ def activate(p, s, r, log, bank, row, cycle):
     for other in range(first, first + p[at.GROUPS_PER_RANK]):
         gap = p[at.T_RRD_L] if other == group else p[at.T_RRD_S]
         s[at.GROUP_ACT + other] = max(s[at.GROUP_ACT + other], cycle + gap, window)
+    if p[at.ACT_CLOCKS] > 1:
+        _hold_row_bus(p, s, cycle + p[at.ACT_CLOCKS])
     if s[at.RANK_OPEN + rank] == 0:
         s[at.RANK_SINCE + rank] = cycle
     s[at.RANK_OPEN + rank] += 1
@@ -119,7 +131,7 @@ def precharge(p, s, r, log, bank, cycle):
     if p[at.T_PPD] > 0:
         first = rank * p[at.GROUPS_PER_RANK]
         for group in range(first, first + p[at.GROUPS_PER_RANK]):
-            s[at.GROUP_PRE + group] = cycle + p[at.T_PPD]
+            s[at.GROUP_PRE + group] = max(s[at.GROUP_PRE + group], cycle + p[at.T_PPD])
     s[at.RANK_OPEN + rank] -= 1
     if s[at.RANK_OPEN + rank] == 0:
         s[at.RANK_ACTIVE + rank] += cycle - s[at.RANK_SINCE + rank]
@@ -148,8 +160,10 @@ def _after_read(p, s, group, rank, cycle):
             to_rd, to_wr = p[at.T_RD_RD_L], p[at.T_RD_WR]
         elif p[at.RANK_OF_GROUP + other] == rank:
             to_rd, to_wr = p[at.T_RD_RD_S], p[at.T_RD_WR]
-        else:
+        elif p[at.PSEUDO_OF_GROUP + other] == p[at.PSEUDO_OF_GROUP + group]:
             to_rd, to_wr = p[at.T_RD_RD_O], p[at.T_RD_WR_O]
+        else:
+            continue
         s[at.GROUP_RD + other] = max(s[at.GROUP_RD + other], cycle + to_rd)
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 
@@ -161,8 +175,10 @@ def _after_write(p, s, group, rank, cycle):
             to_rd, to_wr = p[at.T_WR_RD_L], p[at.T_WR_WR_L]
         elif p[at.RANK_OF_GROUP + other] == rank:
             to_rd, to_wr = p[at.T_WR_RD_S], p[at.T_WR_WR_S]
-        else:
+        elif p[at.PSEUDO_OF_GROUP + other] == p[at.PSEUDO_OF_GROUP + group]:
             to_rd, to_wr = p[at.T_WR_RD_O], p[at.T_WR_WR_O]
+        else:
+            continue
         s[at.GROUP_RD + other] = max(s[at.GROUP_RD + other], cycle + to_rd)
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 

@@ -14,7 +14,7 @@ from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
 from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._kernels_bank_commands import activate, column, find_candidates, precharge, refresh_rank
-from sim.hardware.memory._kernels_bank_queues import can_move, complete, leave_bank, move_one
+from sim.hardware.memory._kernels_bank_queues import can_move, complete, full, leave_bank, move_one
 
 
 @njit(int64(POINTER, POINTER, int64), cache=True)
@@ -68,7 +68,7 @@ def _issue(p, s, r, log, bank, kind, cycle):
         precharge(p, s, r, log, bank, cycle)
     else:
         place = s[at.PLACE_RD + bank] if kind == at.RD else s[at.PLACE_WR + bank]
-        request = leave_bank(p, s, bank, place)
+        request = leave_bank(p, s, r, bank, place)
         column(p, s, r, log, bank, request, cycle)
         complete(p, s, r, request, cycle)
         find_candidates(p, s, r, bank)
@@ -133,16 +133,10 @@ def _second(p, s, r, log, cycle, first_is_column):
     s[at.NEXT_COMMAND] = cycle + 1
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
-def _tick(p, s, r, log):
-    """One cycle of the channel, the one CLOCK stands at."""
-    cycle = s[at.CLOCK]
-    if cycle == s[at.NEXT_REFRESH]:
-        s[at.REFRESH_PENDING] += 1
-        s[at.NEXT_REFRESH] += p[at.REFRESH_INTERVAL]
-    issued, is_column = False, False
-    if s[at.REFRESH_PENDING] > 0:
-        issued = _refresh_step(p, s, r, log, cycle)
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
+def _commands_in_turn(p, s, r, log, cycle, issued):
+    """Banks in turn: one command unless a refresh's was issued, and on HBM a second."""
+    is_column = False
     if not issued and cycle >= s[at.NEXT_COMMAND]:
         bank = _search(p, s, cycle)
         if bank != NONE:
@@ -153,8 +147,87 @@ def _tick(p, s, r, log):
             issued = True
     if issued and p[at.DUAL_COMMAND]:
         _second(p, s, r, log, cycle, is_column)
+
+
+@njit(int64(POINTER, POINTER, POINTER, int64, boolean, boolean), cache=True)
+def _search_oldest(p, s, r, cycle, columns, rows):
+    """The ready command (column or row commands, as asked) of the oldest request: bank * 8 + kind, or NONE."""
+    blocked, found, oldest, soonest = s[at.BLOCKED], NONE, FAR, FAR
+    if p[at.REFRESH_ALL] and s[at.REFRESH_PENDING] > 0:
+        return NONE
+    for bank in range(p[at.BANKS]):
+        if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked:
+            continue
+        group, base = p[at.GROUP_OF_BANK + bank], at.QUEUE + bank * at.MAX_BANK_QUEUE
+        for kind in range(at.ACT, at.WR + 1):
+            if (kind >= at.RD and not columns) or (kind < at.RD and not rows):
+                continue
+            if kind == at.ACT:
+                ready, place = max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]), 0
+            elif kind == at.PRE:
+                ready, place = max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]), 0
+            elif kind == at.RD:
+                ready, place = max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]), s[at.PLACE_RD + bank]
+            else:
+                ready, place = max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]), s[at.PLACE_WR + bank]
+            soonest = min(soonest, ready)
+            if ready <= cycle and s[base + place] < oldest:
+                found, oldest = bank * 8 + kind, s[base + place]
+    s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], soonest)
+    return found
+
+
+@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64, boolean, boolean), cache=True)
+def _issue_oldest(p, s, r, log, cycle, columns, rows):
+    found = _search_oldest(p, s, r, cycle, columns, rows)
+    if found == NONE:
+        return False
+    bank, kind = found // 8, found % 8
+    if kind == at.PRE:
+        s[at.N_ONDEMAND] += 1
+    _issue(p, s, r, log, bank, kind, cycle)
+    s[at.NEXT_COMMAND] = cycle + 1
+    return True
+
+
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
+def _commands_by_age(p, s, r, log, cycle, issued):
+    """Oldest ready request first; with two command buses a column command, then a row command."""
+    s[at.NEXT_COMMAND] = FAR
+    if p[at.DUAL_COMMAND]:
+        first = _issue_oldest(p, s, r, log, cycle, True, False)
+        if not issued:
+            second = _issue_oldest(p, s, r, log, cycle, False, True)
+            s[at.N_DUAL] += 1 if first and second else 0
+        else:
+            s[at.NEXT_COMMAND] = cycle + 1
+    elif not issued:
+        _issue_oldest(p, s, r, log, cycle, True, True)
+    else:
+        s[at.NEXT_COMMAND] = cycle + 1
+
+
+@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
+def _tick(p, s, r, log):
+    """One cycle of the channel, the one CLOCK stands at."""
+    cycle = s[at.CLOCK]
+    if cycle == s[at.NEXT_REFRESH]:
+        s[at.REFRESH_PENDING] += p[at.RANKS] if p[at.REFRESH_ALL] else 1
+        s[at.NEXT_REFRESH] += p[at.REFRESH_INTERVAL]
+    issued = False
+    if s[at.REFRESH_PENDING] > 0:
+        issued = _refresh_step(p, s, r, log, cycle)
+    if p[at.OLDEST_FIRST]:
+        if issued or cycle >= s[at.NEXT_COMMAND]:
+            _commands_by_age(p, s, r, log, cycle, issued)
+    else:
+        _commands_in_turn(p, s, r, log, cycle, issued)
     if s[at.READS_WAITING] + s[at.WRITES_WAITING] > 0:
         move_one(p, s, r)
+        for _ in range(1, p[at.MOVES]):
+            if not can_move(p, s):
+                break
+            move_one(p, s, r)
     s[at.CLOCK] = cycle + 1
 
 
@@ -208,9 +281,7 @@ def run_to_rest(p, s, r, log):
 @njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def run_to_space(p, s, r, log, write):
     """Run the channel until it accepts a request of this kind; returns the cycle after which it does."""
-    waiting = at.WRITES_WAITING if write else at.READS_WAITING
-    capacity = p[at.WRITE_QUEUE] if write else p[at.READ_QUEUE]
-    while s[waiting] >= capacity:
+    while full(p, s, write):
         s[at.CLOCK] = _next_tick(p, s)
         _tick(p, s, r, log)
     return s[at.CLOCK] - 1

@@ -54,7 +54,7 @@ def full(p, s, write):
     """Does the channel refuse a request of this kind?"""
     if write:
         return s[at.WRITES_WAITING] >= p[at.WRITE_QUEUE]
-    return s[at.READS_WAITING] >= p[at.READ_QUEUE]
+    return s[at.READS_WAITING] + p[at.SHARED_QUEUE] * s[at.READS_QUEUED] >= p[at.READ_QUEUE]
 
 
 @njit(void(POINTER, POINTER, POINTER, int64, int64), cache=True)
@@ -131,6 +131,7 @@ def _move_read(p, s, r):
             s[at.READS_WAITING] -= 1
             s[at.WAIT_RD + bank] -= 1
             s[at.READS_MOVABLE] -= 1
+            s[at.READS_QUEUED] += 1
             _enter_bank(p, s, r, request, bank)
             return True
     return False
@@ -174,7 +175,7 @@ def can_move(p, s):
 
 @njit(void(POINTER, POINTER, POINTER), cache=True)
 def move_one(p, s, r):
-    """One cycle's move: at most one request, the oldest that fits, from the write buffer while it drains."""
+    """Move one request to its bank queue, the oldest that fits; from the write buffer while it drains."""
     if s[at.DRAINING] == 0 and drain_starts(p, s):
         s[at.DRAINING] = s[at.WRITES_WAITING]
     if s[at.DRAINING] == 0:
@@ -185,8 +186,8 @@ def move_one(p, s, r):
         _move_read(p, s, r)
 
 
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
-def leave_bank(p, s, bank, place):
+@njit(int64(POINTER, POINTER, POINTER, int64, int64), cache=True)
+def leave_bank(p, s, r, bank, place):
     """Take the request at ``place`` out of its bank queue; returns it."""
     base = at.QUEUE + bank * at.MAX_BANK_QUEUE
     request = s[base + place]
@@ -197,6 +198,7 @@ def leave_bank(p, s, bank, place):
     _erase(s, base, place, length)
     s[at.LENGTH + bank] = length - 1
     s[at.QUEUED] -= 1
+    s[at.READS_QUEUED] -= 1 - r[request * at.REQUEST + at.WRITE]
     return request
 
 

@@ -1,9 +1,13 @@
 """Address mapping: from a byte address to channel, rank, bank group, bank, row and column of a memory.
 
-A mapping is a string of the six fields ``ro ra bg ba co ch`` from most to least significant, such as ``rorabgbachco``,
-optionally followed by ``-xor``: bank and bank-group bits are then XORed with the lowest row bits (permutation-based
-interleaving, Zhang, Zhu and Zhang, MICRO 2000), which spreads rows of one bank's stride over banks. Named schemes stand
-in :data:`SCHEMES`. Fields are whole powers of two; below them stand the bytes of one column access.
+A mapping is a string of two-letter fields from most to least significant, such as ``rorabgbachco``: ``ro`` row, ``ra``
+rank or stack ID, ``bg`` bank group, ``ba`` bank, ``co`` column, ``ch`` channel. Two more may stand in it: ``pc``, the
+pseudo-channel (``ch`` is then the channel that holds them), and ``cl``, the lowest two column bits (``co`` is then the
+rest). Below all of them stand the bytes of one column access. Fields are whole powers of two.
+
+``-xor`` at the end XORs bank group and bank with the lowest row bits (permutation-based interleaving, Zhang, Zhu and
+Zhang, MICRO 2000), which spreads the rows of a stride over banks; ``-colxor`` XORs pseudo-channel, rank, bank group,
+bank and row in turn with successive column bits, lowest first. Named schemes stand in :data:`SCHEMES`.
 """
 
 from __future__ import annotations
@@ -18,17 +22,25 @@ from sim.core.errors import Place, Problems
 from sim.hardware.memory.devices.device import Device
 
 FIELDS = ("ch", "ra", "bg", "ba", "ro", "co")
+OPTIONAL_FIELDS = ("pc", "cl")
+LOW_COLUMNS = 4
 SCHEMES: Mapping[str, str] = {
     "row_interleaved": "rorabgbachco",
     "burst_interleaved": "rorabacobgch",
     "bank_contiguous": "rababgrococh",
+    "robaracoch": "robabgrapccoch",
+    "mop4clxor": "rocobabgrapcclch-colxor",
 }
+"""``robaracoch`` and ``mop4clxor`` are the orders that Ramulator 2 calls so (the latter after Kaseridis, Stuecheli and
+John, MICRO 2011)."""
 XOR = "-xor"
+COLUMN_XOR = "-colxor"
 Array = npt.NDArray[np.int64]
 
 
 class Decoded(NamedTuple):
-    """Where each address lies; ``bank`` counts over rank, bank group and bank within its channel."""
+    """Where each address lies. ``channel`` counts controllers (pseudo-channels of one share it); ``bank`` counts over
+    pseudo-channel, rank, bank group and bank of that controller."""
 
     channel: Array
     bank: Array
@@ -36,31 +48,42 @@ class Decoded(NamedTuple):
     column: Array
 
 
-def field_sizes(device: Device, channels: int) -> dict[str, int]:
-    """How many values each field of ``device`` takes."""
+def field_sizes(device: Device, channels: int, fields: list[str]) -> dict[str, int]:
+    """How many values each field of a mapping takes."""
+    columns = device.row_bytes // device.burst_bytes
+    low = LOW_COLUMNS if "cl" in fields else 1
+    pseudo = device.pseudochannels if "pc" in fields else 1
     return {
-        "ch": channels,
+        "ch": channels // pseudo,
+        "pc": pseudo,
         "ra": device.ranks,
         "bg": device.bankgroups,
         "ba": device.banks_per_group,
         "ro": device.rows,
-        "co": device.row_bytes // device.burst_bytes,
+        "co": columns // low,
+        "cl": low,
     }
 
 
-def check_mapping(text: str, problems: Problems, place: Place | None = None) -> str:
-    """The field order that ``text`` (a scheme or a field string) stands for; what is wrong goes to ``problems``."""
+def split_mapping(text: str) -> tuple[list[str], str]:
+    """Fields of a mapping (a scheme or a field string), most significant first, and what it XORs ("" for nothing)."""
     order = SCHEMES.get(text, text)
-    body = order.removesuffix(XOR)
-    fields = [body[k : k + 2] for k in range(0, len(body), 2)]
+    xor = next((suffix for suffix in (COLUMN_XOR, XOR) if order.endswith(suffix)), "")
+    body = order.removesuffix(xor)
+    return [body[k : k + 2] for k in range(0, len(body), 2)], xor
+
+
+def check_mapping(text: str, problems: Problems, place: Place | None = None) -> None:
+    """What is wrong with a mapping goes to ``problems``."""
+    fields, _ = split_mapping(text)
     missing = [name for name in FIELDS if name not in fields]
-    extra = [name for name in fields if name not in FIELDS or fields.count(name) > 1]
+    extra = [name for name in fields if name not in FIELDS + OPTIONAL_FIELDS or fields.count(name) > 1]
     if missing or extra:
         said = [f"{', '.join(missing)} missing"] if missing else []
         said += [f"{', '.join(dict.fromkeys(extra))} unknown or repeated"] if extra else []
-        allowed = f"the fields {', '.join(FIELDS)} once each, then optionally {XOR!r}; or {', '.join(SCHEMES)}"
-        problems.add(f"address mapping: {'; '.join(said)}", place, found=text, allowed=allowed)
-    return order
+        allowed = f"the fields {', '.join(FIELDS)} once each (and pc, cl), then {XOR!r} or {COLUMN_XOR!r} or nothing"
+        problems.add(f"address mapping: {'; '.join(said)}", place, found=text,
+                     allowed=f"{allowed}; or a scheme: {', '.join(SCHEMES)}")  # fmt: skip
 
 
 class AddressMap:
@@ -68,24 +91,27 @@ class AddressMap:
 
     def __init__(self, device: Device, mapping: str | None = None, channels: int | None = None) -> None:
         problems = Problems()
-        order = check_mapping(mapping or device.mapping, problems)
+        self.text = mapping or device.mapping
         self.channels = device.channels if channels is None else channels
         self.device = device
-        sizes = field_sizes(device, self.channels)
+        check_mapping(self.text, problems)
+        fields, self._xor = split_mapping(self.text)
+        sizes = field_sizes(device, self.channels, fields)
         for name, size in (*sizes.items(), ("burst bytes", device.burst_bytes)):
             if size < 1 or size & (size - 1):
                 problems.add(f"address mapping needs powers of two: {name}", found=size, allowed="1, 2, 4, 8, ...")
         problems.raise_if_any()
-        self.xor = order.endswith(XOR)
-        self.text = order
-        self._fields: dict[str, tuple[int, int]] = {}
+        self._fields: dict[str, tuple[int, int]] = {"pc": (0, 0), "cl": (0, 0)}
         shift = device.burst_bytes.bit_length() - 1
-        body = order.removesuffix(XOR)
-        for k in range(len(body) - 2, -1, -2):
-            size = sizes[body[k : k + 2]]
-            self._fields[body[k : k + 2]] = (shift, size - 1)
-            shift += size.bit_length() - 1
+        for name in reversed(fields):
+            self._fields[name] = (shift, sizes[name] - 1)
+            shift += sizes[name].bit_length() - 1
         self.address_bits = shift
+
+    @property
+    def controllers(self) -> int:
+        """Channels with a controller and command bus of their own."""
+        return max(1, self.channels // self.device.pseudochannels)
 
     @property
     def capacity_bytes(self) -> int:
@@ -98,16 +124,24 @@ class AddressMap:
     def decode(self, addresses: npt.NDArray[Any]) -> Decoded:
         """Channel, bank, row and column of byte addresses (beyond the capacity they wrap)."""
         address = np.asarray(addresses, dtype=np.int64)
-
-        def take(name: str) -> Array:
-            shift, mask = self._fields[name]
-            return (address >> shift) & mask
-
-        group, bank, row = take("bg"), take("ba"), take("ro")
-        if self.xor:
-            bank_mask, group_mask = self._fields["ba"][1], self._fields["bg"][1]
-            group = group ^ (row & group_mask)
-            bank = bank ^ ((row >> group_mask.bit_length()) & bank_mask)
+        part = {name: (address >> shift) & mask for name, (shift, mask) in self._fields.items()}
+        column = part["co"] * (self._fields["cl"][1] + 1) + part["cl"]
+        if self._xor == XOR:
+            self._fold(part, part["ro"], ("bg", "ba"))
+        elif self._xor == COLUMN_XOR:
+            self._fold(part, column, ("pc", "ra", "bg", "ba", "ro"))
         device = self.device
-        flat = (take("ra") * device.bankgroups + group) * device.banks_per_group + bank
-        return Decoded(take("ch"), flat, row, take("co"))
+        pseudo, channel = part["pc"], part["ch"]
+        if self._fields["pc"][1] == 0:
+            pseudo, channel = channel % device.pseudochannels, channel // device.pseudochannels
+        rank = pseudo * device.ranks + part["ra"]
+        bank = (rank * device.bankgroups + part["bg"]) * device.banks_per_group + part["ba"]
+        return Decoded(channel, bank, part["ro"], column)
+
+    def _fold(self, part: dict[str, Array], key: Array, names: tuple[str, ...]) -> None:
+        """XOR each field with as many bits of ``key`` as it has, going up."""
+        used = 0
+        for name in names:
+            mask = self._fields[name][1]
+            part[name] = part[name] ^ ((key >> used) & mask)
+            used += mask.bit_length()

@@ -75,9 +75,9 @@ class BankEngine:
         for word, value in (words or {}).items():
             self.parameters[word] = value
         self._kernels = load_kernels(KERNELS)
-        self.states = np.zeros(self.map.channels * at.STATE, dtype=np.int64)
+        self.states = np.zeros(self.map.controllers * at.STATE, dtype=np.int64)
         self._table = np.empty((0, at.REQUEST), dtype=np.int64)
-        for channel in range(self.map.channels):
+        for channel in range(self.map.controllers):
             state = self._state(channel)
             state[at.CHANNEL] = channel
             self._start(state)
@@ -148,7 +148,7 @@ class BankEngine:
     def _carry(self) -> Array:
         """The buffered writes of all channels, renumbered from 0; at rest nothing else is pending."""
         rows, base = [self._table[:0]], 0
-        for channel in range(self.map.channels):
+        for channel in range(self.map.controllers):
             state = self._state(channel)
             count = int(state[at.WRITES_WAITING])
             rows.append(self._table[state[at.WRITES : at.WRITES + count]])
@@ -190,9 +190,9 @@ class BankEngine:
     def active_rank_cycles(self, end_cycle: int) -> int:
         """Cycles before ``end_cycle`` in which a rank had a row open, summed over ranks and channels."""
         total = 0
-        for channel in range(self.map.channels):
+        for channel in range(self.map.controllers):
             state = self._state(channel)
-            for rank in range(self.device.ranks):
+            for rank in range(int(self.parameters[at.RANKS])):
                 total += int(state[at.RANK_ACTIVE + rank])
                 if state[at.RANK_OPEN + rank] > 0:
                     total += end_cycle - int(state[at.RANK_SINCE + rank])

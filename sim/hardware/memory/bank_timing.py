@@ -91,11 +91,12 @@ def _check_order(device: Device, problems: Problems, place: Place | None) -> Non
 
 
 def _check_size(device: Device, problems: Problems, place: Place | None) -> None:
-    banks = device.ranks * device.bankgroups * device.banks_per_group
+    ranks = device.ranks * device.pseudochannels
+    banks = ranks * device.bankgroups * device.banks_per_group
     limits = (
         ("channels", device.channels, 1 << 20),
-        ("ranks", device.ranks, at.MAX_RANKS),
-        ("bank groups of all ranks", device.ranks * device.bankgroups, at.MAX_GROUPS),
+        ("ranks", ranks, at.MAX_RANKS),
+        ("bank groups of all ranks", ranks * device.bankgroups, at.MAX_GROUPS),
         ("banks of all ranks", banks, at.MAX_BANKS),
     )
     for what, size, most in limits:
@@ -103,6 +104,8 @@ def _check_size(device: Device, problems: Problems, place: Place | None) -> None
             problems.add(f"{device.name}: {what} out of range", place, found=size, allowed=f"1 to {most}")
     if device.burst_length % device.beats_per_clock:
         problems.add(f"{device.name}: a burst must take whole clocks", place, found=device.burst_length)
+    if device.pseudochannels < 1 or device.channels % device.pseudochannels:
+        problems.add(f"{device.name}: channels must divide by pseudo-channels", place, found=device.pseudochannels)
     if device.burst_bytes and device.row_bytes % device.burst_bytes:
         problems.add(f"{device.name}: a row must hold whole bursts", place, found=device.row_bytes)
 
@@ -162,20 +165,24 @@ def parameters(device: Device, timing: Timing, policy: ControllerPolicy) -> npt.
     for name, word in _WORDS.items():
         words[word] = getattr(timing, name)
     groups, per_group = device.bankgroups, device.banks_per_group
+    ranks = device.ranks * device.pseudochannels
+    decided = policy.words()
     organisation: dict[int, Any] = {
-        at.RANKS: device.ranks,
-        at.GROUPS: device.ranks * groups,
-        at.BANKS: device.ranks * groups * per_group,
+        at.RANKS: ranks,
+        at.GROUPS: ranks * groups,
+        at.BANKS: ranks * groups * per_group,
         at.GROUPS_PER_RANK: groups,
         at.BANKS_PER_RANK: groups * per_group,
-        at.REFRESH_INTERVAL: timing.refi // device.ranks,
+        at.REFRESH_INTERVAL: timing.refi if decided.get(at.REFRESH_ALL) else timing.refi // ranks,
         at.DUAL_COMMAND: int(device.dual_command),
+        at.ACT_CLOCKS: device.activate_clocks,
     }
-    for word, value in (organisation | policy.words()).items():
+    for word, value in (organisation | decided).items():
         words[word] = value
     banks = np.arange(organisation[at.BANKS])
     words[at.GROUP_OF_BANK : at.GROUP_OF_BANK + len(banks)] = banks // per_group
     words[at.RANK_OF_BANK : at.RANK_OF_BANK + len(banks)] = banks // (groups * per_group)
     all_groups = np.arange(organisation[at.GROUPS])
     words[at.RANK_OF_GROUP : at.RANK_OF_GROUP + len(all_groups)] = all_groups // groups
+    words[at.PSEUDO_OF_GROUP : at.PSEUDO_OF_GROUP + len(all_groups)] = all_groups // (groups * device.ranks)
     return words

@@ -90,8 +90,7 @@ class _Channel:
         self.rows: dict[int, int] = {}
         self.activates: dict[int, deque[int]] = defaultdict(lambda: deque(maxlen=32))
         self.refreshed: dict[int, int] = defaultdict(int)
-        self.data_end = -(1 << 60)
-        self.data_kind, self.data_rank = "RD", -1
+        self.data: dict[int, tuple[int, str, int]] = {}
         self.bus: dict[str, int] = {}
         self.found: list[Violation] = []
 
@@ -118,11 +117,12 @@ class _Channel:
             self.last[command.kind, scope, unit] = command.cycle
 
     def check_command_bus(self, command: Command) -> None:
-        """One command a cycle; with two command buses one column and one row command."""
+        """One command at a time, an activate for as long as it takes; two command buses: column and row commands."""
         bus = "column" if self.device.dual_command and command.kind in ("RD", "WR") else "row"
-        if self.bus.get(bus, -1) >= command.cycle:
-            self.violate("command bus", command, self.bus[bus] + 1 - command.cycle)
-        self.bus[bus] = command.cycle
+        free = self.bus.get(bus, 0)
+        if command.cycle < free:
+            self.violate("command bus", command, free - command.cycle)
+        self.bus[bus] = command.cycle + (self.device.activate_clocks if command.kind == "ACT" else 1)
 
     def check_state(self, command: Command) -> None:
         """Is the bank in a state in which it may take this command?"""
@@ -162,12 +162,13 @@ class _Channel:
         """Bursts do not overlap; a change of direction or rank keeps tRTRS (a write after a write does not)."""
         timing = self.device.timing
         start = command.cycle + (timing["CL"] if command.kind == "RD" else timing["CWL"])
-        changed = self.data_kind != command.kind or self.data_rank != command.rank
-        apart = timing["tRTRS"] if changed and (self.data_kind, command.kind) != ("WR", "WR") else 0
-        if start < self.data_end + apart:
-            self.violate("data bus", command, self.data_end + apart - start)
-        self.data_end = start + self.device.burst_clocks
-        self.data_kind, self.data_rank = command.kind, command.rank
+        pins = command.rank // self.device.ranks
+        end, kind, rank = self.data.get(pins, (-(1 << 60), "RD", -1))
+        changed = kind != command.kind or rank != command.rank
+        apart = timing["tRTRS"] if changed and (kind, command.kind) != ("WR", "WR") else 0
+        if start < end + apart:
+            self.violate("data bus", command, end + apart - start)
+        self.data[pins] = (start + self.device.burst_clocks, command.kind, command.rank)
 
 
 def check_log(device: Device, log: Iterable[Iterable[int]]) -> list[Violation]:

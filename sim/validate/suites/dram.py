@@ -60,10 +60,10 @@ class DramSuite(Suite):
             progress(done + 1, len(rows))
 
 
-def requests_of(row: Row, pattern: str, count: int) -> patterns.Requests:
+def requests_of(row: Row, pattern: str, count: int, granule_bytes: int) -> patterns.Requests:
     """The requests of a row; a bad pattern is told with the place of its cell."""
     try:
-        return patterns.make(pattern, count, row.integer("granule_bytes"))
+        return patterns.make(pattern, count, granule_bytes)
     except InputError as error:
         problems = Problems()
         problems.extend(
@@ -75,7 +75,7 @@ def requests_of(row: Row, pattern: str, count: int) -> patterns.Requests:
 
 def _score_row(row: Row, scores: Scores) -> None:
     device, count = DEVICES[row.text("config")], row.integer("N")
-    requests = requests_of(row, row.text("pattern"), count)
+    requests = requests_of(row, row.text("pattern"), count, row.integer("granule_bytes"))
     engine = BankEngine(device, row.text("address_mapping"), row.integer("channels"))
     outcome = engine.run(
         requests.addresses,

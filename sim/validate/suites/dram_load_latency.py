@@ -51,7 +51,7 @@ class DramLoadLatencySuite(Suite):
 
 def _score_row(row: Row, scores: Scores) -> None:
     count = row.integer("N")
-    requests = requests_of(row, row.text("pattern"), count)
+    requests = requests_of(row, row.text("pattern"), count, row.integer("granule_bytes"))
     engine = BankEngine(DEVICES[row.text("config")])
     spaced = np.arange(count) * row.integer("issue_every_cycles")
     outcome = engine.run(requests.addresses, requests.is_write, not_before=spaced)

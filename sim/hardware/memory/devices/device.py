@@ -5,7 +5,9 @@ tRRD_S, tRRD_L, tFAW, t32AW (GDDR: 32 activates), tCCD_S, tCCD_L, tCCD_L_WR (def
 tPPD (precharge to precharge, where a standard has it), tRTRS (rank to rank and read to write switch), tRFC, tREFI.
 ``currents`` keys: VDD in volts, IDD0, IDD2N, IDD3N, IDD4R, IDD4W, IDD5AB in milliamperes per device.
 
-A *channel* here is what has its own data pins and banks: a pseudo-channel of HBM, a sub-channel of DDR5.
+A *channel* here is what has its own data pins and banks: a pseudo-channel of HBM, a sub-channel of DDR5;
+``pseudochannels`` of them make a channel of the standard, with one controller and its command buses. An activate holds
+the row command bus for ``activate_clocks``.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ class Device:
     source: str
     currents: Mapping[str, float] = field(default_factory=dict, hash=False)
     dual_command: bool = False
+    pseudochannels: int = 1
+    activate_clocks: int = 1
 
     @property
     def bytes_per_s(self) -> Fraction:

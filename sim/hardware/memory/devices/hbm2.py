@@ -239,6 +239,8 @@ _ROWS = (
         },
         source="values as in the Ramulator 2 preset HBM2_2000Mbps (commit c5b1c3a)"
         ", read-to-write gap of 1 clock beyond CL + burst - CWL; 16 pseudo-channels of 64 pins",
+        pseudochannels=2,
+        activate_clocks=2,
         dual_command=True,
     ),
 )

@@ -46,6 +46,7 @@ DEVICES = (
         },
         source="values as in the Ramulator 2 preset HBM3_6400Mbps, HBM3_16Gb_8hi (commit c5b1c3a)"
         "; two stack IDs; tRTRS from its nRTW 20 = CL + 2 - CWL + 8",
+        pseudochannels=2,
         dual_command=True,
     ),
 )

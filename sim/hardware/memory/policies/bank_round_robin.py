@@ -34,5 +34,6 @@ class BankRoundRobin:
             at.BANK_QUEUE: self.bank_queue,
             at.DRAIN_HIGH: self.write_buffer,
             at.DRAIN_IDLE: self.drain_idle_above,
+            at.MOVES: 1,
             at.HIT_LIMIT: self.columns_per_open,
         }
