@@ -37,7 +37,8 @@ from sim.mapping.pins import AUTO, wants
 from sim.mapping.plan import Choice
 
 MAX_TILES_PER_CORE = 4096
-"""Bound on tiles of one operator on one core: keeps a run's events bounded."""
+"""Bound on tiles of one operator on one core, which keeps a run's events bounded; left only by an operator that fits in
+no other way."""
 TOLERANCE = Fraction(2, 100)
 """See the module docstring; the executor's own timing, not this cost, is what a run reports."""
 EVEN_PARTS = 8
@@ -88,14 +89,16 @@ class MatrixSearch:
         self.geometry = Geometry(shape.segment)
         self.paths = Paths(layout, self.core)
         self.considered = 0
+        self._most_tiles: int | None = MAX_TILES_PER_CORE
 
     def best(self) -> tuple[MatrixChoice, Choice] | None:
         """The best choice and its report, or None when no candidate fits this core."""
         wanted = self.pin.buffers if self.pin and self.pin.buffers else self.core.scratchpad_model.spec.buffers
-        for buffers in range(wanted, 0, -1):
-            found = self._best_with(buffers)
-            if found is not None:
-                return found
+        for self._most_tiles in (MAX_TILES_PER_CORE, None):
+            for buffers in range(wanted, 0, -1):
+                found = self._best_with(buffers)
+                if found is not None:
+                    return found
         return None
 
     def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
@@ -164,7 +167,9 @@ class MatrixSearch:
         tb, tm, tn, tk = grid(*axes)
         found = _Candidates(tb, tm, tn, tk, b, m, n, geometry.k_units)
         nb, nm, nn, nk = found.counts()
-        fits = nb * nm * nn * nk <= MAX_TILES_PER_CORE
+        if self._most_tiles is None:
+            return found
+        fits = nb * nm * nn * nk <= self._most_tiles
         return found.keep(fits) if fits.any() else (found if self.pin and self.pin.tile else None)
 
     def _bytes_of(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:

@@ -8,34 +8,54 @@ tile dropped or a byte counted twice by any one of them breaks an equation. Any 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from sim.core.clock import PS_PER_S
 from sim.core.component import Component
 from sim.core.errors import InconsistencyError
+from sim.hardware.memory.dram import Dram
+from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
 from sim.run.machine import Machine
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
 from sim.trace.dtypes import data_type
+from sim.trace.work import MatrixWork
 
 
-def check_stored(run: RegionRun) -> None:
-    """Every byte of a region's results that has to leave the core has left it exactly once.
+def check_moved(run: RegionRun) -> None:
+    """Results that have to leave the core have left it exactly once, and every operand has come in at least once.
 
-    Types of a fractional number of bytes round up per tile, so they may exceed the whole by less than a byte per tile.
+    Types of a fractional number of bytes, and results of which a part stays in the core, round up per tile, so they may
+    exceed the whole by less than a byte per tile.
+    An operand may come in several times; a convolution may skip input that no output reads, and sparse weights their
+    zeros, so those two have no floor.
     """
     tiles = sum(choice.tiles for choice in run.plan.choices) * run.plan.slots
-    slack = 0 if data_type(run.region.tail.outputs[0].tensor.dtype).bits % 8 == 0 else tiles
+    outputs = run.region.tail.outputs
+    in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
+    slack = tiles if in_part or data_type(outputs[0].tensor.dtype).bits % 8 else 0
     if not run.expected_bytes <= run.stored_bytes <= run.expected_bytes + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {run.expected_bytes}")
+    work = run.region.head.work
+    free = set()
+    if isinstance(work, MatrixWork):
+        free = {0} if any(segment.conv for segment in work.segments) else set()
+        free |= {1} if work.sparsity else set()
+    for position, size in enumerate(run.expected_loads):
+        found = run.loaded_bytes.get(position, 0)
+        if position not in free and found < size:
+            raise InconsistencyError("bytes", f"{run}: {found} bytes of operand {position} loaded, it has {size}")
 
 
 def check_run(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     """Check the whole run; raises InconsistencyError naming the first rule that is broken."""
+    _check_trace(tally)
     _check_macs(machine, tally)
     _check_operations(machine, tally)
     _check_bytes(machine)
+    _check_scratchpads(machine, tally)
     _check_rooflines(machine, tally, elapsed_ps)
 
 
@@ -57,6 +77,12 @@ def _equal(rule: str, what: str, one: int, other: int) -> None:
 def _units(machine: Machine) -> Iterable[Component]:
     for core in machine.cores:
         yield from (unit for unit in (core.arrays, core.vector) if unit is not None)
+
+
+def _check_trace(tally: Tally) -> None:
+    _equal("trace", "operators executed against in the trace", sum(one.count for one in tally.entries),
+           tally.expected_operators)  # fmt: skip
+    _equal("trace", "MACs planned against in the trace", tally.planned_macs, tally.expected_macs)
 
 
 def _check_macs(machine: Machine, tally: Tally) -> None:
@@ -87,7 +113,7 @@ def _check_bytes(machine: Machine) -> None:
         stored = sum(core.stored.get(tier.index, 0) for core in machine.cores)
         _equal("bytes", f"out of {tier.path} against into the cores", total(memory, "read_bytes"), loaded)
         _equal("bytes", f"into {tier.path} against out of the cores", total(memory, "write_bytes"), stored)
-    through: dict[str, int] = {path: 0 for path in machine.links}
+    through: dict[str, int] = dict.fromkeys(machine.links, 0)
     for core in machine.cores:
         for moved in (core.loaded, core.stored):
             for tier_index, amount in moved.items():
@@ -104,8 +130,24 @@ def _check_bytes(machine: Machine) -> None:
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
 
 
+def _check_scratchpads(machine: Machine, tally: Tally) -> None:
+    """What went through a scratchpad's banks is what its arrays, vector unit and DMA moved; tiles and DMA agree."""
+    loaded = sum(sum(core.loaded.values()) for core in machine.cores)
+    stored = sum(sum(core.stored.values()) for core in machine.cores)
+    _equal("bytes", "loaded for tiles against into the cores", tally.loaded_bytes, loaded)
+    _equal("bytes", "stored by tiles against out of the cores", tally.stored_bytes, stored)
+    for core in machine.cores:
+        pad = core.scratchpad
+        units = [unit for unit in (core.arrays, core.vector) if unit is not None]
+        wanted = (
+            sum(ledger(unit, "scratchpad_bytes") for unit in units) + ledger(pad, "dma_in") + ledger(pad, "dma_out")
+        )
+        _equal("bytes", f"through {pad.path} against moved by its users", total(pad, "read_bytes")
+               + total(pad, "write_bytes"), wanted)  # fmt: skip
+
+
 def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
-    """No operator beats its arrays' peak, no memory its bandwidth."""
+    """No operator beats its arrays' peak, no memory or link its bandwidth, over the run and while it was busy."""
     for owner, entry in enumerate(tally.entries):
         on_arrays = sum(core.arrays.ledger[owner, "macs_executed"] for core in machine.cores if core.arrays is not None)
         if on_arrays and on_arrays * PS_PER_S > entry.peak_macs_per_s * (entry.clock.active_ps + 1):
@@ -116,3 +158,20 @@ def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
         moved = total(memory, "read_bytes") + total(memory, "write_bytes")
         if tier.core is None and moved * PS_PER_S > tier.bytes_per_s * (elapsed_ps + 1):
             raise InconsistencyError("roofline", f"{tier.path}: {moved} bytes in {elapsed_ps} ps beat its bandwidth")
+    for component in machine.components.values():
+        if isinstance(component, Dram):
+            _check_busy(component, component.model.peak_bytes_per_s)
+        elif isinstance(component, Scratchpad):
+            _check_busy(component, component.model.bytes_per_s)
+        elif isinstance(component, Link):
+            _check_busy(component, component.model.bytes_per_s * len(component.lanes))
+
+
+def _check_busy(component: Component, bytes_per_s: Fraction) -> None:
+    """What moved fits the time in which the lanes were busy, each with an equal part of the component's peak."""
+    moved = sum(total(component, action) for action in ("read_bytes", "write_bytes", "bytes"))
+    busy_ps = sum(lane.busy_ps for lane in component.lanes)
+    if moved * PS_PER_S * len(component.lanes) > bytes_per_s * (busy_ps + 1):
+        raise InconsistencyError(
+            "roofline", f"{component.path}: {moved} bytes in {busy_ps} ps of busy lanes beat its peak"
+        )

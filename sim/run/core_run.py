@@ -166,8 +166,10 @@ class CoreRun:
             if left == 0:
                 self._arrived(tile, Cause.OPERAND)
 
+        loaded = tile.run.loaded_bytes
         for tier, size in load.split:
             when = self._core.dma.load.start(tile.activity, cause)
+            loaded[load.operand] = loaded.get(load.operand, 0) + size
             self._later(when, lambda tier=tier, size=size: self._machine.load(  # type: ignore[misc]
                 self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
 
@@ -249,7 +251,8 @@ class CoreRun:
         arrays.count(owner, f"mac_{work.compute_type}", work.macs_executed)
         ledger = arrays.ledger
         for name, amount in (("macs", work.macs), ("macs_executed", work.macs_executed), ("a_reads", work.a_reads),
-                             ("b_reads", work.b_reads), ("c_writes", work.c_writes)):  # fmt: skip
+                             ("b_reads", work.b_reads), ("c_writes", work.c_writes),
+                             ("scratchpad_bytes", work.scratchpad_read + work.scratchpad_write)):  # fmt: skip
             ledger[owner, name] += amount
         if work.accumulator_read:
             arrays.count(owner, "accumulator_read_bytes", work.accumulator_read)
@@ -293,7 +296,8 @@ class CoreRun:
             else:
                 unit.hold(Cause.BANK, activity)
 
-        for name, count in (("macs", work.macs), ("macs_executed", work.macs_executed)):
+        for name, count in (("macs", work.macs), ("macs_executed", work.macs_executed),
+                            ("scratchpad_bytes", work.scratchpad_read + work.scratchpad_write)):  # fmt: skip
             core.vector.ledger[owner, name] += count
         core.vector.submit(work.operations, cause, activity, done, started)
 

@@ -8,18 +8,18 @@ Everything below runs as callbacks (:mod:`sim.run.core_run`).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from sim.core.component import Activity, Cause
-from sim.core.errors import InconsistencyError, Place
+from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.mapping.placement.policy import Placement, placements
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import schedulers
-from sim.run.conservation import check_stored
+from sim.run.conservation import check_moved
 from sim.run.core_run import CoreRun
 from sim.run.jobs import Job, JobSource
 from sim.run.machine import Machine
@@ -52,7 +52,7 @@ class Executor:
         self._window = schedulers.get(policy.scheduler, place).window(policy)
         self._placement = placements.get(policy.placement, place)
         self.cores = [CoreRun(self.machine, core) for core in self.machine.cores]
-        self._writers: dict[Any, RegionRun] = {}
+        self._writers: dict[Any, list[RegionRun]] = {}
         self._active: deque[RegionRun] = deque()
         self._frees: deque[tuple[int, Region, Placement]] = deque()
         self._room: Any = None
@@ -64,9 +64,6 @@ class Executor:
         """Execute everything; returns the elapsed picoseconds."""
         self.machine.engine.process(self._control())
         self.machine.engine.run()
-        if self._active:
-            waiting = ", ".join(str(run) for run in list(self._active)[:5])
-            raise InconsistencyError("deadlock", f"regions never finished: {waiting}")
         for core in self.cores:
             core.finish()
         for path in sorted(self.machine.components):
@@ -80,6 +77,7 @@ class Executor:
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
             placement = self._placement(self.layout, job.trace)
+            self.tally.expect(job.trace)
             self.placements[job.name] = placement
             for region in self._regions(job):
                 while self._active and region.number - self._active[0].number >= self._window:
@@ -117,22 +115,22 @@ class Executor:
         owners = self.tally.owners(job, region, plan)
         run = RegionRun(region, plan, owners[0], owners[min(1, len(owners) - 1)], self.tally.clock(owners[0]))
         run.producers = [self._producers(slices) for slices in operands]
-        run.expected_bytes = sum(
-            one.size_bytes for one in outputs if self.layout.tiers[homes[one.tensor.key]].core is None
-        )
+        run.expected_bytes = self._moved(outputs, homes)
+        run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
         for one in outputs:
-            self._writers[one.tensor.key] = run
+            self._writers.setdefault(one.tensor.key, []).append(run)
         self._frees.append((region.number, region, placement))
         self._active.append(run)
+        self.machine.engine.waits(run, run.waits_for)
         run.on_complete.append(lambda: self._completed(run))
         self._launch(run)
 
+    def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
+        """Bytes of these slices whose home is not the core's own scratchpad."""
+        return sum(one.size_bytes for one in slices if self.layout.tiers[homes[one.tensor.key]].core is None)
+
     def _producers(self, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
-        found = {}
-        for one in slices:
-            writer = self._writers.get(one.tensor.key)
-            if writer is not None:
-                found[writer.number] = writer
+        found = {writer.number: writer for one in slices for writer in self._writers.get(one.tensor.key, ())}
         return tuple(found[number] for number in sorted(found))
 
     def _launch(self, run: RegionRun) -> None:
@@ -164,12 +162,16 @@ class Executor:
 
     def _completed(self, run: RegionRun) -> None:
         self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
-        check_stored(run)
+        self.machine.engine.waits_no_more(run)
+        check_moved(run)
+        self.tally.completed(run)
         probe = self.machine.probe
         if probe.listening:
             probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
         for one in run.region.tail.outputs:
-            if self._writers.get(one.tensor.key) is run:
+            writers = self._writers[one.tensor.key]
+            writers.remove(run)
+            if not writers:
                 del self._writers[one.tensor.key]
         while self._active and self._active[0].complete:
             self._active.popleft()

@@ -38,11 +38,9 @@ class RegionRun:
     """State of one region between admission and completion.
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
+    ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
     ``owner`` numbers the head operator as written, ``chain_owner`` the first fused one.
     """
-
-    __slots__ = ("_waiting", "chain_owner", "clock", "complete", "expected_bytes", "number", "on_complete", "open_slots", "owner", "plan",
-                 "producers", "region", "started", "started_ps", "stored_bytes")  # fmt: skip
 
     def __init__(self, region: Region, plan: Plan, owner: int, chain_owner: int, clock: OperatorClock) -> None:
         self.region = region
@@ -58,6 +56,8 @@ class RegionRun:
         self.started_ps = 0
         self.stored_bytes = 0
         self.expected_bytes = 0
+        self.loaded_bytes: dict[int, int] = {}
+        self.expected_loads: tuple[int, ...] = ()
         self.on_complete: list[Callable[[], None]] = []
 
     def start(self, now_ps: int) -> None:
@@ -98,6 +98,12 @@ class RegionRun:
         for number in sorted(missing):
             missing[number].on_complete.append(one_done)
         return False
+
+    def waits_for(self) -> str:
+        """Who it is and what it still waits for, for a report of a deadlock."""
+        missing = sorted({str(one) for group in self.producers for one in group if not one.complete})
+        cause = f"the results of {', '.join(missing)}" if missing else "its own transfers or tiles"
+        return f"{self} waits for {cause} ({self.open_slots} of {self.plan.slots} cores unfinished)"
 
     def __str__(self) -> str:
         head = self.region.head

@@ -12,8 +12,10 @@ from fractions import Fraction
 from sim.mapping.plan import Choice, Plan
 from sim.mapping.regions import Region
 from sim.run.jobs import Job
-from sim.run.region_run import OperatorClock
+from sim.run.region_run import OperatorClock, RegionRun
 from sim.trace.expand import OperatorInstance
+from sim.trace.model import Trace
+from sim.trace.summary import summarize
 from sim.trace.work import MatrixWork, VectorWork
 
 
@@ -47,8 +49,23 @@ class Tally:
         self.regions = 0
         self.planned_operations: defaultdict[str, int] = defaultdict(int)
         self.planned_macs = 0
+        self.loaded_bytes = 0
+        self.stored_bytes = 0
+        self.expected_macs = 0
+        self.expected_operators = 0
         self._index: dict[tuple[str, int], int] = {}
         self._keep: list[object] = []
+
+    def expect(self, trace: Trace) -> None:
+        """A job's trace is about to run: what it holds, counted without unrolling it."""
+        whole = summarize(trace)
+        self.expected_macs += whole.macs
+        self.expected_operators += whole.operators_executed
+
+    def completed(self, run: RegionRun) -> None:
+        """A region is done: what its tiles say they moved."""
+        self.loaded_bytes += sum(run.loaded_bytes.values())
+        self.stored_bytes += run.stored_bytes
 
     def owners(self, job: Job, region: Region, plan: Plan) -> list[int]:
         """Numbers of the region's operators, head first; counts one more execution of each."""

@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cycle_arrays import output_fold, output_interval_sustains, stationary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cycle_arrays import output_fold, output_interval_sustains, stationary
 from sim.hardware.pe.dataflow import dataflows
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
 
@@ -84,7 +84,11 @@ def test_a_gemm_is_cut_into_folds(
     folds = sum(1 for _ in range(batch) for _ in range(0, r_extent, rows) for _ in range(0, c_extent, cols))
 
     def cycles(count: int, length: int) -> int:
-        return flow.overlapped_cycles(rows, cols, count, length) if overlap else count * flow.fold_cycles(rows, cols, length)
+        return (
+            flow.overlapped_cycles(rows, cols, count, length)
+            if overlap
+            else count * flow.fold_cycles(rows, cols, length)
+        )
 
     by_fold = [cycles(len(part), stream) for part in np.array_split(range(folds), arrays) if len(part)]
     by_stream = [cycles(folds, len(part)) for part in np.array_split(range(stream), arrays) if len(part)]

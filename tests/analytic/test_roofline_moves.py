@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-
 from machines import NS, add_gemm, operator, small
+
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
@@ -74,7 +74,7 @@ def test_halving_the_bandwidth_moves_one_operator_and_leaves_the_others() -> Non
 def test_a_memory_bound_operator_takes_its_bytes_and_a_compute_bound_one_its_cycles() -> None:
     """Alone in its window, with the first tile's load and the last tile's store as the only extras."""
     record = run(16)
-    for name, (m, n, k) in SHAPES.items():
+    for name, (_, n, k) in SHAPES.items():
         if name == "vector":
             continue
         one = operator(record, name)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from machines import NS, add_gemm, elapsed, executor, small
+
 from sim.config.architecture import Architecture
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from machines import NS, elapsed, machine
+
 from sim.config.architecture import Architecture
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace

@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from machines import NS, elapsed, gemm, operator, small
 from parts import context
+
 from sim.core.component import Activity
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.host import Host, HostSpec
@@ -147,5 +147,3 @@ def test_latency_comes_once_per_transfer_on_top_of_the_bytes() -> None:
     fast = small(dataflow="os", burst="64 B", pins="{g: {engine: array, tile: {m: 4, n: 4, k: 64}}}")
     slow = small(dataflow="os", burst="64 B", latency="100 ns", pins="{g: {engine: array, tile: {m: 4, n: 4, k: 64}}}")
     assert elapsed(gemm(4, 4, 64), slow) - elapsed(gemm(4, 4, 64), fast) == 200 * NS
-
-

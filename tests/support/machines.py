@@ -8,8 +8,8 @@ from textwrap import dedent
 
 from sim.config.architecture import Architecture
 from sim.config.load import load_architecture
-from sim.hardware.layout import Layout
 from sim.core.probe import Listener, Probe
+from sim.hardware.layout import Layout
 from sim.run.executor import Executor
 from sim.run.jobs import Job, ListedJobs
 from sim.run.record import OperatorRecord, RunRecord

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from parts import component
+
 from sim.core.channel import Channel
 from sim.core.component import Activity
 from sim.core.pipe import RoundRobinPipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from parts import component
+
 from sim.core.credits import CreditPool
 from sim.core.errors import InconsistencyError
 

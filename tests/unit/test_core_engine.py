@@ -7,8 +7,8 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-
 from parts import component
+
 from sim.core.credits import CreditPool
 from sim.core.engine import Engine, Phase
 from sim.core.errors import InconsistencyError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from parts import component
+
 from sim.core.clock import Clock
 from sim.core.component import Activity, Cause
 from sim.core.server import ClockedServer
@@ -69,6 +70,8 @@ def test_started_runs_when_the_piece_leaves_the_queue() -> None:
     bench, starts = Bench(), []
     for cycles in (3, 2):
         bench.lane.assign(0)
-        bench.server.submit(cycles, lambda: None, Cause.OPERAND, "work", Activity(), lambda: starts.append(bench.engine.now))
+        bench.server.submit(
+            cycles, lambda: None, Cause.OPERAND, "work", Activity(), lambda: starts.append(bench.engine.now)
+        )
     bench.engine.run()
     assert starts == [0, 3000]
