@@ -55,9 +55,11 @@ def main() -> None:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command line; returns its exit code. Nothing but KeyboardInterrupt-like exits leaves as an exception."""
+    """Run one command line; returns its exit code."""
     try:
         found = app(arguments, prog_name="tilesim", standalone_mode=False)
+        if found == INTERRUPTED:
+            print("interrupted", file=sys.stderr)
         return found if isinstance(found, int) else 0
     except TilesimError as error:
         print(_told(error), file=sys.stderr)

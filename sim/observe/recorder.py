@@ -175,9 +175,12 @@ class _Level:
         return np.array(self._times, np.int64), np.array(self._values, np.int64)
 
     def _coarsen(self) -> None:
+        """Merge in windows, doubled until half the limit is free."""
         times, values = self.points()
-        while len(times) > self._limit // 2:
-            self._window_ps *= 2
+        while True:
             _, first = np.unique(times // self._window_ps, return_index=True)
             times, values = times[first], np.maximum.reduceat(values, first)
+            if len(times) <= max(1, self._limit // 2):
+                break
+            self._window_ps *= 2
         self._times, self._values = array("q", times.tobytes()), array("q", values.tobytes())

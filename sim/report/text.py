@@ -106,7 +106,7 @@ def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
         made.add_row(*cells, *([one["kind"], format_si(moved, "B")] if wide else []))
     left = len(heads) - len(shown)
     notes = [f"{left} more operators (--detail shows all)"] if left else []
-    notes += [f"{fused} operators run fused into another (+n)"] if fused else []
+    notes += [f"{fused} more run fused into these (+n)"] if fused else []
     notes += ["shares are of the operators' own times, which overlap"]
     return Group(made, Text("; ".join(notes), style="dim"))
 

@@ -105,9 +105,11 @@ def _as_written(document: dict[str, Any], path: str) -> dict[str, Any]:
     here: Any = document
     for step in path.split("."):
         if isinstance(here, list):
-            here = next((link for link in here if link.get("name") == step), None) or here[int(step)]
-        else:
+            here = here[int(step)]
+        elif step in here:
             here = here[step]
+        else:
+            here = next(link for link in here["links"] if link.get("name") == step)
     return dict(here)
 
 
