@@ -125,23 +125,24 @@ class Parallel:
 
 @dataclass(frozen=True)
 class Sum:
-    """Parts that read the same input; their results are added."""
+    """Parts that read the same input, each with what its names begin with; their results are added."""
 
     hidden: int
-    parts: tuple[Part, ...]
+    first: tuple[str, Part]
+    second: tuple[str, Part]
 
     @property
     def windows(self) -> tuple[int, ...]:
-        """Those of all parts."""
-        return tuple(window for part in self.parts for window in part.windows)
+        """Those of both parts."""
+        return self.first[1].windows + self.second[1].windows
 
     def write(self, writer: BlockWriter, x: str) -> str:
-        """Append all parts and the additions."""
-        outs = [part.write(writer, x) for part in self.parts]
-        total = outs[0]
-        for number, out in enumerate(outs[1:], start=1):
-            total = writer.elementwise(f"mixer_sum_{number}", "add", total, writer.run.tokens, self.hidden, y=out)
-        return total
+        """Append both parts and the addition."""
+        outs = []
+        for scope, part in (self.first, self.second):
+            with writer.scoped(scope):
+                outs.append(part.write(writer, x))
+        return writer.elementwise("mixer_sum", "add", outs[0], writer.run.tokens, self.hidden, y=outs[1])
 
 
 @dataclass(frozen=True)

@@ -39,16 +39,17 @@ class ModelConfig:
         """Add a problem at a key."""
         self.problems.add(message, self.place(key), **details)
 
-    def count(self, key: str, default: int | None = None) -> int:
-        """A positive whole number; a key that is missing or null takes the default, if there is one."""
+    def count(self, key: str, default: int | None = None, smallest: int = 1) -> int:
+        """A whole number from ``smallest``; a key that is missing or null takes the default, if there is one."""
         value = self.table.get(key)
         if value is None and default is not None:
             return default
         if value is None:
             self.add(f"the key {key!r} is missing", key)
             return 1
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_EXTENT:
-            self.add(f"{key!r} must be a positive whole number", key, found=value)
+        if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= MAX_EXTENT:
+            what = "a positive whole number" if smallest == 1 else f"a whole number from {smallest}"
+            self.add(f"{key!r} must be {what}", key, found=value)
             return 1
         return value
 

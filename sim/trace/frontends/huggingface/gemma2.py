@@ -1,0 +1,41 @@
+"""Gemma 2: norms around each part, soft caps, and a sliding window in every other layer (arXiv:2408.00118)."""
+
+from __future__ import annotations
+
+from sim.trace.frontends.huggingface.attention import SOFT_CAP, Attention
+from sim.trace.frontends.huggingface.config import ModelConfig
+from sim.trace.frontends.huggingface.decoder import Decoder, DecoderFamily
+from sim.trace.frontends.huggingface.families import families
+from sim.trace.frontends.huggingface.gemma import gemma_feed_forward, sandwich
+from sim.trace.frontends.huggingface.llama import read_heads
+from sim.trace.frontends.huggingface.qwen2 import FULL, SLIDING
+from sim.trace.options import LowerOptions
+
+
+@families.register("gemma2")
+class Gemma2(DecoderFamily):
+    """``model_type: gemma2``."""
+
+    @classmethod
+    def read(cls, config: ModelConfig, options: LowerOptions) -> Decoder:
+        hidden = config.count("hidden_size")
+        heads = read_heads(config, hidden)
+        bias = "qkvo" if config.flag("attention_bias", False) else ""
+        steps = (SOFT_CAP,) if config.table.get("attn_logit_softcapping", 50.0) else ()
+        windows = {FULL: None, SLIDING: config.count("sliding_window", 4096)}
+        types = config.layer_types(config.layers(), windows, lambda layer: FULL if layer % 2 else SLIDING)
+        attentions = {
+            name: Attention(hidden, heads, bias, rotary=heads.width, window=window, score_steps=steps)
+            for name, window in windows.items()
+        }
+        feed_forward = gemma_feed_forward(config, hidden)
+        return Decoder(
+            hidden=hidden,
+            layers=tuple(sandwich(hidden, attentions.get(name, attentions[FULL]), feed_forward) for name in types),
+            vocabulary=config.count("vocab_size"),
+            norm="rms_norm",
+            trained_tokens=config.count("max_position_embeddings"),
+            embedding_scale=True,
+            tied=config.flag("tie_word_embeddings", True),
+            soft_cap=bool(config.table.get("final_logit_softcapping", 30.0)),
+        )
