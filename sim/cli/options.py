@@ -74,7 +74,9 @@ def with_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _lowering(given: dict[str, Any]) -> dict[str, Any]:
     """What was given, under the names of LowerOptions."""
-    found = {name: value for name, value in given.items() if name != "shape" and value is not None and value is not False}
+    found = {
+        name: value for name, value in given.items() if name != "shape" and value is not None and value is not False
+    }
     shapes = pairs(given["shape"], "--shape", "NAME=N")
     return found | ({"shapes": shapes} if shapes else {})
 
