@@ -10,15 +10,60 @@ from __future__ import annotations
 
 from numba import int64, njit, types, void
 
-from sim.hardware.noc._kernels_packet_layout import (
-    ACTOR_NEXT, ALLOW_RING, ALLOW_TIMES, ALLOWED, ASLEEP, BEHIND, BLOCKED, CAPACITY, CHANNEL, CHANNEL_WIDTH, CLASS,
-    CREATED, DEADLOCK, DELAY, DESTINATION, DONE, ENTERED, FINISHED, FLITS, FREE, HELD, HOPS, IS_HEAD, IS_LAST, NEVER,
-    NEXT, ORDER, PACKET, PENDING, PIECE_WIDTH, PORT_BITS, PORT_MASK, PORT_WIDTH, REACHED, RELEASE_FIRST, RELEASES,
-    RETURN, RING, ROUTER, SENT, STOPPED, TARGET, UNDER_WAY, USED, VARIANT, WAIT_FIRST, WAIT_LAST, WAKING, PacketLayout,
-)  # fmt: skip
+from sim.hardware.noc._packet_layout import (
+    ACTOR_NEXT,
+    ALLOW_RING,
+    ALLOW_TIMES,
+    ALLOWED,
+    ASLEEP,
+    BEHIND,
+    BLOCKED,
+    CAPACITY,
+    CHANNEL,
+    CHANNEL_WIDTH,
+    CLASS,
+    CREATED,
+    DEADLOCK,
+    DELAY,
+    DESTINATION,
+    DONE,
+    ENTERED,
+    FINISHED,
+    FLITS,
+    FREE,
+    HELD,
+    HOPS,
+    IS_HEAD,
+    IS_LAST,
+    NEVER,
+    NEXT,
+    ORDER,
+    PACKET,
+    PENDING,
+    PIECE_WIDTH,
+    PORT_BITS,
+    PORT_MASK,
+    PORT_WIDTH,
+    REACHED,
+    RELEASE_FIRST,
+    RELEASES,
+    RETURN,
+    RING,
+    ROUTER,
+    SENT,
+    STOPPED,
+    TARGET,
+    UNDER_WAY,
+    USED,
+    VARIANT,
+    WAIT_FIRST,
+    WAIT_LAST,
+    WAKING,
+    PacketLayout,
+)
 
 ROWS = int64[::1]
-LAYOUT = types.NamedUniTuple(int64, len(PacketLayout._fields), PacketLayout)
+LAYOUT = types.NamedUniTuple(int64, len(PacketLayout._fields), PacketLayout)  # type: ignore[no-untyped-call]
 
 
 @njit(void(ROWS, LAYOUT, int64, int64, int64), cache=True)

@@ -10,17 +10,59 @@ from __future__ import annotations
 
 from numba import int64, njit, types, void
 
+from sim.hardware.noc._flit_layout import (
+    ACCEPT,
+    ACTIVE,
+    CLASS,
+    COUNT,
+    CREDIT,
+    CREDITS,
+    DESTINATION,
+    FLIT,
+    FLITS,
+    FREE_VCS,
+    GRANT,
+    HEAD,
+    IDLE,
+    INDEX,
+    LATENCY,
+    MOVES,
+    OUT,
+    OUT_VC,
+    OUTPUT_WIDTH,
+    OWNER,
+    PACKET_CLASS,
+    PACKET_WIDTH,
+    PENDING,
+    PER_CLASS,
+    PORT,
+    PORT_BITS,
+    PORT_MASK,
+    RING_IN,
+    RING_OUT,
+    ROUTED,
+    ROUTER,
+    ROUTER_SWITCH,
+    ROUTER_WAITING,
+    ROUTING,
+    SENT,
+    STATE,
+    SWITCH_ACCEPT,
+    SWITCH_GRANT,
+    SWITCH_VC,
+    TARGET,
+    UPSTREAM,
+    UPSTREAM_LATENCY,
+    VARIANT,
+    WAITING,
+    WANT_SWITCH,
+    Layout,
+)
 from sim.hardware.noc._kernels_bits import lowest, round_robin
-from sim.hardware.noc._kernels_layout import (
-    ACCEPT, ACTIVE, CLASS, COUNT, CREDIT, CREDITS, DESTINATION, FLIT, FLITS, FREE_VCS, GRANT, HEAD, IDLE,
-    INDEX, LATENCY, MOVES, OUT, OUTPUT_WIDTH, OUT_VC, OWNER, PACKET_CLASS, PACKET_WIDTH, PENDING, PER_CLASS, PORT,
-    PORT_BITS, PORT_MASK, RING_IN, RING_OUT, ROUTED, ROUTER, ROUTER_SWITCH, ROUTER_WAITING, ROUTING, SENT, STATE,
-    SWITCH_ACCEPT, SWITCH_GRANT, SWITCH_VC, TARGET, UPSTREAM, UPSTREAM_LATENCY, VARIANT, WAITING, WANT_SWITCH, Layout,
-)  # fmt: skip
 
 ONE = int64(1)
 ROWS = int64[::1]
-LAYOUT = types.NamedUniTuple(int64, len(Layout._fields), Layout)
+LAYOUT = types.NamedUniTuple(int64, len(Layout._fields), Layout)  # type: ignore[no-untyped-call]
 
 
 @njit(void(ROWS, LAYOUT, int64, int64, int64, int64), cache=True)
@@ -194,8 +236,7 @@ def traverse(s, b, row, p_in, now):  # type: ignore[no-untyped-def]
     post(s, b, FLIT, now + b.switch_delay + s[b.ports + at + LATENCY] + 1, target, flit)
     upstream = s[b.ports + p_in + UPSTREAM]
     delay = s[b.ports + p_in + UPSTREAM_LATENCY] + 1 + (b.credit_delay if upstream >= 0 else 0)
-    upstream = upstream * n_vcs + s[b.inputs + row + INDEX] if upstream >= 0 else upstream * n_vcs + s[b.inputs + row + INDEX]
-    post(s, b, CREDIT, now + delay, upstream, 0)
+    post(s, b, CREDIT, now + delay, upstream * n_vcs + s[b.inputs + row + INDEX], 0)
     if flit & 1:
         drop_switch(s, b, row)
         s[b.ports + at + FREE_VCS] |= ONE << out_vc

@@ -20,7 +20,9 @@ def refuse_cycles(routes: Routes, place: Place | None = None) -> None:
     pairs, lost = dependencies(routes)
     for variant, source, destination in lost[:MOST_SHOWN]:
         homes = f"(routers {routes.terminal_router[source]} and {routes.terminal_router[destination]})"
-        problems.add(f"terminal {destination} cannot be reached from terminal {source} {homes}, route set {variant}", place)
+        problems.add(
+            f"terminal {destination} cannot be reached from terminal {source} {homes}, route set {variant}", place
+        )
     if len(lost) > MOST_SHOWN:
         problems.add(f"... and {len(lost) - MOST_SHOWN} more pairs of terminals", place)
     if not lost:

@@ -26,7 +26,9 @@ class RouterSpec(FrozenSpec):
     speculative: bool = Field(
         default=False, description="allocate channel and switch in one cycle (an ideal speculation that never fails)"
     )
-    injection_latency: PositiveInt = Field(default=1, description="cycles on the link between a terminal and its router")
+    injection_latency: PositiveInt = Field(
+        default=1, description="cycles on the link between a terminal and its router"
+    )
 
     @property
     def head_delay(self) -> int:
@@ -41,7 +43,9 @@ class RouterSpec(FrozenSpec):
     @property
     def router_cycles(self) -> int:
         """Cycles of a head in an idle router, its link not counted."""
-        stages = self.routing_delay + self.vc_allocation_delay + self.switch_allocation_delay + self.switch_traversal_delay
+        stages = (
+            self.routing_delay + self.vc_allocation_delay + self.switch_allocation_delay + self.switch_traversal_delay
+        )
         return stages - (1 if self.speculative else 0)
 
     @model_validator(mode="after")

@@ -19,6 +19,8 @@ from sim.core.registry import Registry
 if TYPE_CHECKING:
     import networkx
 
+    Graph = networkx.MultiDiGraph[int]
+
 topologies: Registry[type[Topology]] = Registry("topologies", "topology")
 
 EJECT = -1
@@ -34,7 +36,9 @@ class Hop(NamedTuple):
 class TopologySpec(FrozenSpec):
     """YAML keys that all topologies have."""
 
-    link_latency: PositiveInt = Field(default=1, description="cycles of the fabric's clock that a flit spends on a link")
+    link_latency: PositiveInt = Field(
+        default=1, description="cycles of the fabric's clock that a flit spends on a link"
+    )
 
 
 class Topology:
@@ -51,7 +55,7 @@ class Topology:
     def __init__(self, spec: Any) -> None:
         self.spec = spec
 
-    def graph(self) -> networkx.MultiDiGraph:
+    def graph(self) -> Graph:
         """Routers as nodes 0, 1, ...; an edge per directed link with ``port`` (at its source), ``to_port`` (at its
         destination), ``latency`` (cycles) and ``ring`` (links of one number keep a packet's class; -1: none)."""
         raise NotImplementedError
@@ -69,11 +73,11 @@ class Topology:
         return (len(self.homes()),)
 
 
-def empty_graph(routers: int) -> networkx.MultiDiGraph:
+def empty_graph(routers: int) -> Graph:
     """A graph of ``routers`` routers without links."""
     import networkx
 
-    graph: networkx.MultiDiGraph = networkx.MultiDiGraph()
+    graph: Graph = networkx.MultiDiGraph()
     graph.add_nodes_from(range(routers))
     return graph
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sim.core.errors import InconsistencyError, Problems
 from sim.hardware.compiled import load_kernels
-from sim.hardware.noc import _kernels_layout as at
+from sim.hardware.noc import _flit_layout as at
 from sim.hardware.noc.fabric_spec import MOST_PER_MASK, RouterSpec
 from sim.hardware.noc.flit_state import FlitState, waiting_report
 from sim.hardware.noc.packet_list import Packets
@@ -22,7 +22,9 @@ class FlitNetwork:
         self.routes, self.spec = routes, spec
         problems = Problems()
         if routes.ports > MOST_PER_MASK:
-            problems.add("too many ports at one router for `model: flit`", found=routes.ports, allowed=f"<= {MOST_PER_MASK}")
+            problems.add(
+                "too many ports at one router for `model: flit`", found=routes.ports, allowed=f"<= {MOST_PER_MASK}"
+            )
         if spec.virtual_channels < routes.classes:
             message = "fewer virtual channels than the topology's routes need to be free of deadlock"
             problems.add(message, found=spec.virtual_channels, allowed=f">= {routes.classes}")
@@ -80,4 +82,5 @@ class FlitNetwork:
     def link_flits(self) -> Ints:
         """Flits sent so far over each link of ``routes.links``."""
         links = self.routes.links
-        return self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
+        sent: Ints = self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
+        return sent

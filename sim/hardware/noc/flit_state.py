@@ -1,4 +1,4 @@
-"""Builds, extends and explains the integer state of the flit model (see :mod:`sim.hardware.noc._kernels_layout`)."""
+"""Builds, extends and explains the integer state of the flit model (see :mod:`sim.hardware.noc._flit_layout`)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.hardware.noc import _kernels_layout as at
-from sim.hardware.noc._kernels_layout import Layout
+from sim.hardware.noc import _flit_layout as at
+from sim.hardware.noc._flit_layout import Layout
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.routing import MOST_SHOWN, Ints, Routes
 
@@ -48,7 +48,11 @@ class FlitState:
             self.flat = np.concatenate([self.flat, more])
             self._cut()
         mine = self.packets[first : first + len(packets)]
-        mine[:, at.SOURCE], mine[:, at.DESTINATION], mine[:, at.SIZE] = packets.source, packets.destination, packets.flits
+        mine[:, at.SOURCE], mine[:, at.DESTINATION], mine[:, at.SIZE] = (
+            packets.source,
+            packets.destination,
+            packets.flits,
+        )
         mine[:, at.CREATED], mine[:, at.VARIANT] = packets.created, packets.variant
         mine[:, (at.NEXT, at.ENTERED, at.DONE)] = -1
         by_source = np.argsort(packets.source, kind="stable")

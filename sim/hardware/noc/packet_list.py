@@ -32,5 +32,5 @@ def packets_of(rows: list[tuple[int, int, int, int]] | Any, variants: Ints | Non
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     variant = np.zeros(len(table), dtype=np.int64) if variants is None else variants
     order = np.argsort(table[:, 3], kind="stable")
-    columns = [np.ascontiguousarray(table[order, column]) for column in range(4)]
-    return Packets(*columns, np.ascontiguousarray(variant[order]))
+    source, destination, flits, created = (np.ascontiguousarray(table[order, column]) for column in range(4))
+    return Packets(source, destination, flits, created, np.ascontiguousarray(variant[order]))

@@ -14,7 +14,7 @@ import numpy as np
 
 from sim.core.errors import InconsistencyError, Problems
 from sim.hardware.compiled import load_kernels
-from sim.hardware.noc import _kernels_packet_layout as at
+from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.packet_state import PacketState
@@ -68,16 +68,26 @@ class PacketNetwork:
 
     def entered(self) -> Ints:
         """The cycle in which each packet's head left its source; -1 when it did not."""
-        return self._state.pieces[self._state.first_piece, at.ENTERED]
+        cycles: Ints = self._state.pieces[self._state.first_piece, at.ENTERED]
+        return cycles
 
     def done(self) -> Ints:
         """The cycle in which each packet's tail arrived; -1 when it did not."""
-        return self._state.pieces[self._state.last_piece, at.DONE]
+        cycles: Ints = self._state.pieces[self._state.last_piece, at.DONE]
+        return cycles
+
+    def ejected_flits(self) -> Ints:
+        """Flits of the packet pieces received so far, by destination; a piece counts when its last flit is in."""
+        pieces = self._state.used_pieces()
+        there = pieces[(pieces[:, at.DONE] >= 0)]
+        counts = np.bincount(there[:, at.DESTINATION], weights=there[:, at.FLITS], minlength=self.routes.terminals)
+        return counts.astype(np.int64)
 
     def link_flits(self) -> Ints:
         """Flits booked so far over each link of ``routes.links``."""
         links = self.routes.links
-        return self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
+        sent: Ints = self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
+        return sent
 
     def warnings(self, cycles: int) -> list[str]:
         """What to tell about this model's limits after a run of ``cycles``."""

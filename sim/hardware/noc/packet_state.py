@@ -1,11 +1,11 @@
-"""Builds and extends the integer state of the packet model (see :mod:`sim.hardware.noc._kernels_packet_layout`)."""
+"""Builds and extends the integer state of the packet model (see :mod:`sim.hardware.noc._packet_layout`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from sim.hardware.noc import _kernels_packet_layout as at
-from sim.hardware.noc._kernels_packet_layout import PacketLayout
+from sim.hardware.noc import _packet_layout as at
+from sim.hardware.noc._packet_layout import PacketLayout
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_list import Packets
@@ -40,6 +40,10 @@ class PacketState:
         self.ports = rows("ports", at.PORT_WIDTH)
         self.channels = rows("channels", at.CHANNEL_WIDTH)
         self.pieces = self.flat[self.layout.pieces :].reshape(-1, at.PIECE_WIDTH)
+
+    def used_pieces(self) -> Ints:
+        """The rows of all pieces submitted so far."""
+        return self.pieces[: self._count]
 
     def append(self, packets: Packets, now: int) -> int:
         """Put ``packets`` at the end of their sources' queues, in pieces that fit a buffer; returns the first's number."""

@@ -64,7 +64,8 @@ class Routes:
     def path(self, source: int, destination: int, variant: int = 0) -> list[tuple[int, int]]:
         """The (link, class) sequence of a packet from one terminal to another."""
         at_port = self.link_at_port()
-        router, ring, vc_class, steps = int(self.terminal_router[source]), -1, 0, []
+        router, ring, vc_class = int(self.terminal_router[source]), -1, 0
+        steps: list[tuple[int, int]] = []
         while True:
             entry = int(self.table[variant, router, destination])
             link = int(at_port[router, entry & PORT_MASK])
@@ -85,9 +86,9 @@ def freeze(topology: Topology, place: Place | None = None) -> Routes:
     links = _links(graph)
     homes = np.array(topology.homes(), dtype=np.int64)
     _check_links(links, problems, place)
-    for terminal, home in enumerate(homes):
+    for terminal, home in enumerate(homes.tolist()):
         if home not in graph:
-            problems.add(f"terminal {terminal} hangs on a router that does not exist", place, found=int(home))
+            problems.add(f"terminal {terminal} hangs on a router that does not exist", place, found=home)
     problems.raise_if_any()
     ports = _terminal_ports(links, homes, graph.number_of_nodes())
     table = _table(topology, graph.number_of_nodes(), homes, ports)
@@ -110,22 +111,28 @@ def _links(graph: Any) -> Links:
 
 
 def _check_links(links: Links, problems: Problems, place: Place | None) -> None:
-    for way, routers, ports in (("output", links.source, links.source_port), ("input", links.target, links.target_port)):
+    for way, routers, ports in (
+        ("output", links.source, links.source_port),
+        ("input", links.target, links.target_port),
+    ):
         seen: dict[tuple[int, int], int] = {}
         for link, key in enumerate(zip(routers.tolist(), ports.tolist(), strict=True)):
             if key in seen:
                 message = f"{way} port {key[1]} of router {key[0]} is used twice"
                 problems.add(message, place, found=f"{links.name(seen[key])} and {links.name(link)}")
             seen[key] = link
-    for link in np.flatnonzero(links.latency < 1):
-        problems.add(f"latency of link {links.name(int(link))}", place, found=int(links.latency[link]), allowed="1 or more")
+    for short in np.flatnonzero(links.latency < 1).tolist():
+        problems.add(
+            f"latency of link {links.name(short)}", place, found=int(links.latency[short]), allowed="1 or more"
+        )
 
 
 def _terminal_ports(links: Links, homes: Ints, routers: int) -> Ints:
     """Terminals take the ports after the last link port of their router."""
     free = [0] * routers
-    for router, port in zip([*links.source, *links.target], [*links.source_port, *links.target_port], strict=True):
-        free[router] = max(free[router], int(port) + 1)
+    for ends, their_ports in ((links.source, links.source_port), (links.target, links.target_port)):
+        for router, port in zip(ends.tolist(), their_ports.tolist(), strict=True):
+            free[router] = max(free[router], port + 1)
     ports = []
     for home in homes.tolist():
         ports.append(free[home])

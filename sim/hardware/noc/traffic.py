@@ -2,12 +2,14 @@
 
 The patterns are those of the interconnection-network literature (Dally and Towles, "Principles and Practices of
 Interconnection Networks", section 3.2). Terminals are numbered in mixed radix by the topology's shape, fastest
-dimension first; ``uniform`` includes the sender itself. Sources are independent; a source creates at most one packet per cycle.
+dimension first; ``uniform`` includes the sender itself. Sources are independent; a source creates at
+most one packet per cycle.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +36,9 @@ class Pattern:
         if spot is not None:
             self._choices = np.array([int(text) for text in spot.group(1).split(",")], dtype=np.int64)
             if self._choices.max() >= terminals:
-                problems.add("hot spot outside the network", place, found=name, allowed=f"terminals 0 to {terminals - 1}")
+                problems.add(
+                    "hot spot outside the network", place, found=name, allowed=f"terminals 0 to {terminals - 1}"
+                )
         elif name in ("bitcomp", "bitrev", "shuffle", "transpose") and terminals & (terminals - 1):
             problems.add(f"{name} needs a power of two of terminals", place, found=terminals)
         elif name == "transpose" and terminals.bit_length() % 2 == 0:
@@ -49,6 +53,10 @@ class Pattern:
     def deterministic(self) -> bool:
         """Whether every source has one destination."""
         return self._fixed is not None or len(self._choices) == 1
+
+    def destination(self, source: int) -> int:
+        """The only destination of ``source``; for deterministic patterns."""
+        return int(self._choices[0] if self._fixed is None else self._fixed[source])
 
     def draw(self, sources: Ints, random: np.random.Generator) -> Ints:
         """A destination for each of ``sources``."""
@@ -71,7 +79,7 @@ def _shift(source: int, shape: tuple[int, ...], steps: tuple[int, ...]) -> int:
     return index_of(tuple((at + step) % size for at, step, size in zip(here, steps, shape, strict=True)), shape)
 
 
-_PERMUTATIONS = {
+_PERMUTATIONS: dict[str, Callable[[int, tuple[int, ...]], int]] = {
     "transpose": _transpose,
     "bitcomp": lambda source, shape: ~source & (1 << _bits(shape)) - 1,
     "bitrev": lambda source, shape: int(format(source, f"0{_bits(shape)}b")[::-1], 2),

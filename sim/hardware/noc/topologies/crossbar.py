@@ -10,7 +10,7 @@ from sim.config.fields import PositiveInt
 from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies
 
 if TYPE_CHECKING:
-    import networkx
+    from sim.hardware.noc.fabric_topology import Graph
 
 
 class CrossbarTopologySpec(TopologySpec):
@@ -26,7 +26,7 @@ class CrossbarTopology(Topology):
     Spec = CrossbarTopologySpec
     spec: CrossbarTopologySpec
 
-    def graph(self) -> networkx.MultiDiGraph:
+    def graph(self) -> Graph:
         return empty_graph(1)
 
     def homes(self) -> list[int]:

@@ -16,7 +16,7 @@ from sim.config.fields import PositiveInt
 from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies
 
 if TYPE_CHECKING:
-    import networkx
+    from sim.hardware.noc.fabric_topology import Graph
 
 MOST_VARIANTS = 64
 
@@ -42,7 +42,7 @@ class FatTree(Topology):
         self._independent = ways <= MOST_VARIANTS
         self._width = ways
 
-    def graph(self) -> networkx.MultiDiGraph:
+    def graph(self) -> Graph:
         arity, width = self.spec.arity, self._width
         graph = empty_graph(width * self.spec.levels)
         for level in range(self.spec.levels - 1):
@@ -52,7 +52,9 @@ class FatTree(Topology):
                 for up in range(arity):
                     child, parent = level * width + word, (level + 1) * width + word + (up - digit) * stride
                     latency = self.spec.link_latency
-                    graph.add_edge(child, parent, key=arity + up, port=arity + up, to_port=digit, latency=latency, ring=-1)
+                    graph.add_edge(
+                        child, parent, key=arity + up, port=arity + up, to_port=digit, latency=latency, ring=-1
+                    )
                     graph.add_edge(parent, child, key=digit, port=digit, to_port=arity + up, latency=latency, ring=-1)
         return graph
 

@@ -23,7 +23,7 @@ from sim.hardware.noc.fabric_topology import (
 )
 
 if TYPE_CHECKING:
-    import networkx
+    from sim.hardware.noc.fabric_topology import Graph
 
 
 class MeshSpec(TopologySpec):
@@ -41,7 +41,7 @@ class Mesh(Topology):
     spec: MeshSpec
     wraps = False
 
-    def graph(self) -> networkx.MultiDiGraph:
+    def graph(self) -> Graph:
         dims = self.spec.dims
         graph = empty_graph(prod(dims))
         for router in graph.nodes:
@@ -66,7 +66,9 @@ class Mesh(Topology):
         return -1
 
     def homes(self) -> list[int]:
-        return [terminal // self.spec.concentration for terminal in range(prod(self.spec.dims) * self.spec.concentration)]
+        return [
+            terminal // self.spec.concentration for terminal in range(prod(self.spec.dims) * self.spec.concentration)
+        ]
 
     def next_hop(self, router: int, terminal: int, variant: int) -> Hop:
         dims = self.spec.dims

@@ -1,0 +1,95 @@
+"""Measurements of a fabric under synthetic traffic: latency and throughput at a rate, completion of a batch.
+
+Latency counts from the creation of a packet to the arrival of its tail, so waiting at the source is included. Only packets
+created inside the measured window count, and the run goes on, under load, until all of them have arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.flit_network import FlitNetwork
+from sim.hardware.noc.packet_list import packets_of
+from sim.hardware.noc.packet_network import PacketNetwork
+from sim.hardware.noc.routing import Ints, Routes
+from sim.hardware.noc.traffic import Pattern, batch, bernoulli
+
+Network = FlitNetwork | PacketNetwork
+Model = Callable[[Routes, RouterSpec], Network]
+MODELS: dict[str, Model] = {"flit": FlitNetwork, "packet": PacketNetwork}
+DRAIN_WINDOWS = 2
+"""A network that has not delivered the measured packets after so many more windows counts as saturated."""
+MOST_CYCLES_AT_ONCE = 1 << 14
+CYCLES_BETWEEN_LOOKS = 500
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is offered: ``flits`` per packet at ``rate`` flits per cycle and source, ``warmup`` cycles before ``window``."""
+
+    pattern: Pattern
+    flits: int
+    rate: float
+    warmup: int
+    window: int
+
+
+@dataclass(frozen=True)
+class LoadPoint:
+    """One point of a latency-load curve. ``latency`` in cycles, mean; None when the network is saturated.
+
+    ``accepted`` in flits per cycle and terminal, over the window."""
+
+    latency: float | None
+    accepted: float
+
+
+def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: int) -> LoadPoint:
+    """Run ``load`` on a network that starts empty."""
+    random = np.random.default_rng(seed)
+    network = MODELS[model](routes, spec)
+    start, end = load.warmup, load.warmup + load.window
+    created: list[Ints] = []
+
+    def advance(until: int) -> None:
+        while network.now < until:
+            step = min(until, network.now + MOST_CYCLES_AT_ONCE)
+            packets = bernoulli(load.pattern, load.flits, load.rate, network.now, step, routes.variants, random)
+            created.append(packets.created)
+            network.submit(packets)
+            network.run(step)
+
+    advance(start)
+    first, before = network.submitted, int(network.ejected_flits().sum())
+    advance(end)
+    last, accepted = network.submitted, int(network.ejected_flits().sum()) - before
+    while (network.done()[first:last] < 0).any() and network.now < end + DRAIN_WINDOWS * load.window:
+        advance(network.now + min(load.window, CYCLES_BETWEEN_LOOKS))
+    waits = network.done()[first:last] - np.concatenate(created)[first:last]
+    complete = len(waits) > 0 and bool((network.done()[first:last] >= 0).all())
+    return LoadPoint(float(waits.mean()) if complete else None, accepted / load.window / routes.terminals)
+
+
+def batch_cycles(
+    model: str, routes: Routes, spec: RouterSpec, pattern: Pattern, flits: int, packets_per_source: int, seed: int
+) -> int:
+    """Cycles from the start of a batch at every source to the end of the cycle in which the last flit arrives."""
+    packets = batch(pattern, flits, packets_per_source, routes.variants, np.random.default_rng(seed))
+    network = MODELS[model](routes, spec)
+    network.submit(packets)
+    while network.finished < len(packets):
+        network.run(network.now + len(packets) * flits, len(packets))
+    return int(network.done().max()) + 1
+
+
+def idle_latency(model: str, routes: Routes, spec: RouterSpec, source: int, destination: int, flits: int) -> int:
+    """Cycles from creation to the arrival of the tail of a packet alone in the network."""
+    network = MODELS[model](routes, spec)
+    network.submit(packets_of([(source, destination, flits, 0)]))
+    while network.finished == 0:
+        network.run(network.now + 1024, 1)
+    return int(network.done()[0])
