@@ -130,6 +130,24 @@ def touched(item: Item) -> Iterator[str]:
             yield carried
 
 
+def output_keys(trace: Trace) -> frozenset[tuple[str, Indices]]:
+    """Keys of the instances that the trace's outputs mean at its end.
+
+    Where a block carries an output, that is an instance of what the block's last iteration made.
+    """
+    return frozenset(_final_key(trace.items, name, ()) for name in trace.outputs)
+
+
+def _final_key(items: tuple[Item, ...], name: str, indices: Indices) -> tuple[str, Indices]:
+    for position, item in reversed(list(enumerate(items))):
+        source = dict(item.carry).get(name) if isinstance(item, Repeat) else None
+        if isinstance(item, Repeat) and source is not None:
+            if any(isinstance(inner, Tensor) and inner.name == source for inner in item.body):
+                return _final_key(item.body, source, (*indices, (item.index, item.count - 1)))
+            return _final_key(items[:position], source, indices)
+    return (name, indices)
+
+
 class _Scope:
     """One open block: its loop indices and what its names mean now. Names not found here are the parent's."""
 

@@ -18,7 +18,7 @@ from sim.core.units import format_bytes
 from sim.hardware.layout import Layout
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
-from sim.trace.expand import TensorInstance
+from sim.trace.expand import TensorInstance, output_keys
 from sim.trace.model import Trace
 from sim.trace.summary import persistent_tensors
 
@@ -31,7 +31,7 @@ class ByLifetime:
 
     def __init__(self, layout: Layout, trace: Trace) -> None:
         self._layout = layout
-        self._outputs = frozenset(trace.outputs)
+        self._outputs = output_keys(trace)
         self._arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._homes: dict[Key, tuple[int, int, int]] = {}
         self._persistent = persistent_tensors(trace)
@@ -47,7 +47,7 @@ class ByLifetime:
         placed = self._homes.get(tensor.key)
         if placed is not None:
             return placed[0]
-        backing = tensor.persistent or not produced or tensor.name in self._outputs
+        backing = tensor.persistent or not produced or tensor.key in self._outputs
         size = self._largest[tensor.name] if tensor.persistent else tensor.size_bytes
         for tier in self._layout.backing if backing else self._layout.tiers:
             address = self._arenas[tier.index].allocate(size)
