@@ -49,6 +49,8 @@ class Topology:
     """
 
     Spec: ClassVar[type[TopologySpec]] = TopologySpec
+    example: ClassVar[dict[str, Any]] = {}
+    """YAML keys of a small instance, for documentation and contract tests."""
     variants: int = 1
     classes: int = 1
 

@@ -24,6 +24,7 @@ class CrossbarTopology(Topology):
     """A single switch."""
 
     Spec = CrossbarTopologySpec
+    example = {"terminals": 5}
     spec: CrossbarTopologySpec
 
     def graph(self) -> Graph:

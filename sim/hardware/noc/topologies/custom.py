@@ -57,6 +57,7 @@ class Custom(Topology):
     """Ports of a router count its edges in the order they are written; terminals follow."""
 
     Spec = CustomSpec
+    example = {"routers": 3, "edges": [(0, 1), (1, 2, 4)], "homes": [0, 1, 2, 2]}
     spec: CustomSpec
 
     def graph(self) -> Graph:

@@ -38,6 +38,7 @@ class Dragonfly(Topology):
     """Balanced when routers_per_group = 2 * global_links = 2 * concentration."""
 
     Spec = DragonflySpec
+    example = {"routers_per_group": 2, "global_links": 1}
     spec: DragonflySpec
     classes = 2
 

@@ -33,6 +33,7 @@ class FatTree(Topology):
     """Above :data:`MOST_VARIANTS` ways up, a packet takes the same digit at every level (arity ways)."""
 
     Spec = FatTreeSpec
+    example = {"arity": 2, "levels": 3}
     spec: FatTreeSpec
 
     def __init__(self, spec: FatTreeSpec) -> None:

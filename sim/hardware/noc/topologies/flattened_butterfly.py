@@ -40,6 +40,7 @@ class FlattenedButterfly(Topology):
     """Dimension-order routing, free of deadlock: a dimension is left for good."""
 
     Spec = FlattenedButterflySpec
+    example = {"dims": (3, 2), "concentration": 2}
     spec: FlattenedButterflySpec
 
     def _port(self, dim: int, here: int, there: int) -> int:

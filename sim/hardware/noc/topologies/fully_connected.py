@@ -33,6 +33,7 @@ class FullyConnected(Topology):
     """All to all."""
 
     Spec = FullyConnectedSpec
+    example = {"routers": 5}
     spec: FullyConnectedSpec
 
     def graph(self) -> Graph:

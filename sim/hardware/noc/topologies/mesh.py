@@ -38,6 +38,7 @@ class Mesh(Topology):
     """k-ary n-mesh: no link leads around."""
 
     Spec = MeshSpec
+    example = {"dims": (3, 2, 2)}
     spec: MeshSpec
     wraps = False
 

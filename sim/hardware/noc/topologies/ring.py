@@ -21,6 +21,7 @@ class Ring(Torus):
     """Both directions, dateline classes."""
 
     Spec = RingSpec  # type: ignore[assignment]
+    example = {"routers": 6}
 
     def __init__(self, spec: RingSpec) -> None:
         dims = (spec.routers,)

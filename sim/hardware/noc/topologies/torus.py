@@ -22,6 +22,7 @@ class Torus(Mesh):
     """k-ary n-cube."""
 
     Spec = TorusSpec
+    example = {"dims": (4, 3)}
     spec: TorusSpec
     wraps = True
     classes = 2

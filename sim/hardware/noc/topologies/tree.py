@@ -30,6 +30,7 @@ class Tree(Topology):
     """A k-ary tree."""
 
     Spec = TreeSpec
+    example = {"arity": 2, "levels": 3}
     spec: TreeSpec
 
     def _first(self, level: int) -> int:
