@@ -11,6 +11,7 @@ from sim.hardware.pim.command import Rule
 from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.command_sets.aim import Aim
 from sim.hardware.pim.command_sets.hbm_pim import HbmPim
+from sim.hardware.pim.command_sets.newton import NeuPims, Newton
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.pim_device import PimDevice
 from sim.hardware.pim.timeline import Issued, Timeline
@@ -18,6 +19,8 @@ from sim.hardware.pim.timeline import Issued, Timeline
 SETS: dict[str, tuple[type[CommandSet], PimDevice]] = {
     "aim": (Aim, PIM_DEVICES["GDDR6_AiM"]),
     "hbm_pim": (HbmPim, PIM_DEVICES["HBM2_PIM"]),
+    "newton": (Newton, PIM_DEVICES["HBM2_NeuPIMs"]),
+    "neupims": (NeuPims, PIM_DEVICES["HBM2_NeuPIMs"]),
 }
 
 
@@ -30,7 +33,7 @@ def with_rules(commands: type[CommandSet], rules: Sequence[Rule]) -> CommandSet:
 def with_random_timing(device: PimDevice, rng: random.Random) -> PimDevice:
     """The same organisation, every delay drawn anew, so that no rule is always implied by others."""
     timing = {name: rng.randint(2, 40) for name in device.dram.timing}
-    timing["tFAW"] = rng.randint(2, 200)
+    timing |= {"tFAW": rng.randint(2, 200), "tRC": rng.randint(2, 100)}
     burst = rng.randint(2, 40) * device.dram.beats_per_clock
     dram: Any = replace(device.dram, timing=timing, burst_length=burst)
     return replace(device, dram=dram, timing={name: rng.randint(2, 40) for name in device.timing})

@@ -95,21 +95,21 @@ class BarrierController:
 
     def _closing(self, left: list[Step]) -> list[_Choice]:
         line = self.timeline
-        wanted = {(bank, step.row) for step in left for bank in line.touched(step.command, step.target)}
+        wanted = {(slot, step.row) for step in left for slot in line.slots(step.command, step.target)}
         return [
             self._choice(name, target, 0)
             for name, target in self._open_units()
-            if not any((bank, line.open_row[bank]) in wanted for bank in line.touched(name, target))
+            if not any((slot, line.open_row[slot]) in wanted for slot in line.slots(name, target))
         ]
 
     def _open_units(self) -> list[tuple[str, int]]:
         """Closing commands, with their targets, for all open rows."""
         line = self.timeline
         found: dict[tuple[str, int], None] = {}
-        for bank, row in enumerate(line.open_row):
+        for slot, row in enumerate(line.open_row):
             if row != CLOSED:
-                name = line.closer_of(bank)
-                found[name, line.target_with(name, bank)] = None
+                name = line.closer_of(slot)
+                found[name, line.target_with(name, line.bank_of(slot))] = None
         return list(found)
 
     def _check_mode(self, step: Step) -> None:

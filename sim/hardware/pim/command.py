@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from sim.core.errors import Problems
 
-LEVELS = ("channel", "bankgroup", "parity", "bank")
+LEVELS = ("channel", "rank", "bankgroup", "parity", "bank")
 """Units a command can touch; ``parity``: all even or all odd banks, which share processing units two by two."""
 NEEDS = ("any", "open", "closed")
+EVERY_BUFFER = -1
 EFFECTS = ("none", "open", "close")
 _TERM = re.compile(r"\s*([+-]?)\s*([A-Za-z_][A-Za-z0-9_]*|\d+)\s*")
 
@@ -25,9 +26,10 @@ class Command:
     """One command. ``latency``: delay expression from issue to completion.
 
     ``needs`` open means: the row asked for is open in every bank touched; ``opener`` and ``closer`` name the commands
-    that bring this about (a command that opens names its ``closer`` too). ``mode``: the mode the channel must be in
-    ("" for any), ``enters``: the mode this command changes to. ``action`` is what the energy table prices, once for
-    each bank touched when ``per_bank``.
+    that bring this about (a command that opens names its ``closer`` too). ``row_buffer``: which of a bank's row
+    buffers it concerns, ``EVERY_BUFFER`` for all. ``mode``: the mode the channel must be in ("" for any), ``enters``:
+    the mode this command changes to. ``action`` is what the energy table prices, once for each bank touched when
+    ``per_bank``.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Command:
     enters: str = ""
     latency: str = "1"
     per_bank: bool = True
+    row_buffer: int = 0
 
 
 @dataclass(frozen=True)

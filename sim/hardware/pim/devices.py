@@ -88,11 +88,13 @@ _NEUPIMS = PimDevice(
         source="device file of the NeuPIMs simulator (commit f299af3): timings of HBM2 8 Gb, 32 channels, 2 ranks, "
         "rows of 1024 bytes",
     ),
-    command_sets=("newton",),
+    command_sets=("newton", "neupims"),
     units=32,
     lanes=16,
-    source="Heo et al., NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3): 16 multipliers a bank",
+    source="Heo et al., NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3): 16 multipliers a bank; GWRITE takes "
+    "(tCCD_S + tCCD_L) x 32",
     timing={"tGWRITE": 96},
+    pim_ranks=2,
 )
 
 PIM_DEVICES: MappingProxyType[str, PimDevice] = MappingProxyType(

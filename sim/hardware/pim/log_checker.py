@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sim.hardware.pim.command import Rule, delay
+from sim.hardware.pim.command import EVERY_BUFFER, Rule, delay
 from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.pim_device import PimDevice
 from sim.hardware.pim.timeline import Issued
@@ -34,15 +34,16 @@ def _expanded(log: Iterable[Issued]) -> Iterator[tuple[int, str, int, int]]:
 
 
 def _banks(device: PimDevice, touches: str, target: int) -> list[int]:
-    per_group = device.dram.banks_per_group
-    return [bank for bank in range(device.banks) if _unit(touches, bank, per_group) == target]
+    return [bank for bank in range(device.banks) if _unit(touches, bank, device) == target]
 
 
-def _unit(level: str, bank: int, per_group: int) -> int:
+def _unit(level: str, bank: int, device: PimDevice) -> int:
     if level == "channel":
         return 0
+    if level == "rank":
+        return bank // (device.dram.bankgroups * device.dram.banks_per_group)
     if level == "bankgroup":
-        return bank // per_group
+        return bank // device.dram.banks_per_group
     return bank % 2 if level == "parity" else bank
 
 
@@ -52,15 +53,15 @@ class _Replay:
         self.timing = device.cycles()
         self.rules: list[tuple[Rule, int]] = [(rule, delay(rule.cycles, self.timing)) for rule in commands.rules]
         self.past: dict[tuple[int, int], list[int]] = {}
-        self.rows: dict[int, int] = {}
+        self.rows: dict[tuple[int, int], int] = {}
+        self.buffers = {spec.row_buffer for spec in commands.commands.values()} - {EVERY_BUFFER}
         self.mode = commands.first_mode
         self.violations: list[Violation] = []
 
     def step(self, cycle: int, name: str, target: int, row: int) -> None:
         banks = _banks(self.device, self.set.commands[name].touches, target)
-        per_group = self.device.dram.banks_per_group
         for number, (rule, cycles) in enumerate(self.rules):
-            units = {_unit(rule.scope, bank, per_group) for bank in banks}
+            units = {_unit(rule.scope, bank, self.device) for bank in banks}
             if name in rule.following:
                 for unit in units:
                     seen = self.past.get((number, unit), [])
@@ -74,17 +75,19 @@ class _Replay:
 
     def _state(self, cycle: int, name: str, banks: Sequence[int], row: int) -> None:
         spec = self.set.commands[name]
-        if spec.needs == "open" and any(self.rows.get(bank) != row for bank in banks):
+        buffers = self.buffers if spec.row_buffer == EVERY_BUFFER else {spec.row_buffer}
+        places = [(buffer, bank) for buffer in sorted(buffers) for bank in banks]
+        if spec.needs == "open" and any(self.rows.get(place) != row for place in places):
             self.violations.append(Violation(cycle, name, f"row {row} is not open in all of banks {banks}"))
-        if spec.needs == "closed" and any(bank in self.rows for bank in banks):
+        if spec.needs == "closed" and any(place in self.rows for place in places):
             self.violations.append(Violation(cycle, name, f"banks {banks} are not all closed"))
         if spec.mode and spec.mode != self.mode:
             self.violations.append(Violation(cycle, name, f"mode is {self.mode}, not {spec.mode}"))
-        for bank in banks:
+        for place in places:
             if spec.effect == "open":
-                self.rows[bank] = row
+                self.rows[place] = row
             elif spec.effect == "close":
-                self.rows.pop(bank, None)
+                self.rows.pop(place, None)
         self._change_mode(name)
 
     def _change_mode(self, name: str) -> None:

@@ -12,8 +12,8 @@ from sim.hardware.memory.devices.device import Device
 class PimDevice:
     """``dram``: organisation and JEDEC timings; ``timing``: further timings in the same clock, by name.
 
-    PIM commands work on one rank of a channel. ``units``: processing units of it; ``lanes``: multiply-accumulates of a
-    unit per column access (16-bit words).
+    PIM commands work on the first ``pim_ranks`` ranks of a channel. ``units``: processing units there; ``lanes``:
+    multiply-accumulates of a unit per PIM command (16-bit words).
     """
 
     dram: Device
@@ -22,6 +22,7 @@ class PimDevice:
     lanes: int
     source: str
     timing: Mapping[str, int] = field(default_factory=dict, hash=False)
+    pim_ranks: int = 1
 
     @property
     def name(self) -> str:
@@ -29,13 +30,18 @@ class PimDevice:
 
     @property
     def banks(self) -> int:
-        """Banks of one rank of one channel."""
-        return self.dram.bankgroups * self.dram.banks_per_group
+        """Banks of one channel that PIM commands reach."""
+        return self.pim_ranks * self.dram.bankgroups * self.dram.banks_per_group
+
+    @property
+    def row_words(self) -> int:
+        """16-bit words in a row."""
+        return self.dram.row_bytes // 2
 
     @property
     def first_refresh(self) -> int:
-        """The cycle at which the first rank falls due for refresh: ranks take turns within tREFI."""
-        return self.dram.timing["tREFI"] // self.dram.ranks
+        """The cycle at which the PIM ranks first fall due for refresh: ranks take turns within tREFI."""
+        return self.dram.timing["tREFI"] * self.pim_ranks // self.dram.ranks
 
     @property
     def columns(self) -> int:

@@ -31,29 +31,46 @@ class Sequencer:
     def __init__(self, commands: CommandSet, device: PimDevice, *, refresh: bool = False, keep_log: bool = True):
         self.timeline = Timeline(commands, device, keep_log)
         self.commands = commands
+        self.last = 0
         self._interval = device.dram.timing["tREFI"] if refresh else 0
         self._due = device.first_refresh if refresh else NEVER
 
     def run(self, step: Step, not_before: int = 0) -> int:
         """Issue a step, its first command no earlier than ``not_before``; returns the cycle of its last command."""
-        line, left = self.timeline, step.times
+        left = step.times
+        while left > 0:
+            left -= self.advance(step, left, not_before)
+        return self.last
+
+    def next_cycle(self, step: Step, not_before: int = 0) -> int:
+        """The cycle of the next command towards ``step``, were it issued now."""
+        command, target = self.timeline.demand(step.command, step.target, step.row)
+        return max(self.timeline.earliest(command, target), not_before)
+
+    def advance(self, step: Step, most: int, not_before: int = 0) -> int:
+        """Issue what comes next towards ``step``; returns how many of its own commands that was, up to ``most``."""
+        line = self.timeline
         mode = self.commands.commands[step.command].mode
-        while True:
-            command, target = line.demand(step.command, step.target, step.row)
-            cycle = max(line.earliest(command, target), not_before)
-            if cycle >= self._due:
-                self._refresh()
-            elif mode and mode != line.mode:
-                line.issue(self.commands.mode_switch[mode], 0, step.row, cycle)
-                line.mode = mode
-            elif command != step.command:
-                line.issue(command, target, step.row, cycle)
-            else:
-                now = min(left, -(-(self._due - cycle) // line.gap(command)))
-                last = line.issue(command, target, step.row, cycle, now)
-                left -= now
-                if left == 0:
-                    return last
+        command, target = line.demand(step.command, step.target, step.row)
+        cycle = max(line.earliest(command, target), not_before)
+        if cycle >= self._due:
+            self._refresh()
+        elif mode and mode != line.mode:
+            self._change_mode(mode, cycle)
+        elif command != step.command:
+            line.issue(command, target, step.row, cycle)
+        else:
+            now = min(most, -(-(self._due - cycle) // line.gap(command)))
+            self.last = line.issue(command, target, step.row, cycle, now)
+            return now
+        return 0
+
+    def _change_mode(self, mode: str, cycle: int) -> None:
+        switch = self.commands.mode_switch.get(mode)
+        if switch is None:
+            raise InconsistencyError("PIM program", f"a command of mode {mode!r} comes in mode {self.timeline.mode!r}")
+        self.timeline.issue(switch, 0, 0, cycle)
+        self.timeline.mode = mode
 
     def _refresh(self) -> None:
         refresh = self.commands.refresh

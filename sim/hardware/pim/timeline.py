@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from sim.core.errors import InconsistencyError
-from sim.hardware.pim.command import LEVELS, Command, delay
+from sim.hardware.pim.command import EVERY_BUFFER, LEVELS, Command, delay
 from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.pim_device import PimDevice
 
@@ -47,6 +47,7 @@ def units_of_bank(device: PimDevice) -> Mapping[str, tuple[int, ...]]:
     per_group = device.dram.banks_per_group
     return {
         "channel": tuple(0 for _ in banks),
+        "rank": tuple(bank // (device.dram.bankgroups * per_group) for bank in banks),
         "bankgroup": tuple(bank // per_group for bank in banks),
         "parity": tuple(bank % 2 for bank in banks),
         "bank": tuple(banks),
@@ -73,8 +74,9 @@ class Timeline:
 
     def __post_init__(self) -> None:
         self.mode = self.commands.first_mode
-        self.open_row = [CLOSED] * self.device.banks
-        self.opened_by = [""] * self.device.banks
+        self.buffers = 1 + max(command.row_buffer for command in self.commands.commands.values())
+        self.open_row = [CLOSED] * (self.device.banks * self.buffers)
+        self.opened_by = [""] * len(self.open_row)
         self.next_slot = 1
         self._units = units_of_bank(self.device)
         self._timing = self.device.cycles()
@@ -84,6 +86,7 @@ class Timeline:
         }
         self._history: dict[tuple[int, int], deque[int]] = {}
         self._touched: dict[tuple[str, int], tuple[int, ...]] = {}
+        self._slots: dict[tuple[str, int], tuple[int, ...]] = {}
         self._open_cycles = 0
         self._open_since = 0
 
@@ -143,29 +146,49 @@ class Timeline:
             self._touched[key] = tuple(bank for bank, unit in enumerate(units) if unit == target)
         return self._touched[key]
 
+    def slots(self, command: str, target: int) -> tuple[int, ...]:
+        """Places in ``open_row`` of the row buffers that ``command`` concerns: buffer times banks plus bank."""
+        key = (command, target)
+        if key not in self._slots:
+            wanted = self.commands.commands[command].row_buffer
+            buffers = range(self.buffers) if wanted == EVERY_BUFFER else (wanted,)
+            banks = self.touched(command, target)
+            self._slots[key] = tuple(buffer * self.device.banks + bank for buffer in buffers for bank in banks)
+        return self._slots[key]
+
+    def bank_of(self, slot: int) -> int:
+        """The bank of a place in ``open_row``."""
+        return slot % self.device.banks
+
     def target_with(self, command: str, bank: int) -> int:
         """The target of ``command`` that holds ``bank``."""
         return self._units[self.commands.commands[command].touches][bank]
 
     def demand(self, command: str, target: int, row: int) -> Demand:
-        """What has to be issued next towards ``command``: itself, or what opens or closes a row for it first."""
+        """What has to be issued next towards ``command``: itself, or what opens or closes a row for it first.
+
+        Of several units to open, the one that can be opened first.
+        """
         spec = self.commands.commands[command]
         if spec.needs == "any":
             return Demand(command, target)
-        banks = self.touched(command, target)
-        for bank in banks:
-            if self.open_row[bank] not in ((CLOSED,) if spec.needs == "closed" else (CLOSED, row)):
-                closer = self.closer_of(bank)
-                return Demand(closer, self.target_with(closer, bank))
+        slots = self.slots(command, target)
+        for slot in slots:
+            if self.open_row[slot] not in ((CLOSED,) if spec.needs == "closed" else (CLOSED, row)):
+                closer = self.closer_of(slot)
+                return Demand(closer, self.target_with(closer, self.bank_of(slot)))
         if spec.needs == "open":
-            for bank in banks:
-                if self.open_row[bank] == CLOSED:
-                    return self.demand(spec.opener, self.target_with(spec.opener, bank), row)
+            closed = {
+                self.target_with(spec.opener, self.bank_of(slot)) for slot in slots if self.open_row[slot] == CLOSED
+            }
+            if closed:
+                first = min(sorted(closed), key=lambda unit: self.earliest(spec.opener, unit))
+                return self.demand(spec.opener, first, row)
         return Demand(command, target)
 
-    def closer_of(self, bank: int) -> str:
-        """The command that closes the row of ``bank``, by what has opened it."""
-        return self.commands.commands[self.opened_by[bank]].closer
+    def closer_of(self, slot: int) -> str:
+        """The command that closes an open row, by what has opened it."""
+        return self.commands.commands[self.opened_by[slot]].closer
 
     # When.
 
@@ -209,7 +232,7 @@ class Timeline:
             for unit in {self._units[scope][bank] for bank in banks}:
                 window = self.commands.rules[number].window
                 self._history.setdefault((number, unit), deque(maxlen=window)).append(cycle)
-        self._change_rows(spec, banks, row, cycle)
+        self._change_rows(spec, self.slots(command, target), row, cycle)
         self.mode = spec.enters or self.mode
         self.next_slot = last + 1
         self.counts[command] += count
@@ -217,13 +240,13 @@ class Timeline:
             self.log.append(Issued(cycle, command, target, row, count, gap))
         return last
 
-    def _change_rows(self, spec: Command, banks: tuple[int, ...], row: int, cycle: int) -> None:
+    def _change_rows(self, spec: Command, slots: tuple[int, ...], row: int, cycle: int) -> None:
         if spec.effect == "none":
             return
         before = any(opened != CLOSED for opened in self.open_row)
-        for bank in banks:
-            self.open_row[bank] = row if spec.effect == "open" else CLOSED
-            self.opened_by[bank] = spec.name if spec.effect == "open" else ""
+        for slot in slots:
+            self.open_row[slot] = row if spec.effect == "open" else CLOSED
+            self.opened_by[slot] = spec.name if spec.effect == "open" else ""
         after = any(opened != CLOSED for opened in self.open_row)
         if after and not before:
             self._open_since = cycle
