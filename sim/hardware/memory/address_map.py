@@ -89,10 +89,14 @@ def check_mapping(text: str, problems: Problems, place: Place | None = None) -> 
 class AddressMap:
     """A mapping resolved to shifts and masks for ``channels`` channels of ``device``."""
 
-    def __init__(self, device: Device, mapping: str | None = None, channels: int | None = None) -> None:
+    def __init__(
+        self, device: Device, mapping: str | None = None, channels: int | None = None, joined: bool = True
+    ) -> None:
+        """``joined``: pseudo-channels of one channel share a controller; else each counts as a channel of its own."""
         problems = Problems()
         self.text = mapping or device.mapping
         self.channels = device.channels if channels is None else channels
+        self._joined = device.pseudochannels if joined else 1
         self.device = device
         check_mapping(self.text, problems)
         fields, self._xor = split_mapping(self.text)
@@ -111,7 +115,7 @@ class AddressMap:
     @property
     def controllers(self) -> int:
         """Channels with a controller and command bus of their own."""
-        return max(1, self.channels // self.device.pseudochannels)
+        return max(1, self.channels // self._joined)
 
     @property
     def capacity_bytes(self) -> int:
@@ -131,9 +135,8 @@ class AddressMap:
         elif self._xor == COLUMN_XOR:
             self._fold(part, column, ("pc", "ra", "bg", "ba", "ro"))
         device = self.device
-        pseudo, channel = part["pc"], part["ch"]
-        if self._fields["pc"][1] == 0:
-            pseudo, channel = channel % device.pseudochannels, channel // device.pseudochannels
+        pins = part["ch"] * (self._fields["pc"][1] + 1) + part["pc"]
+        pseudo, channel = pins % self._joined, pins // self._joined
         rank = pseudo * device.ranks + part["ra"]
         bank = (rank * device.bankgroups + part["bg"]) * device.banks_per_group + part["ba"]
         return Decoded(channel, bank, part["ro"], column)

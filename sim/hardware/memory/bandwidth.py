@@ -10,8 +10,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from sim.core.channel import TransferEngine
+from sim.core.errors import InputError, Problem
 from sim.core.pipe import RoundRobinPipe
-from sim.hardware.memory.tier import tier_models
+from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.tier import TierSpec, tier_models
+
+DEFAULT_BURST_BYTES = 64
 
 
 @tier_models.register("bandwidth")
@@ -24,6 +28,18 @@ class BandwidthModel:
         self.sustained_bytes_per_s = bytes_per_s * sustained
         self._burst_bytes = burst_bytes
         self._closed_form = RoundRobinPipe(self.sustained_bytes_per_s, burst_bytes)
+
+    @classmethod
+    def of(cls, spec: TierSpec) -> BandwidthModel:
+        device = DEVICES[spec.device] if spec.device is not None else None
+        peak, latency_ps, burst = spec.bandwidth, spec.latency, spec.burst
+        if device is not None:
+            peak = peak if peak is not None else device.bytes_per_s * spec.stacks
+            latency_ps = latency_ps if latency_ps is not None else device.latency_ns * 1000
+            burst = burst or device.burst_bytes
+        if peak is None:
+            raise InputError([Problem("a memory needs a `device` or a `bandwidth`")])
+        return cls(peak, spec.sustained, latency_ps or 0, burst or DEFAULT_BURST_BYTES)
 
     def engine(self) -> TransferEngine:
         return RoundRobinPipe(self.sustained_bytes_per_s, self._burst_bytes)

@@ -70,8 +70,9 @@ class BankEngine:
     ) -> None:
         self.device = device
         self.timing = resolve(device)
-        self.map = AddressMap(device, mapping, channels)
-        self.parameters = parameters(device, self.timing, controller_policies.get(policy)())
+        chosen = controller_policies.get(policy)()
+        self.map = AddressMap(device, mapping, channels, chosen.joins_pseudochannels)
+        self.parameters = parameters(device, self.timing, chosen)
         for word, value in (words or {}).items():
             self.parameters[word] = value
         self._kernels = load_kernels(KERNELS)

@@ -165,7 +165,7 @@ def parameters(device: Device, timing: Timing, policy: ControllerPolicy) -> npt.
     for name, word in _WORDS.items():
         words[word] = getattr(timing, name)
     groups, per_group = device.bankgroups, device.banks_per_group
-    ranks = device.ranks * device.pseudochannels
+    ranks = device.ranks * (device.pseudochannels if policy.joins_pseudochannels else 1)
     decided = policy.words()
     organisation: dict[int, Any] = {
         at.RANKS: ranks,

@@ -6,6 +6,7 @@ Busy means: the data bus is transferring. The timing model is a strategy (``mode
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Self
 
@@ -13,13 +14,12 @@ from pydantic import Field, model_validator
 
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
 from sim.config.spec import ComponentSpec, components
-from sim.core.component import Context
-from sim.core.errors import nearest
+from sim.core.component import Activity, Context
+from sim.core.errors import Problems, nearest
+from sim.hardware.memory.address_map import FIELDS, check_mapping
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.memory import Memory
-from sim.hardware.memory.tier import TierModel, tier_models
-
-DEFAULT_BURST_BYTES = 64
+from sim.hardware.memory.tier import Access, TierModel, tier_models
 
 
 class DramSpec(ComponentSpec):
@@ -34,7 +34,10 @@ class DramSpec(ComponentSpec):
     latency: DurationPs | None = Field(default=None, description="idle access latency; overrides the device's")
     burst: SizeBytes | None = Field(default=None, description="bytes per access; overrides the device's")
     sustained: Rate = Field(default=Fraction(1), description="fraction of peak that a sequential stream sustains")
-    model: str = Field(default="bandwidth", description="timing model of the tier")
+    model: str = Field(default="bandwidth", description="timing model of the tier: bandwidth, or bank (needs a device)")
+    mapping: str | None = Field(
+        default=None, description="address mapping of `model: bank`: a scheme or a field order such as rorabgbachco"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -44,19 +47,20 @@ class DramSpec(ComponentSpec):
             near = nearest(self.device, DEVICES)
             hint = f"; did you mean {near!r}?" if near else ""
             raise ValueError(f"unknown device {self.device!r}; one of {', '.join(sorted(DEVICES))}{hint}")
+        if self.model == "bank" and self.device is None:
+            raise ValueError("`model: bank` needs a `device`")
+        if self.mapping is not None:
+            problems = Problems()
+            check_mapping(self.mapping, problems)
+            if problems:
+                raise ValueError(f"address mapping {self.mapping!r} needs each of {', '.join(FIELDS)} once")
         if self.sustained > 1:
             raise ValueError("`sustained` is a fraction of peak, at most 1")
         return self
 
     def timing(self) -> TierModel:
         """The tier's timing model (closed forms; no state)."""
-        peak, latency_ps, burst = self.bandwidth, self.latency or 0, self.burst or DEFAULT_BURST_BYTES
-        if self.device is not None:
-            device = DEVICES[self.device]
-            peak = peak if peak is not None else device.bytes_per_s * self.stacks
-            latency_ps = self.latency if self.latency is not None else device.latency_ns * 1000
-            burst = self.burst or device.burst_bytes
-        model: TierModel = tier_models.get(self.model)(peak, self.sustained, latency_ps, burst)
+        model: TierModel = tier_models.get(self.model).of(self)
         return model
 
 
@@ -71,3 +75,15 @@ class Dram(Memory):
     ) -> None:
         self.model = spec.timing()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
+
+    def access(
+        self,
+        stream: Hashable,
+        read_bytes: int,
+        write_bytes: int,
+        activity: Activity,
+        done: Callable[[], None],
+        conflicts: int = 1,
+    ) -> None:
+        """As in :class:`Memory`; the timing model is told whether the transfer writes."""
+        super().access(Access(stream, write_bytes > 0), read_bytes, write_bytes, activity, done, conflicts)

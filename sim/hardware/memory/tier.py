@@ -6,10 +6,39 @@ A tier holds whole tensors; a transfer is one DMA request of a tile's bytes at a
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Hashable
+from fractions import Fraction
+from typing import Any, NamedTuple, Protocol
 
 from sim.core.channel import TransferEngine
 from sim.core.registry import Registry
+
+
+class Access(NamedTuple):
+    """A stream of transfers as a timing model may tell them apart; ``address`` in bytes, or None: where it left off."""
+
+    stream: Hashable
+    write: bool
+    address: int | None = None
+
+
+class TierSpec(Protocol):
+    """What a memory's YAML gives a timing model (see ``DramSpec`` for the meaning of each)."""
+
+    @property
+    def device(self) -> str | None: ...
+    @property
+    def stacks(self) -> int: ...
+    @property
+    def bandwidth(self) -> Fraction | None: ...
+    @property
+    def latency(self) -> int | None: ...
+    @property
+    def burst(self) -> int | None: ...
+    @property
+    def sustained(self) -> Fraction: ...
+    @property
+    def mapping(self) -> str | None: ...
 
 
 class TierModel(Protocol):
@@ -21,6 +50,11 @@ class TierModel(Protocol):
     """Data-pin bandwidth."""
     sustained_bytes_per_s: Any
     """Bandwidth of an endless sequential stream."""
+
+    @classmethod
+    def of(cls, spec: TierSpec) -> TierModel:
+        """The model of a memory as its YAML describes it."""
+        ...
 
     def engine(self) -> TransferEngine:
         """A fresh engine for one run."""

@@ -18,9 +18,10 @@ from sim.hardware.memory.policies.policy import controller_policies
 
 @controller_policies.register("bank_round_robin")
 class BankRoundRobin:
-    """The policy's figures; all are those of the source named above."""
+    """The policy's figures; all are those of the source named above. Each pseudo-channel has its own controller."""
 
     name: ClassVar[str] = "bank_round_robin"
+    joins_pseudochannels: ClassVar[bool] = False
     request_queue = 32
     write_buffer = 32
     bank_queue = 8

@@ -21,6 +21,7 @@ class FirstReady:
     """The policy's figures."""
 
     name: ClassVar[str] = "fr_fcfs"
+    joins_pseudochannels: ClassVar[bool] = True
     read_queue = 32
     write_buffer = 32
     drain_from = 26

@@ -12,6 +12,9 @@ class ControllerPolicy(Protocol):
 
     name: ClassVar[str]
 
+    joins_pseudochannels: ClassVar[bool]
+    """Does one controller, with its queues and command buses, serve all pseudo-channels of a channel?"""
+
     def words(self) -> dict[int, int]:
         """Parameter word of the engine -> value."""
         ...

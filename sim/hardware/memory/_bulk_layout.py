@@ -1,0 +1,37 @@
+"""Where things stand in the arrays of the bulk engine: parameters, state of one channel, and the transfers in flight."""
+
+from __future__ import annotations
+
+MAX_BANKS = 128
+MAX_RANKS = 16
+FAR = 1 << 60
+NONE = -1
+
+# Parameters. A run index is a local burst divided by the bursts of a run; its fields are shift and mask.
+(
+    RUN_BURSTS, LANES, GROUPS, BANKS_PER_GROUP, RANKS, STEP, BURST, LOOKAHEAD,
+    SHIFT_BANK, MASK_BANK, SHIFT_GROUP, MASK_GROUP, SHIFT_RANK, MASK_RANK, SHIFT_ROW, MASK_ROW,
+    RCD_RD, RCD_WR, RAS, RC, RP, RFC, REFI, RRD_S, RRD_L, FAW, RD_PRE, WR_PRE,
+    RD_WR, WR_RD, RANK_SWITCH, OTHER_STEP,
+) = range(32)  # fmt: skip
+PARAMETERS = 32
+
+# State of the channel: scalars, then per bank, then per rank (NEXT_REFRESH on).
+(
+    NEXT_COLUMN, LAST_WRITE, LAST_RANK, LAST_START, LAST_COLUMN, TURN, ACTIVE,
+    RUNS, ACTIVATES, ROW_HITS, ROW_CONFLICTS, REFRESHES, BUSY, LOST_TURNAROUND, LOST_ROW, LOST_REFRESH,
+    LAST_GROUP, LAST_BURSTS,
+) = range(18)  # fmt: skip
+OPEN_ROW = 20
+ACT_OK = OPEN_ROW + MAX_BANKS
+PRE_OK = ACT_OK + MAX_BANKS
+NEXT_REFRESH = PRE_OK + MAX_BANKS
+LAST_ACT = NEXT_REFRESH + MAX_RANKS
+LAST_ACT_GROUP = LAST_ACT + MAX_RANKS
+RANK_ACTS = LAST_ACT_GROUP + MAX_RANKS
+ACT_TIMES = RANK_ACTS + MAX_RANKS
+STATE = ACT_TIMES + MAX_RANKS * 4
+
+# One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left.
+NEXT_BURST, LEFT, WRITE, ARRIVED, FINISH = range(5)
+TRANSFER = 8
