@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.hardware.memory.bank_engine import BankEngine
 from sim.hardware.memory.devices import DEVICES
@@ -69,14 +70,14 @@ def _device(row: Row) -> Device:
     return device
 
 
-def _issue_cycles(row: Row, device: Device, count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
+def _issue_cycles(row: Row, device: Device, count: int) -> npt.NDArray[np.int64] | None:
     """The device cycle from which each request may issue: ``a/b`` is a requests every b ticks; None: not of that form."""
     burst, _, ticks = row.text("issue_per_tick").partition("/")
     if not (burst.isdecimal() and ticks.isdecimal() and int(burst) > 0):
         return None
     cycles_per_tick = Fraction(str(row.number("tick_ns"))) * device.clock_hz / 10**9
     every = float(cycles_per_tick * int(ticks))
-    return np.floor(np.arange(count) // int(burst) * every).astype(np.int64)
+    return np.asarray(np.floor(np.arange(count) // int(burst) * every), dtype=np.int64)
 
 
 def _score_row(row: Row, scores: Scores) -> None:

@@ -1,0 +1,148 @@
+"""The bulk path (``model: bank``) against the request-level engine, closed forms and its own step-by-step run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.core.errors import InputError
+from sim.hardware.memory._bulk_layout import RUN_BURSTS
+from sim.hardware.memory.bank_engine import BankEngine
+from sim.hardware.memory.bank_model import BankModel
+from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.devices.device import Device
+from sim.hardware.memory.tier import Access, tier_models
+
+MIB = 1 << 20
+SEQUENTIAL = (
+    "HBM1_4Gb_x128", "HBM2_8Gb_x128", "HBM2_8Gb_x128_chlow", "HBM2_2000", "HBM2E_3200", "HBM3_6400", "DDR3_1600",
+    "DDR4_8Gb_x8_3200", "DDR4_3200", "DDR5_4800", "LPDDR4_2400", "LPDDR5_6400", "GDDR6_14000",
+)  # fmt: skip
+
+
+def bulk_cycles(model: BankModel, transfers: list[tuple[Access, int]]) -> int:
+    """Cycles until all transfers that arrive at 0 have left the bus."""
+    engine = model.engine()
+    for number, (access, size) in enumerate(transfers):
+        engine.submit(0, access, size, number)
+    last, done = 0, 0
+    while (when := engine.next_event_ps()) is not None:
+        last = when
+        done += len(engine.advance(when))
+    assert done == len(transfers)
+    return model.clock.index_at_or_after(last)
+
+
+def sequential_error(device: Device, write: bool) -> float:
+    size = 8 * MIB if device.channels > 4 else 2 * MIB
+    addresses = np.arange(0, size, device.burst_bytes)
+    outcome = BankEngine(device).run(addresses, np.full(len(addresses), write), issue_width=64)
+    found = bulk_cycles(BankModel(device), [(Access("x", write), size)])
+    return (found + (0 if write else device.timing["CL"])) / outcome.finish_cycle - 1
+
+
+def test_sequential_streams_take_as_long_as_request_by_request() -> None:
+    errors = [abs(sequential_error(DEVICES[name], write)) for name in SEQUENTIAL for write in (False, True)]
+    assert sum(errors) / len(errors) < 0.01
+    assert max(errors) < 0.04
+
+
+@pytest.mark.parametrize("name", ["HBM2_2000", "DDR4_3200", "DDR5_4800", "LPDDR5_6400", "HBM2_8Gb_x128"])
+def test_a_refresh_free_stream_reaches_the_closed_form(name: str) -> None:
+    device = replace(DEVICES[name], timing=dict(DEVICES[name].timing) | {"tREFI": 0})
+    model = BankModel(device)
+    size = 64 * MIB
+    seconds = bulk_cycles(model, [(Access("x", False), size)]) / float(device.clock_hz)
+    assert size / seconds == pytest.approx(float(model.sustained_bytes_per_s), rel=0.01)
+
+
+@pytest.mark.parametrize("name", sorted(DEVICES))
+def test_long_streams_come_to_the_sustained_rate_the_mapper_is_told(name: str) -> None:
+    model = BankModel(DEVICES[name])
+    if DEVICES[name].ranks > 1:
+        pytest.skip("which rank a refresh meets depends on its phase")
+    size = int(model.sustained_bytes_per_s) // 2000
+    seconds = bulk_cycles(model, [(Access("x", False), size)]) / float(DEVICES[name].clock_hz)
+    assert size / seconds == pytest.approx(float(model.sustained_bytes_per_s), rel=0.02)
+
+
+def two(model: BankModel, second_address: int) -> tuple[int, int]:
+    """Cycles of two streams side by side, and one after the other."""
+    size = 4096 * model.device.channels
+    streams = [(Access("a", False, 0), size), (Access("b", False, second_address), size)]
+    return bulk_cycles(model, streams), sum(bulk_cycles(model, [stream]) for stream in streams)
+
+
+def test_two_streams_in_one_bank_conflict_and_in_two_they_do_not() -> None:
+    device = replace(DEVICES["HBM2_8Gb_x128"], mapping="rabgbarococh")
+    with pytest.raises(InputError):
+        BankModel(device, mapping="corabgbaroch")
+    model = BankModel(device, mapping="rabgbarococh")
+    row, bank = device.row_bytes * 8, device.row_bytes * 8 * device.rows
+    together, apart = two(model, 100 * row)
+    timing = model.timing
+    assert together > apart
+    engine = model.engine()
+    for stream, address in (("a", 0), ("b", 100 * row)):
+        engine.submit(0, Access(stream, False, address), 4096 * 8, stream)
+    while (when := engine.next_event_ps()) is not None:
+        engine.advance(when)
+    switches = engine.counts()["row_conflicts"]
+    per_switch = timing.rd_pre + timing.rp + timing.rcd_rd
+    assert together == pytest.approx(switches * per_switch + 128 * timing.rd_rd_l, rel=0.05)
+    elsewhere, one_by_one = two(model, bank)
+    assert elsewhere <= one_by_one
+
+
+def test_reads_among_writes_pay_for_turning_the_bus_round() -> None:
+    model = BankModel(DEVICES["HBM2_2000"])
+    size = 4 * MIB
+    mixed = bulk_cycles(model, [(Access("a", False), size), (Access("b", True), size)])
+    alone = bulk_cycles(model, [(Access("a", False), 2 * size)])
+    runs = 2 * size // int(model.channel_bytes) // int(model.parameters[RUN_BURSTS])
+    turns = (model.timing.rd_wr + model.timing.wr_rd_l - 2 * model.timing.rd_rd_s) * runs // 2
+    assert mixed >= alone + 0.9 * turns
+
+
+@given(
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 4000), st.sampled_from("abc"), st.booleans(), st.integers(1, 200_000)),
+        min_size=1, max_size=12,
+    ),
+    peeks=st.lists(st.integers(0, 60_000), max_size=20),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_looking_in_between_changes_nothing(arrivals: list[tuple[int, str, bool, int]], peeks: list[int]) -> None:
+    model = BankModel(DEVICES["HBM2_2000"])
+
+    def run(extra: list[int]) -> list[tuple[int, int]]:
+        engine = model.engine()
+        come = [(when * 1000, 1, k) for k, (when, *_) in enumerate(arrivals)]
+        finished: list[tuple[int, int]] = []
+        for now, kind, k in sorted(come + [(when * 1000, 0, -1) for when in extra]):
+            while (when := engine.next_event_ps()) is not None and when <= now:
+                finished.extend((when, token) for token in engine.advance(when))
+            if kind == 0:
+                assert engine.advance(now) == []
+            else:
+                _, stream, write, size = arrivals[k]
+                engine.submit(now, Access(stream, write), size, k)
+        while (when := engine.next_event_ps()) is not None:
+            finished.extend((when, token) for token in engine.advance(when))
+        return finished
+
+    assert run([]) == run(peeks)
+
+
+def test_bank_needs_a_device() -> None:
+    assert "bank" in tier_models.names()
+    from sim.hardware.memory.dram import DramSpec
+
+    with pytest.raises(ValueError, match="needs a `device`"):
+        DramSpec(capacity="1 GiB", bandwidth="1 GB/s", model="bank")
+    with pytest.raises(ValueError, match="address mapping"):
+        DramSpec(capacity="1 GiB", device="HBM2_2000", model="bank", mapping="rorabgch")
