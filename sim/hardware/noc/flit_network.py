@@ -6,6 +6,8 @@ Left out: errors and retransmission, adaptive routes, virtual networks for messa
 
 from __future__ import annotations
 
+import copy
+
 from sim.core.errors import InconsistencyError, Problems
 from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _flit_layout as at
@@ -49,6 +51,18 @@ class FlitNetwork:
         if result & 3 == at.DEADLOCK:
             raise InconsistencyError("deadlock", waiting_report(self._state, self.routes, self.now))
 
+    def copy(self) -> FlitNetwork:
+        """An independent network in the same state."""
+        twin = copy.copy(self)
+        twin._state = self._state.copy()
+        return twin
+
+    def forget(self) -> None:
+        """Drop the records of all packets; every one submitted must have arrived. Numbers start again from 0."""
+        assert self.finished == self.submitted
+        self._state.counters[at.FINISHED] = 0
+        self.submitted = 0
+
     @property
     def finished(self) -> int:
         """How many packets have reached their destination."""
@@ -59,9 +73,9 @@ class FlitNetwork:
         """Flits between source and destination."""
         return int(self._state.counters[at.IN_FLIGHT])
 
-    def order(self) -> Ints:
-        """Packet numbers in the order in which their tails arrived."""
-        return self._state.packets[: self.finished, at.ORDER].copy()
+    def order(self, first: int = 0, end: int | None = None) -> Ints:
+        """Packet numbers in the order in which their tails arrived, from the ``first`` arrival to before the ``end``."""
+        return self._state.packets[first : self.finished if end is None else end, at.ORDER].copy()
 
     def entered(self) -> Ints:
         """The cycle in which each packet's head left its source; -1 when it did not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,13 @@ class FlitState:
         self.ports = rows("ports", self.layout.port_width)
         self.terminals = rows("terminals", self.layout.terminal_width)
         self.packets = self.flat[self.layout.packets :].reshape(-1, at.PACKET_WIDTH)
+
+    def copy(self) -> FlitState:
+        """An independent copy."""
+        twin = copy.copy(self)
+        twin.flat = self.flat.copy()
+        twin._cut()
+        return twin
 
     def append(self, packets: Packets, first: int) -> None:
         """Put ``packets`` (numbered from ``first``) at the end of their sources' queues."""

@@ -10,6 +10,8 @@ saturates: :meth:`PacketNetwork.warnings` says which links are loaded beyond wha
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from sim.core.errors import InconsistencyError, Problems
@@ -57,14 +59,25 @@ class PacketNetwork:
             count = int(self._state.counters[at.UNDER_WAY])
             raise InconsistencyError("deadlock", f"at cycle {self.now} none of {count} packets under way can move")
 
+    def copy(self) -> PacketNetwork:
+        """An independent network in the same state."""
+        twin = copy.copy(self)
+        twin._state = self._state.copy()
+        return twin
+
+    def forget(self) -> None:
+        """Drop the records of all packets; every one submitted must have arrived. Numbers start again from 0."""
+        assert self.finished == self.submitted
+        self._state.forget()
+
     @property
     def finished(self) -> int:
         """How many packets have reached their destination."""
         return int(self._state.counters[at.FINISHED])
 
-    def order(self) -> Ints:
-        """Packet numbers in the order in which their tails arrived."""
-        return self._state.pieces[: self.finished, at.ORDER].copy()
+    def order(self, first: int = 0, end: int | None = None) -> Ints:
+        """Packet numbers in the order in which their tails arrived, from the ``first`` arrival to before the ``end``."""
+        return self._state.pieces[first : self.finished if end is None else end, at.ORDER].copy()
 
     def entered(self) -> Ints:
         """The cycle in which each packet's head left its source; -1 when it did not."""

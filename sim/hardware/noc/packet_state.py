@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from sim.hardware.noc import _packet_layout as at
@@ -41,6 +43,20 @@ class PacketState:
         self.channels = rows("channels", at.CHANNEL_WIDTH)
         self.pieces = self.flat[self.layout.pieces :].reshape(-1, at.PIECE_WIDTH)
 
+    def copy(self) -> PacketState:
+        """An independent copy."""
+        twin = copy.copy(self)
+        twin.flat = self.flat.copy()
+        twin._cut()
+        return twin
+
+    def forget(self) -> None:
+        """Drop the rows of all pieces; none may be under way."""
+        self.counters[at.FINISHED] = 0
+        self._count = 0
+        self.first_piece = self.first_piece[:0]
+        self.last_piece = self.last_piece[:0]
+
     def used_pieces(self) -> Ints:
         """The rows of all pieces submitted so far."""
         return self.pieces[: self._count]
@@ -55,6 +71,7 @@ class PacketState:
         first, number = self._count, len(self.last_piece)
         self._reserve(len(whose))
         rows = self.pieces[first : first + len(whose)]
+        rows[:, [column for column in range(at.PIECE_WIDTH) if column != at.ORDER]] = 0
         rows[:, at.SOURCE], rows[:, at.DESTINATION] = packets.source[whose], packets.destination[whose]
         rows[:, at.FLITS] = np.minimum(packets.flits[whose] - place * size, size)
         rows[:, at.CREATED], rows[:, at.VARIANT] = packets.created[whose], packets.variant[whose]

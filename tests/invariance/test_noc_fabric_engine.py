@@ -1,0 +1,89 @@
+"""The fabric behind the engine interface: completions are those of the network, whatever arrives in between."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sim.core.errors import InputError
+from sim.hardware.noc.fabric_engine import FabricEngine
+from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.fabric_topology import topologies
+from sim.hardware.noc.packet_list import packets_of
+from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.traffic_measure import MODELS
+
+HZ = Fraction(1_000_000_000)
+PS = 1000
+QUICK = settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def mesh() -> Routes:
+    topology = topologies.get("mesh")
+    return freeze(topology(topology.Spec.model_validate({"dims": (3, 2)})))
+
+
+def drive(engine: FabricEngine, messages: list[tuple[int, int, int, int]], polls: list[int]) -> dict[int, int]:
+    """Submit (cycle, source, destination, bytes) at their times; look at other times too. Returns completion times."""
+    done: dict[int, int] = {}
+    moments = sorted(
+        {(cycle * PS, 1, number) for number, (cycle, *_) in enumerate(messages)} | {(at, 0, 0) for at in polls}
+    )
+    for now, kind, number in moments:
+        while (due := engine.next_event_ps()) is not None and due <= now:
+            done |= dict.fromkeys(engine.advance(due), due)
+        assert engine.advance(now) == []
+        if kind == 1:
+            _, source, destination, size = messages[number]
+            engine.submit(now, (source, destination), size, number)
+    while (due := engine.next_event_ps()) is not None:
+        done |= dict.fromkeys(engine.advance(due), due)
+    return done
+
+
+ends = st.integers(0, 5)
+message_lists = st.lists(st.tuples(st.integers(0, 80), ends, ends, st.integers(0, 700)), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@QUICK
+@given(messages=message_lists, polls=st.lists(st.integers(0, 200_000), max_size=10))
+def test_completions_are_those_of_the_network_whenever_anyone_looks(
+    model: str, messages: list[tuple[int, int, int, int]], polls: list[int]
+) -> None:
+    messages = sorted(messages)
+    engine = FabricEngine(mesh(), RouterSpec(), model, HZ, flit_bytes=16, packet_flits=5)
+    done = drive(engine, messages, polls)
+
+    network = MODELS[model](mesh(), RouterSpec())
+    rows, owner = [], []
+    for number, (cycle, source, destination, size) in enumerate(messages):
+        flits = max(1, -(-size // 16))
+        for part in range(-(-flits // 5)):
+            rows.append((source, destination, min(5, flits - 5 * part), cycle))
+            owner.append(number)
+    network.submit(packets_of(rows))
+    network.run(1_000_000, len(rows))
+    last = [0] * len(messages)
+    for number, cycle in zip(owner, network.done().tolist(), strict=True):
+        last[number] = max(last[number], cycle * PS)
+
+    assert [done[number] for number in range(len(messages))] == last
+    assert engine.active == 0
+    assert engine.next_event_ps() is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_records_do_not_pile_up_when_the_fabric_falls_idle(model: str) -> None:
+    engine = FabricEngine(mesh(), RouterSpec(), model, HZ, flit_bytes=16, packet_flits=8)
+    for round_ in range(50):
+        drive(engine, [(round_ * 10_000, 0, 5, 1024), (round_ * 10_000, 1, 5, 1024)], [])
+    assert engine.network.submitted <= 32
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="packet"):
+        FabricEngine(mesh(), RouterSpec(), "packets", HZ, flit_bytes=16, packet_flits=8)
