@@ -23,6 +23,7 @@ from sim.trace.options import LowerOptions
 
 EMBEDDING = "embed_tokens.weight"
 POSITIONS = "embed_positions.weight"
+CAUSAL = "attention is counted without skipping its causal half"
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Decoder:
 
     ``embedding_norm``: kind of the norm of the embedded tokens. ``embedding_scale``: they are multiplied by a constant
     that a tied head must not see. ``scope``: what names of the stack begin with. ``final_norm``: name of the last norm.
-    ``prompts_alone``: the decoder starts from one token, and ``--prompt`` is the source of the encoder. ``notes``:
-    assumptions of the lowering worth a warning.
+    ``prompts_alone``: the decoder starts from one token, and ``--prompt`` is the source of the encoder. ``forms``:
+    what the description is to say of how it is lowered; ``notes``: assumptions worth a warning.
     """
 
     hidden: int
@@ -87,6 +88,7 @@ class Decoder:
     scope: str = "layers"
     final_norm: str = "norm"
     prompts_alone: bool = False
+    forms: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -137,7 +139,7 @@ class _Lowering:
         self._options = options
         self._builder = TraceBuilder(
             f"{config.name}_{options.phase}",
-            description=f"{config.name}, {options.phase}; attention is counted without skipping its causal half",
+            description="; ".join([f"{config.name}, {options.phase}", CAUSAL, *decoder.forms]),
             source=describe_source(config, options),
             dtype=options.dtype,
             weight_dtype=options.weight_dtype,

@@ -52,7 +52,8 @@ def deepseek_decoder(config: ModelConfig, router: Router, histogram: tuple[int, 
         norm="rms_norm",
         trained_tokens=config.count("max_position_embeddings"),
         tied=config.flag("tie_word_embeddings", False),
-        notes=(FORMS,) if histogram else (FORMS, EVEN),
+        forms=(FORMS,),
+        notes=() if histogram else (EVEN,),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sim.core.errors import Place, Problems
+from sim.core.text_file import read_text
 from sim.trace.frontends import Frontend, frontends
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.families import Family, families
@@ -12,7 +13,9 @@ from sim.trace.frontends.huggingface.phases import check_lengths
 from sim.trace.json_places import load_json
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions, option_name
-from sim.trace.reader import read_text
+
+MAX_BYTES = 10_000_000
+"""Size of a config; the longest, with a type per layer, have some kilobytes."""
 
 
 @frontends.register("huggingface")
@@ -29,7 +32,7 @@ class HuggingFace(Frontend):
     @classmethod
     def lower(cls, path: Path, options: LowerOptions) -> Trace:
         problems = Problems()
-        text = read_text(path, problems)
+        text = read_text(path, problems, MAX_BYTES)
         problems.raise_if_any()
         table = load_json(text, problems, str(path))
         if not isinstance(table, dict):

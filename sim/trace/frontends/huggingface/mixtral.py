@@ -13,6 +13,8 @@ from sim.trace.frontends.huggingface.llama import read_heads
 from sim.trace.frontends.huggingface.mixture import Mixture, RoutedExperts, Router
 from sim.trace.options import LowerOptions
 
+#: More experts than any model has, and few enough to be listed.
+MAX_EXPERTS = 2**16
 EVEN = "tokens are spread evenly over the experts; --experts gives a histogram"
 
 
@@ -49,6 +51,9 @@ class Mixtral(ExpertFamily):
 def read_experts(config: ModelConfig, options: LowerOptions, key: str) -> tuple[int, int, tuple[int, ...] | None]:
     """Experts, how many each token goes to, and the histogram of ``--experts``."""
     experts, top_k = config.count(key), config.count("num_experts_per_tok")
+    if experts > MAX_EXPERTS:
+        config.add(f"{key!r} is absurdly large", key, found=experts, allowed=f"at most {MAX_EXPERTS}")
+        experts = MAX_EXPERTS
     message = "a token cannot go to more experts than there are"
     config.at_most("num_experts_per_tok", top_k, experts, message)
     histogram = read_histogram(options.experts, experts, top_k, config.problems) if options.experts else None
