@@ -13,8 +13,8 @@ from pathlib import Path
 from sim.core.errors import InputError, Place, Problem
 
 
-def write_files(files: Mapping[Path, Iterable[str]]) -> None:
-    """Write text chunks to each path (UTF-8, ``\\n`` line ends), making folders as needed.
+def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
+    """Write chunks to each path (text as UTF-8 with ``\\n`` line ends), making folders as needed.
 
     Raises InputError naming the file that cannot be written; then none of them has changed.
     """
@@ -23,11 +23,9 @@ def write_files(files: Mapping[Path, Iterable[str]]) -> None:
     try:
         for target, chunks in files.items():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", newline="\n", dir=target.parent, prefix=f".{target.name}.", delete=False
-            ) as file:
+            with tempfile.NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
                 written[target] = file.name
-                file.writelines(chunks)
+                file.writelines(chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
             os.chmod(written[target], _mode(target))
         for target in files:
             os.replace(written[target], target)

@@ -22,7 +22,8 @@ import numpy as np
 from sim.core.atomic import write_files
 from sim.hardware.layout import natural_key
 from sim.observe.bins import bandwidth, busy_in_bins, edges
-from sim.observe.recorder import STALL, Recorder, Slices
+from sim.observe.recorder import STALL, Slices
+from sim.observe.recording import Recorded
 from sim.run.record import ComponentRecord, RunRecord
 
 BINS = 500
@@ -49,12 +50,12 @@ class _Arrows:
     tiles: dict[tuple[str, int], dict[str, tuple[int, _Track]]] = field(default_factory=dict)
 
 
-def write_timeline(path: Path, record: RunRecord, recorder: Recorder) -> None:
+def write_timeline(path: Path, record: RunRecord, recorder: Recorded) -> None:
     """Write the timeline of a run to ``path``, whole or not at all."""
     write_files({path: timeline_chunks(record, recorder)})
 
 
-def timeline_chunks(record: RunRecord, recorder: Recorder) -> Iterator[str]:
+def timeline_chunks(record: RunRecord, recorder: Recorded) -> Iterator[str]:
     """The text of ``timeline.json``; the same run gives the same bytes."""
     head = {
         "elapsed_ps": record.elapsed_ps,
@@ -73,7 +74,7 @@ def timeline_chunks(record: RunRecord, recorder: Recorder) -> Iterator[str]:
 
 
 class _Timeline:
-    def __init__(self, record: RunRecord, recorder: Recorder) -> None:
+    def __init__(self, record: RunRecord, recorder: Recorded) -> None:
         self.record = record
         self.recorder = recorder
         components = sorted(record.components, key=lambda one: natural_key(one.path))
@@ -183,7 +184,7 @@ class _Timeline:
                     )
 
 
-def _arrows(slices: Slices, recorder: Recorder, tracks: dict[str, _Track]) -> dict[int, _Arrows]:
+def _arrows(slices: Slices, recorder: Recorded, tracks: dict[str, _Track]) -> dict[int, _Arrows]:
     """The first slice of each stage of the first tiles of each operator on each core."""
     found: defaultdict[int, _Arrows] = defaultdict(_Arrows)
     taken: defaultdict[tuple[int, str], int] = defaultdict(int)

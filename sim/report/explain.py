@@ -26,12 +26,12 @@ from sim.run.record import OperatorRecord, RunRecord
 def explain_run(folder: Path, names: Iterable[str]) -> Iterator[str]:
     """Lines of text about the named operators (default: the one with the largest time). Raises InputError."""
     record, data = load_run(folder)
-    architecture = _architecture(record)
+    architecture = architecture_of(record)
     for number in _chosen(record, list(names)):
-        yield from _operator(record, number, architecture, data["prices"])
+        yield from operator_lines(record, number, architecture, data["prices"])
 
 
-def _architecture(record: RunRecord) -> Architecture:
+def architecture_of(record: RunRecord) -> Architecture:
     """The architecture of the run, from the resolved document that the record carries."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "resolved.yaml"
@@ -54,9 +54,10 @@ def _chosen(record: RunRecord, names: list[str]) -> list[int]:
     return [number for name in names for number in known[name]]
 
 
-def _operator(
+def operator_lines(
     record: RunRecord, number: int, architecture: Architecture, prices: list[dict[str, Any]]
 ) -> Iterator[str]:
+    """Everything about the operator of this number in the record."""
     one = record.operators[number]
     dims = " ".join(f"{name}={value}" for name, value in one.dims.items())
     yield f"{one.name}: {one.kind} {dims}"

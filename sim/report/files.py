@@ -1,4 +1,5 @@
-"""The files of a run's folder: report.json, operators.csv, components.csv, result.json, timeline.json.
+"""The files of a run's folder: report.json, operators.csv, components.csv, result.json, timeline.json, recording.npz,
+report.html.
 
 They appear together or not at all, and the same run gives the same bytes.
 """
@@ -14,11 +15,13 @@ from typing import Any
 
 from sim.core.atomic import write_files
 from sim.core.errors import InputError, Place, Problem
+from sim.observe.recording import read_recording, recording_bytes
 from sim.observe.timeline import timeline_chunks
 from sim.report.result import Result
 from sim.run.record import RunRecord, record_from_dict
 
 REPORT, RESULT, TIMELINE = "report.json", "result.json", "timeline.json"
+RECORDING, PAGE = "recording.npz", "report.html"
 OPERATORS, COMPONENTS = "operators.csv", "components.csv"
 
 
@@ -29,7 +32,9 @@ def report_text(data: Any) -> str:
 
 def save(result: Result, folder: Path) -> tuple[Path, ...]:
     """Write everything; returns the paths in the order named above."""
-    files: dict[Path, Iterable[str]] = {
+    from sim.report.page.run_page import run_page
+
+    files: dict[Path, Iterable[str | bytes]] = {
         folder / REPORT: [report_text(result.to_dict())],
         folder / OPERATORS: [_csv(flat_operators(result))],
         folder / COMPONENTS: [_csv(flat_components(result))],
@@ -37,6 +42,8 @@ def save(result: Result, folder: Path) -> tuple[Path, ...]:
     }
     if result.recorder is not None:
         files[folder / TIMELINE] = timeline_chunks(result.record, result.recorder)
+        files[folder / RECORDING] = [recording_bytes(result.recorder)]
+    files[folder / PAGE] = run_page(result)
     write_files(files)
     return tuple(files)
 
@@ -54,6 +61,21 @@ def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError([Problem(f"not the result of a run ({type(error).__name__})", Place(str(path)))]) from error
+
+
+def load_result(folder: Path) -> Result:
+    """The result of a folder that :func:`save` wrote, with its recording when there is one; raises InputError."""
+    record, data = load_run(folder)
+    recording = folder / RECORDING
+    recorder = read_recording(recording) if recording.exists() else None
+    try:
+        report: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data["report"].items()
+        }
+        return Result(**report, record=record, prices=tuple(data["prices"]), recorder=recorder)
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"not the result of a run of this version ({type(error).__name__})"
+        raise InputError([Problem(message, Place(str(folder / RESULT)))]) from error
 
 
 def flat_operators(result: Result) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.observe.recorder import Recorder
+from sim.observe.recording import Recorded
 from sim.run.record import RunRecord
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Result:
     warnings: tuple[str, ...]
     record: RunRecord = field(repr=False)
     prices: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    recorder: Recorder | None = field(default=None, repr=False)
+    recorder: Recorded | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """What ``report.json`` holds, as plain data."""

@@ -1,0 +1,33 @@
+"use strict";
+// What all charts have in common.
+const NARROW = window.innerWidth < 600;
+const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], displayModeBar: NARROW ? false : "hover" };
+
+function layout(extra) {
+  return Object.assign({
+    font: { family: "system-ui, sans-serif", size: NARROW ? 10 : 12, color: "#1b1f24" }, margin: { l: 60, r: 12, t: 26, b: 44 },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", hovermode: "closest", hoverlabel: { align: "left" },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+  }, extra);
+}
+
+function axis(title, extra) {
+  return Object.assign({ title: { text: title, standoff: 8 }, gridcolor: "#e6eaee", zerolinecolor: "#c5ccd3", automargin: true }, extra);
+}
+
+// Bars along the names in `labels`, stacked or in groups: {name, values, text, colour}. Height follows their number.
+function horizontalBars(id, labels, series, title, unit, mode) {
+  const thick = mode === "group" ? 6 + 11 * series.length : 22;
+  const clip = NARROW ? 20 : 42;
+  const shown = labels.map((one, place) => (one.length > clip ? one.slice(0, clip - 1) + "…" : one) + "\u200b".repeat(place));
+  const traces = series.map((one) => ({
+    type: "bar", orientation: "h", y: shown, x: one.values, name: one.name, marker: { color: one.colour || colour(one.name) },
+    customdata: labels.map((label, place) => [label, one.text ? one.text[place] : si(one.values[place], unit)]),
+    hovertemplate: "%{customdata[0]}<br>" + one.name + ": %{customdata[1]}<extra></extra>",
+  }));
+  Plotly.newPlot(id, traces, layout({
+    barmode: mode, height: 90 + labels.length * thick, bargap: 0.25,
+    xaxis: axis(title, unit === "%" ? { range: [0, 100] } : { exponentformat: "SI", ticksuffix: "" }),
+    yaxis: axis("", { autorange: "reversed", fixedrange: true, title: undefined }),
+  }), CONFIG);
+}

@@ -1,0 +1,129 @@
+"""What the page of one run draws, as plain data. Every figure is the report's own or computed from the run's record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from sim.config.architecture import Architecture
+from sim.config.yaml_source import dump_yaml
+from sim.core.units import format_si
+from sim.hardware.vector.vector_unit import VectorSpec
+from sim.report.explain import architecture_of, operator_lines
+from sim.report.page.diagram import diagram
+from sim.report.page.timeline_data import series_data, timeline_data
+from sim.report.power import joules_of
+from sim.report.result import Result
+from sim.report.text import operator_title, percent
+
+VECTOR = "vector_unit"
+
+
+def run_data(result: Result) -> dict[str, Any]:
+    """All sections of the page."""
+    document = result.record.architecture["document"]
+    recorded, architecture = result.recorder, architecture_of(result.record)
+    return {
+        "title": f"{result.trace['name']} on {result.architecture['name']}",
+        "summary": summary(result),
+        "warnings": list(result.warnings),
+        "operators": _operators(result, architecture),
+        "components": {path: _component(one) for path, one in result.components.items()},
+        "time_ps": result.time_ps,
+        "roofline": _roofline(result, architecture),
+        "energy": _energy(result),
+        "timeline": timeline_data(result, recorded) if recorded is not None else None,
+        "series": series_data(result, recorded) if recorded is not None else None,
+        "diagram": diagram(result),
+        "memory": result.memory,
+        "architecture": {"yaml": dump_yaml(document), "sources": document.get("sources", [])},
+        "prices": list(result.prices),
+        "energy_table": result.energy_table,
+    }
+
+
+def summary(result: Result) -> list[list[str]]:
+    """Label and value of the tiles on top."""
+    clock = result.clock
+    found = [
+        ["time", format_si(result.time_s, "s", 4)],
+        ["cycles", f"{result.cycles:,} at {format_si(clock['hz'], 'Hz')} ({clock['name'] or 'the clock'})"],
+        ["utilization", f"{percent(result.utilization)} of {format_si(result.peak_macs_per_s, 'MAC/s')}"],
+        ["work", format_si(result.macs_executed, "MAC", 4)],
+        ["roofline bound", result.roofline["bound_by"] or "none"],
+    ]
+    if result.energy_j is not None:
+        found.append(["energy", format_si(result.energy_j, "J", 4)])
+    if result.average_power_w is not None:
+        found.append(["average power", format_si(result.average_power_w, "W", 4)])
+    return [*found, ["simulated with", f"{result.tool['name']} {result.tool['version']}"]]
+
+
+def _component(one: dict[str, Any]) -> dict[str, Any]:
+    kept = ("kind", "count", "lanes", "busy_ps", "stall_ps", "idle_ps", "utilization", "utilization_of", "achieved",
+            "peak", "unit", "energy_j", "actions")  # fmt: skip
+    return {key: one[key] for key in kept}
+
+
+def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any]]:
+    prices = [dict(row) for row in result.prices]
+    operations, joules = _operations(result), _joules(result)
+    found = []
+    for number, one in enumerate(result.operators):
+        text = "\n".join(operator_lines(result.record, number, architecture, prices)).rstrip()
+        found.append({
+            "name": one["name"], "title": operator_title(one), "kind": one["kind"], "engine": one["engine"],
+            "dataflow": one["dataflow"], "count": one["count"], "region": one["region"], "job": one["job"],
+            "start_s": one["first_start_s"], "end_s": one["last_end_s"], "time_s": one["time_s"],
+            "cycles": one["cycles"], "macs": one["macs_executed"], "operations": operations.get(number, 0),
+            "utilization": one["utilization"], "bytes": one["bytes"], "energy_j": one["energy_j"],
+            "joules": joules.get(number, {}), "bound_by": one["bound_by"], "text": text,
+        })  # fmt: skip
+    return found
+
+
+def _operations(result: Result) -> dict[int, int]:
+    """Operator -> operations on vector units."""
+    found: defaultdict[int, int] = defaultdict(int)
+    for component in result.record.components:
+        for owner, counts in component.actions.items() if component.kind == VECTOR else ():
+            found[owner] += sum(amount for name, amount in counts.items() if name.startswith("op_"))
+    return found
+
+
+def _joules(result: Result) -> dict[int, dict[str, float]]:
+    """Operator -> declared component -> joules."""
+    prices, found = joules_of(result), defaultdict[int, dict[str, float]](dict)
+    for component in result.record.components:
+        for owner, counts in component.actions.items():
+            joules = sum(amount * prices.get((component.declared, name), 0.0) for name, amount in counts.items())
+            if joules:
+                found[owner][component.declared] = found[owner].get(component.declared, 0.0) + joules
+    return found
+
+
+def _vector_peak(result: Result, architecture: Architecture) -> float:
+    """Operations per second of all vector units at their fastest function."""
+    found = 0.0
+    for node in architecture.components:
+        if isinstance(node.spec, VectorSpec) and node.path in result.components:
+            found += (result.components[node.path]["peak"] or 0.0) * max([1.0, *(float(rate) for rate in node.spec.rates.values())])
+    return found
+
+
+def _roofline(result: Result, architecture: Architecture) -> dict[str, Any]:
+    """Peaks of the engines and rates of the tiers that moved bytes."""
+    vector = _vector_peak(result, architecture)
+    engines = (
+        {"array": {"peak": result.peak_macs_per_s, "unit": "MAC", "work": "macs"}} if result.peak_macs_per_s else {}
+    )
+    if vector:
+        engines["vector"] = {"peak": vector, "unit": "op", "work": "operations"}
+    rates = {path: one["bytes_per_s"] for path, one in result.roofline["tiers"].items()}
+    return {"engines": engines, "tiers": rates, "bound_by": result.roofline["bound_by"]}
+
+
+def _energy(result: Result) -> dict[str, Any] | None:
+    if result.energy_j is None:
+        return None
+    return {"total_j": result.energy_j, "unattributed_j": result.unattributed_energy_j}
