@@ -29,28 +29,28 @@ def _read_ahead(s, r, base, place):
 def find_candidates(p, s, r, bank):
     """Recompute which commands ``bank`` wants, and from when its own timing allows each (FAR: not wanted)."""
     can_act = can_pre = can_rd = can_wr = FAR
-    length = s[at.LENGTH + bank]
-    if length > 0:
-        row = s[at.OPEN_ROW + bank]
-        if row == NONE:
+    length, row = s[at.LENGTH + bank], s[at.OPEN_ROW + bank]
+    if row == NONE:
+        if length > 0:
             can_act = s[at.BANK_ACT + bank]
-        else:
-            base = at.QUEUE + bank * at.MAX_BANK_QUEUE
-            hit = False
-            for k in range(length):
-                q = s[base + k] * at.REQUEST
-                if r[q + at.ROW] == row:
-                    hit = True
-                    if r[q + at.WRITE] == 0:
-                        if can_rd == FAR:
-                            can_rd = s[at.BANK_RD + bank]
-                            s[at.PLACE_RD + bank] = k
-                    elif can_wr == FAR and not _read_ahead(s, r, base, k):
-                        can_wr = s[at.BANK_WR + bank]
-                        s[at.PLACE_WR + bank] = k
-            head = r[s[base] * at.REQUEST + at.ROW]
-            if head != row and (not hit or s[at.HITS + bank] >= p[at.HIT_LIMIT]):
-                can_pre = s[at.BANK_PRE + bank]
+    else:
+        base = at.QUEUE + bank * at.MAX_BANK_QUEUE
+        hit = False
+        for k in range(length):
+            q = s[base + k] * at.REQUEST
+            if r[q + at.ROW] == row:
+                hit = True
+                if r[q + at.WRITE] == 0:
+                    if can_rd == FAR:
+                        can_rd = s[at.BANK_RD + bank]
+                        s[at.PLACE_RD + bank] = k
+                elif can_wr == FAR and not _read_ahead(s, r, base, k):
+                    can_wr = s[at.BANK_WR + bank]
+                    s[at.PLACE_WR + bank] = k
+        served = s[at.HITS + bank]
+        conflict = length > 0 and r[s[base] * at.REQUEST + at.ROW] != row
+        if (conflict and (not hit or served >= p[at.HIT_LIMIT])) or (p[at.CLOSED_PAGE] and served > 0 and not hit):
+            can_pre = s[at.BANK_PRE + bank]
     s[at.CAN_ACT + bank] = can_act
     s[at.CAN_RD + bank] = can_rd
     s[at.CAN_WR + bank] = can_wr

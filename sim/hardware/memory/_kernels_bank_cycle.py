@@ -26,7 +26,7 @@ def _search(p, s, cycle):
         bank += 1
         if bank == banks:
             bank = 0
-        if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked:
+        if p[at.RANK_OF_BANK + bank] == blocked or (s[at.LENGTH + bank] == 0 and not p[at.CLOSED_PAGE]):
             continue
         group = p[at.GROUP_OF_BANK + bank]
         ready = min(
@@ -159,20 +159,20 @@ def _search_oldest(p, s, r, cycle, columns, rows):
         if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked:
             continue
         group, base = p[at.GROUP_OF_BANK + bank], at.QUEUE + bank * at.MAX_BANK_QUEUE
-        for kind in range(at.ACT, at.WR + 1):
-            if (kind >= at.RD and not columns) or (kind < at.RD and not rows):
-                continue
-            if kind == at.ACT:
-                ready, place = max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]), 0
-            elif kind == at.PRE:
-                ready, place = max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]), 0
-            elif kind == at.RD:
-                ready, place = max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]), s[at.PLACE_RD + bank]
-            else:
-                ready, place = max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]), s[at.PLACE_WR + bank]
-            soonest = min(soonest, ready)
-            if ready <= cycle and s[base + place] < oldest:
-                found, oldest = bank * 8 + kind, s[base + place]
+        act = max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]) if rows else FAR
+        pre = max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]) if rows else FAR
+        rd = max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]) if columns else FAR
+        wr = max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]) if columns else FAR
+        ready = min(act, pre, rd, wr)
+        soonest = min(soonest, ready)
+        if ready > cycle:
+            continue
+        if min(act, pre) <= cycle and s[base] < oldest:
+            found, oldest = bank * 8 + (at.ACT if act <= cycle else at.PRE), s[base]
+        if rd <= cycle and s[base + s[at.PLACE_RD + bank]] < oldest:
+            found, oldest = bank * 8 + at.RD, s[base + s[at.PLACE_RD + bank]]
+        if wr <= cycle and s[base + s[at.PLACE_WR + bank]] < oldest:
+            found, oldest = bank * 8 + at.WR, s[base + s[at.PLACE_WR + bank]]
     s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], soonest)
     return found
 
