@@ -47,7 +47,7 @@ class Policy(FrozenSpec):
 
     placement: str = Field(default="by_lifetime", description="placement policy of tensors in memory tiers")
     scheduler: str = Field(default="overlap", description="scheduler of operators on engines")
-    fusion: Literal["none", "elementwise"] = Field(
+    fusion: Literal["none", "elementwise", "attention"] = Field(
         default="elementwise", description="which chains of operators become one region"
     )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")

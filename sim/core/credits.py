@@ -26,10 +26,13 @@ class CreditPool:
         self._waiting: deque[tuple[int, Callable[[], None], str]] = deque()
 
     def acquire(self, amount: int, granted: Callable[[], None], who: str) -> bool:
-        """Ask for ``amount``; ``granted`` runs at once or when it becomes free. Returns whether it ran at once."""
+        """Ask for ``amount``; ``granted`` runs at once or when it becomes free. Returns whether it ran at once.
+
+        Asking for nothing never waits, or work that only gives space back could wait behind who needs that space.
+        """
         if amount > self.capacity:
             raise InconsistencyError("credits", f"{who} asks for {amount} of {self.name}, which has {self.capacity}")
-        if self._waiting or self.used + amount > self.capacity:
+        if amount and (self._waiting or self.used + amount > self.capacity):
             self._waiting.append((amount, granted, who))
             self._engine.waits(self, self._describe)
             return False

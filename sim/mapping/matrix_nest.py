@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from sim.hardware.layout import CoreView
 from sim.hardware.pe.dataflow import Dataflow
-from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
+from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes, kept_k
+from sim.mapping.array_work import array_work
 from sim.mapping.geometry import Cut, Geometry, share
 from sim.mapping.plan import ArrayWork, Load, Sources, Split, Step, VectorStep
 from sim.trace.work import MatrixSegment
@@ -218,6 +219,7 @@ class MatrixNest:
             stores=stores,
             close_output=block_bytes if block.last_k else 0,
             last=last,
+            vector_operator=1 if array is not None and operations else 0,
         )
 
     def block_bytes(self, results: int) -> int:
@@ -231,31 +233,12 @@ class MatrixNest:
         return int(bits_to_bytes(results, bits))
 
     def _array_work(self, block: _Block) -> ArrayWork:
-        model, flow, shape = self.core.array_model, self.choice.flow, self.shape
-        assert model is not None and flow is not None
-        rate = model.rate(shape.compute_type)
-        assert rate is not None
+        shape, flow = self.shape, self.choice.flow
+        assert flow is not None
+        extents = (block.b, block.m.extent, block.n, block.k.extent)
+        bits = (shape.a_bits, shape.b_bits, shape.c_bits)
         kept = kept_k(block.k.extent, shape.sparsity)
-        m, n = block.m.extent, block.n
-        tile = MatrixTile(block.b, m, n, block.k.extent, kept, int(block.first_k), int(block.last_k),
-                          shape.a_bits, shape.b_bits, shape.c_bits)  # fmt: skip
-        spread = model.spread(flow, block.b, m, n, kept, rate)
-        traffic = model.traffic(flow, tile, spread, rate)
-        stride = int(bits_to_bytes(block.k.extent, shape.a_bits))
-        return ArrayWork(
-            shares=tuple(model.shares(flow, spread)),
-            macs=block.b * m * n * block.k.extent,
-            macs_executed=block.b * m * n * kept,
-            a_reads=traffic.a,
-            b_reads=traffic.b,
-            c_writes=traffic.c,
-            scratchpad_read=traffic.scratchpad_read,
-            scratchpad_write=traffic.scratchpad_write,
-            accumulator_read=traffic.accumulator_read,
-            accumulator_write=traffic.accumulator_write,
-            conflicts=self.core.scratchpad_model.conflict_factor(stride),
-            compute_type=shape.compute_type,
-        )
+        return array_work(self.core, flow, shape.compute_type, extents, kept, bits, block.first_k, block.last_k)
 
     def _vector_step(
         self, block: _Block, operations: tuple[tuple[str, int], ...], extra_bytes: int, result_bytes: int, whole: bool

@@ -55,7 +55,9 @@ class Step(NamedTuple):
     """One tile on one core. Byte counts of credits: ``acquire`` before loading, released after array or vector stage.
 
     ``open_output`` results' bytes are reserved before compute, ``close_output`` given back when stored. A step without
-    ``stores`` and ``close_output`` leaves its results for a later step of the same block (inner K tiles).
+    ``stores`` and ``close_output`` leaves its results for a later step of the same block (inner K tiles). With
+    ``follows`` it also waits for the compute of the step before it. ``array_operator`` and ``vector_operator`` are the
+    places in the region of the operators whose work its two stages are.
     """
 
     loads: tuple[Load, ...]
@@ -68,6 +70,9 @@ class Step(NamedTuple):
     stores: Split
     close_output: int
     last: bool
+    array_operator: int = 0
+    vector_operator: int = 0
+    follows: bool = False
 
 
 class Schedule(Protocol):
@@ -107,7 +112,8 @@ class Plan:
     """A plan for one shape of region on one class of cores.
 
     ``local_operands``: positions of operands that are read in place; ``untyped``: matrix work whose element type the
-    arrays of the class cannot multiply.
+    arrays of the class cannot multiply; ``added_operations``: vector operations that the plan does beyond the
+    operators' own.
     """
 
     core_class: str
@@ -118,6 +124,7 @@ class Plan:
     local_operands: tuple[int, ...]
     peak_macs_per_s: Fraction
     untyped: bool
+    added_operations: tuple[tuple[str, int], ...] = ()
 
     @property
     def slots(self) -> int:

@@ -6,7 +6,7 @@ first. A region that fits nowhere is refused with what it needs and what there i
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -15,6 +15,7 @@ from typing import Any
 from sim.config.policy import MappingPin
 from sim.core.errors import InputError, Problem
 from sim.hardware.layout import CoreView, Layout
+from sim.mapping.attention_search import AttentionSearch, attention_shapes
 from sim.mapping.matrix_nest import MatrixNest, MatrixRegionShape
 from sim.mapping.matrix_search import MatrixSearch
 from sim.mapping.pins import check_pins
@@ -58,6 +59,8 @@ class Planner:
     def operands(self, region: Region) -> list[tuple[Slice, ...]]:
         """The region's operands by position, as the plan's loads name them: the head's ports, then the extras."""
         head = region.head
+        if region.is_attention:
+            return [head.port("a"), head.port("b"), region.tail.port("b")]
         if isinstance(head.work, MatrixWork):
             return [head.port("a"), head.port("b"), *((one,) for one in region.extras)]
         own = [slices for port, slices in head.inputs if port != "bias"]
@@ -127,7 +130,15 @@ class Planner:
         output = self._sources(region.tail.outputs, homes)
         work = region.head.work
         found: list[tuple[Schedule, Choice]] = []
-        if isinstance(work, MatrixWork):
+        added: Counter[str] = Counter()
+        if region.is_attention:
+            for group in attention_shapes(region, operands, output, _compute_type(region)):
+                fused = AttentionSearch(self.layout, cores, group, pin, capacity).best()
+                if fused is None:
+                    return None
+                found.append(fused)
+                added += fused[0].added_operations()
+        elif isinstance(work, MatrixWork):
             for shape in _matrix_shapes(region, work, operands, sizes, output):
                 best = MatrixSearch(self.layout, cores, shape, pin, capacity).best()
                 if best is None:
@@ -156,6 +167,7 @@ class Planner:
             local_operands=tuple(place for place, source in enumerate(operands) if source.here),
             peak_macs_per_s=peak,
             untyped=isinstance(work, MatrixWork) and not typed,
+            added_operations=tuple(sorted(added.items())),
         )
 
     def _refusal(self, region: Region, sizes: tuple[int, ...]) -> Problem:

@@ -148,11 +148,15 @@ def _check_scratchpads(machine: Machine, tally: Tally) -> None:
 
 def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     """No operator beats its arrays' peak, no memory or link its bandwidth, over the run and while it was busy."""
-    for owner, entry in enumerate(tally.entries):
-        on_arrays = sum(core.arrays.ledger[owner, "macs_executed"] for core in machine.cores if core.arrays is not None)
-        if on_arrays and on_arrays * PS_PER_S > entry.peak_macs_per_s * (entry.clock.active_ps + 1):
+    on_arrays: dict[int, int] = {}
+    for owner, one in enumerate(tally.entries):
+        executed = sum(core.arrays.ledger[owner, "macs_executed"] for core in machine.cores if core.arrays is not None)
+        on_arrays[one.head] = on_arrays.get(one.head, 0) + executed
+    for head, executed in on_arrays.items():
+        entry = tally.entries[head]
+        if executed and executed * PS_PER_S > entry.peak_macs_per_s * (entry.clock.active_ps + 1):
             raise InconsistencyError(
-                "roofline", f"{entry.name}: {on_arrays} MACs in {entry.clock.active_ps} ps beat the peak"
+                "roofline", f"{entry.name}: {executed} MACs in {entry.clock.active_ps} ps beat the peak"
             )
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
         moved = total(memory, "read_bytes") + total(memory, "write_bytes")

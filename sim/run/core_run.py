@@ -28,15 +28,20 @@ so that an activation does not queue behind megabytes of prefetched weights."""
 
 
 class _Tile:
-    """A step in flight. ``left``: loads outstanding; ``cause``: what it last waited for."""
+    """A step in flight. ``left``: what it waits for; ``cause``: what it last waited for.
 
-    __slots__ = ("activity", "cause", "left", "run", "servers", "slot", "step")
+    ``follower`` is the next step when that one waits for this one's compute.
+    """
+
+    __slots__ = ("activity", "cause", "computed", "follower", "left", "run", "servers", "slot", "step")
 
     def __init__(self, run: RegionRun, slot: _Slot, step: Step, number: int) -> None:
         self.run = run
         self.slot = slot
         self.step = step
-        self.activity = Activity(run.owner, number)
+        self.activity = Activity(run.owners[step.array_operator], number)
+        self.follower: _Tile | None = None
+        self.computed = False
         self.left = len(step.loads)
         self.cause: str = Cause.OPERAND
         self.servers: list[ClockedServer] = []
@@ -64,6 +69,7 @@ class CoreRun:
         self._in_flight = 0
         self.tiles_taken = 0
         self._waiting_for_credit = False
+        self._latest: _Tile | None = None
         self._array_load = [0] * (len(core.arrays.servers) if core.arrays else 0)
         self.predicted_ps = 0
         self.index = core.view.index
@@ -86,7 +92,12 @@ class CoreRun:
                 slot.exhausted = True
                 self._check_slot(slot)
                 continue
-            self._take(_Tile(run, slot, step, self.tiles_taken))
+            tile = _Tile(run, slot, step, self.tiles_taken)
+            if step.follows and self._latest is not None and not self._latest.computed:
+                self._latest.follower = tile
+                tile.left += 1
+            self._latest = tile
+            self._take(tile)
 
     def _take(self, tile: _Tile) -> None:
         self.tiles_taken += 1
@@ -140,7 +151,7 @@ class CoreRun:
                 tile.cause = Cause.DEPENDENCY
         for load in tile.step.loads:
             self._start_load(tile, load)
-        if not tile.step.loads and not local:
+        if tile.left == 0 and not tile.step.loads and not local:
             self._operands_ready(tile)
 
     def _start_load(self, tile: _Tile, load: Load) -> None:
@@ -272,7 +283,7 @@ class CoreRun:
         """The vector unit and the scratchpad's banks work side by side."""
         core = self._core
         assert core.vector is not None
-        owner = tile.run.chain_owner if tile.step.array is not None else tile.run.owner
+        owner = tile.run.owners[tile.step.vector_operator]
         activity = Activity(owner, tile.activity.tile)
         unit = core.vector.server
         fed = finished = False
@@ -303,6 +314,9 @@ class CoreRun:
 
     def _computed(self, tile: _Tile) -> None:
         step = tile.step
+        tile.computed = True
+        if tile.follower is not None:
+            self._arrived(tile.follower, Cause.RESULT)
         if step.release_after_vector:
             self._core.inputs.release(step.release_after_vector)
         if not step.stores:

@@ -87,9 +87,9 @@ class Executor:
                 self._begin(job, region, placement)
 
     def _regions(self, job: Job) -> Iterator[Region]:
-        fuse = self.layout.architecture.policy.fusion != "none"
+        fusion = self.layout.architecture.policy.fusion
         base = self.tally.regions
-        for region in form_regions(expand(job.trace), fuse):
+        for region in form_regions(expand(job.trace), fusion):
             self.tally.regions += 1
             yield Region(base + region.number, region.operators, region.frees)
 
@@ -113,7 +113,7 @@ class Executor:
             homes[one.tensor.key] = placement.home(one.tensor, produced=True)
         plan = self.planner.plan(region, homes)
         owners = self.tally.owners(job, region, plan)
-        run = RegionRun(region, plan, owners[0], owners[min(1, len(owners) - 1)], self.tally.clock(owners[0]))
+        run = RegionRun(region, plan, owners, self.tally.clock(owners[0]))
         run.producers = [self._producers(slices) for slices in operands]
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)

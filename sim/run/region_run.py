@@ -39,15 +39,15 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``owner`` numbers the head operator as written, ``chain_owner`` the first fused one.
+    ``owners`` numbers the region's operators as written, head first.
     """
 
-    def __init__(self, region: Region, plan: Plan, owner: int, chain_owner: int, clock: OperatorClock) -> None:
+    def __init__(self, region: Region, plan: Plan, owners: tuple[int, ...], clock: OperatorClock) -> None:
         self.region = region
         self.plan = plan
         self.number = region.number
-        self.owner = owner
-        self.chain_owner = chain_owner
+        self.owners = owners
+        self.owner = owners[0]
         self.clock = clock
         self.producers: list[tuple[RegionRun, ...]] = []
         self.open_slots = plan.slots

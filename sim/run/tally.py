@@ -23,7 +23,7 @@ from sim.trace.work import MatrixWork, VectorWork
 class OperatorTally:
     """One operator as written. ``region`` is the head operator it was executed with; ``choices`` of its first instance.
 
-    ``untyped``: no array of the machine multiplies its element type.
+    ``head``: number of the operator that heads its region; ``untyped``: no array of the machine multiplies its element type.
     """
 
     name: str
@@ -36,6 +36,7 @@ class OperatorTally:
     fused: tuple[str, ...]
     untyped: bool
     dims: dict[str, object]
+    head: int = 0
     count: int = 0
     macs: int = 0
     clock: OperatorClock = field(default_factory=OperatorClock)
@@ -67,13 +68,14 @@ class Tally:
         self.loaded_bytes += sum(run.loaded_bytes.values())
         self.stored_bytes += run.stored_bytes
 
-    def owners(self, job: Job, region: Region, plan: Plan) -> list[int]:
+    def owners(self, job: Job, region: Region, plan: Plan) -> tuple[int, ...]:
         """Numbers of the region's operators, head first; counts one more execution of each."""
-        found = []
+        found: list[int] = []
         for operator in region.operators:
             number = self._number(job, operator, region, plan)
             entry = self.entries[number]
             entry.count += 1
+            entry.head = found[0] if found else number
             if isinstance(operator.work, MatrixWork):
                 entry.macs += operator.work.macs
                 self.planned_macs += operator.work.macs
@@ -81,7 +83,9 @@ class Tally:
                 for name, count in operator.work.operations:
                     self.planned_operations[name] += count
             found.append(number)
-        return found
+        for name, count in plan.added_operations:
+            self.planned_operations[name] += count
+        return tuple(found)
 
     def clock(self, owner: int) -> OperatorClock:
         return self.entries[owner].clock
