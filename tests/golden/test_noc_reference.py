@@ -60,11 +60,12 @@ def test_rows_that_no_table_holds_follow_the_closed_form(tmp_path: Path, flits: 
     assert result.scored == 4
 
 
-def test_a_network_nobody_knows_is_refused_at_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["moebius9", "mesh0x4", "fattree15"])
+def test_a_network_nobody_knows_is_refused_at_its_place(tmp_path: Path, name: str) -> None:
     table = tmp_path / "rows.csv"
-    table.write_text(f"{COLUMNS}\nmoebius9,1,4,8,0,1,1,1,2,0,0,0,6\n", encoding="utf-8")
+    table.write_text(f"{COLUMNS}\n{name},1,4,8,0,1,1,1,2,0,0,0,6\n", encoding="utf-8")
 
     with pytest.raises(InputError) as refused:
         run_suite("noc_zero_load", table)
-    assert "moebius9" in str(refused.value)
+    assert name in str(refused.value)
     assert "rows.csv:2:1" in str(refused.value)

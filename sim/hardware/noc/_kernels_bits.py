@@ -9,13 +9,13 @@ from numba import int64, njit
 from numba.cpython.unsafe.numbers import trailing_zeros
 
 
-@njit(int64(int64), cache=True)
+@njit(inline="always")
 def lowest(mask):  # type: ignore[no-untyped-def]
     """Index of the lowest set bit of a non-zero mask."""
     return int64(trailing_zeros(mask))  # type: ignore[call-arg]
 
 
-@njit(int64(int64, int64), cache=True)
+@njit(inline="always")
 def round_robin(mask, pointer):  # type: ignore[no-untyped-def]
     """The first member at or after ``pointer``, cyclically, of a non-zero mask."""
     after = mask & (int64(-1) << pointer)

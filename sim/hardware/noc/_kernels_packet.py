@@ -66,7 +66,7 @@ ROWS = int64[::1]
 LAYOUT = types.NamedUniTuple(int64, len(PacketLayout._fields), PacketLayout)  # type: ignore[no-untyped-call]
 
 
-@njit(void(ROWS, LAYOUT, int64, int64, int64), cache=True)
+@njit(inline="always")
 def post(s, b, link, actor, when):  # type: ignore[no-untyped-def]
     """Make ``actor`` due in cycle ``when``, after those that already are; its list pointer stands at ``link``."""
     slot = b.slot_ends + (when & (b.slots - 1)) * 2
@@ -84,14 +84,14 @@ def post(s, b, link, actor, when):  # type: ignore[no-untyped-def]
     s[b.counters + PENDING] += 1
 
 
-@njit(void(ROWS, LAYOUT, int64, int64), cache=True)
+@njit(inline="always")
 def post_piece(s, b, piece, when):  # type: ignore[no-untyped-def]
     """Make the piece at row ``piece`` due in cycle ``when``."""
     number = (piece - b.pieces) // PIECE_WIDTH
     post(s, b, piece + NEXT, (b.all_ports + b.n_terminals) * b.n_classes + number, when)
 
 
-@njit(void(ROWS, LAYOUT, int64, int64), cache=True)
+@njit(inline="always")
 def wake(s, b, channel, when):  # type: ignore[no-untyped-def]
     """Look at the line of ``channel`` again in cycle ``when``, unless it will be looked at anyway."""
     row = b.channels + channel * CHANNEL_WIDTH
@@ -100,7 +100,7 @@ def wake(s, b, channel, when):  # type: ignore[no-untyped-def]
         post(s, b, row + ACTOR_NEXT, channel, when)
 
 
-@njit(void(ROWS, LAYOUT, int64, int64, int64, int64), cache=True)
+@njit(inline="always")
 def release(s, b, channel, flits, when, now):  # type: ignore[no-untyped-def]
     """``flits`` of buffer behind ``channel`` are free again from ``when`` on."""
     row = b.channels + channel * CHANNEL_WIDTH
@@ -114,7 +114,7 @@ def release(s, b, channel, flits, when, now):  # type: ignore[no-untyped-def]
         wake(s, b, channel, max(s[b.releases + (channel * b.pool_width + s[row + RELEASE_FIRST]) * 2], now))
 
 
-@njit(int64(ROWS, LAYOUT, int64, int64, int64), cache=True)
+@njit(inline="always")
 def has_room(s, b, channel, flits, now):  # type: ignore[no-untyped-def]
     """Is there buffer for ``flits`` behind ``channel``? Returns 1, or minus the cycle of the next release (0: unknown)."""
     row = b.channels + channel * CHANNEL_WIDTH
@@ -131,7 +131,7 @@ def has_room(s, b, channel, flits, now):  # type: ignore[no-untyped-def]
     return 1
 
 
-@njit(void(ROWS, LAYOUT, int64, int64, int64), cache=True)
+@njit(inline="always")
 def make_way(s, b, piece, when, now):  # type: ignore[no-untyped-def]
     """The piece behind ``piece`` may take its next hop from ``when`` on: its first credit is back."""
     behind = s[piece + BEHIND]
@@ -179,7 +179,7 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     post_piece(s, b, piece, arrival + s[piece + IS_HEAD] * b.head_cycles)
 
 
-@njit(int64(ROWS, LAYOUT, int64), cache=True)
+@njit(inline="always")
 def next_channel(s, b, piece):  # type: ignore[no-untyped-def]
     """The channel that the route table gives for the piece at its router; classes persist along a ring."""
     router = s[piece + ROUTER]
@@ -193,7 +193,7 @@ def next_channel(s, b, piece):  # type: ignore[no-untyped-def]
     return port * b.n_classes + vc_class
 
 
-@njit(int64(ROWS, LAYOUT, int64, int64), cache=True)
+@njit(inline="always")
 def way_is_free(s, b, piece, now):  # type: ignore[no-untyped-def]
     """Has the piece ahead made way? Returns 1, or minus the cycle in which it will have (0: unknown)."""
     hop, allowed = s[piece + HOPS], s[piece + ALLOWED]

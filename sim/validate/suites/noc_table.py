@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from math import isqrt
 
 from pydantic import ValidationError
 
@@ -50,9 +51,11 @@ def network_of(row: Row, link_latency: int = 1) -> tuple[Topology, Routes]:
     """The topology that a row names and its routes."""
     name = row.text("topology")
     match = _NAME.fullmatch(name)
-    if match is None:
+    sizes = tuple(int(size) for size in match.group(2).split("x")) if match else ()
+    square = all(isqrt(size) ** 2 == size for size in sizes)
+    if match is None or min(sizes) < 1 or (match.group(1) == "fattree" and not square):
         raise InputError([Problem("unknown network", row.place("topology"), found=name, allowed=f"such as {SHAPES}")])
-    return _network(match.group(1), tuple(int(size) for size in match.group(2).split("x")), link_latency)
+    return _network(match.group(1), sizes, link_latency)
 
 
 @cache
@@ -64,7 +67,7 @@ def _network(kind: str, sizes: tuple[int, ...], link_latency: int) -> tuple[Topo
         registered, keys["terminals"] = "crossbar", sizes[0]
     else:
         registered, keys["levels"] = "fat_tree", 2
-        keys["arity"] = round(sizes[0] ** 0.5)
+        keys["arity"] = isqrt(sizes[0])
     chosen = topologies.get(registered)
     topology = chosen(chosen.Spec.model_validate(keys))
     return topology, freeze(topology)
