@@ -27,7 +27,8 @@ from yaml.serializer import Serializer
 
 from sim.core.errors import InputError, Place, Problem, Problems
 
-MAX_FILE_BYTES = 10_000_000
+MAX_FILE_BYTES = 2_000_000
+MAX_CHARACTERS = 10_000_000
 MAX_NODES = 200_000
 MAX_DEPTH = 50
 MAX_DIGITS = 40
@@ -37,6 +38,7 @@ _FLOAT = re.compile(
     r"^[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.inf|\.Inf|\.INF)$"
 )
 _NAN = re.compile(r"^(?:\.nan|\.NaN|\.NAN)$")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SIGNS = list("-+0123456789.")
 
 
@@ -196,6 +198,7 @@ class _Builder:
         self.file = file
         self.problems = Problems()
         self._built = 0
+        self._characters = 0
 
     def build(self, node: yaml.Node, place: Place, inside: tuple[yaml.Node, ...]) -> Located:
         self._built += 1
@@ -263,7 +266,13 @@ class _Builder:
 
     def _text(self, node: yaml.ScalarNode) -> str:
         text = str(node.value)
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        self._characters += len(text)
+        if self._characters > MAX_CHARACTERS:
+            self.problems.add(
+                f"aliases expand to more than {MAX_CHARACTERS} characters", _place(node.start_mark, self.file)
+            )
+            self.problems.raise_if_any()
+        if _SURROGATE.search(text):
             self.problems.add("a lone surrogate is not a character", _place(node.start_mark, self.file))
             return ""
         return text

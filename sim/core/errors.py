@@ -15,6 +15,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+MAX_PROBLEMS = 1000
+"""Problems of one input that are told one by one; of further ones only the number is told."""
+MAX_SUGGESTIONS = 100
+"""Problems of one input for which the nearest name is looked for; a file with more is another kind of file."""
+MAX_MESSAGE = 2000
+MAX_FOUND = 200
+"""Characters shown of a message and of what was found."""
+MAX_GUESSED = 100
+"""Longest misspelt name for which the nearest is looked for, in characters."""
+
+
+def cut(text: str, most: int = MAX_FOUND) -> str:
+    """``text``, or its first ``most`` characters and how many it has."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -34,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input, told so that the user can mend it without reading our code."""
+    """One thing wrong with an input, told so that the user can mend it without reading our code; cut where it is long."""
 
     message: str
     place: Place | None = None
@@ -43,9 +58,10 @@ class Problem:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        parts = [f"{self.place}: {self.message}" if self.place else self.message]
+        message = cut(self.message, MAX_MESSAGE)
+        parts = [f"{self.place}: {message}" if self.place else message]
         if self.found is not None:
-            parts.append(f"found {self.found}")
+            parts.append(f"found {cut(self.found)}")
         if self.allowed is not None:
             parts.append(f"allowed: {self.allowed}")
         text = "; ".join(parts)
@@ -87,6 +103,8 @@ class InconsistencyError(TilesimError):
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
     """The allowed name closest to ``name``, or None when nothing is close."""
+    if len(name) > MAX_GUESSED:
+        return None
     choices = sorted(allowed)
     by_lower = {choice.lower(): choice for choice in choices}
     matches = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.55)
@@ -94,10 +112,20 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
 
 
 class Problems:
-    """Collects problems so that a reader can report all of them at once."""
+    """Collects problems so that a reader can report all of them at once.
+
+    ``len`` counts all; the first :data:`MAX_PROBLEMS` are kept, so that a file of another kind cannot fill the memory.
+    A reader of long files stops when ``full``.
+    """
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
+        self._more = 0
+
+    @property
+    def full(self) -> bool:
+        """Are there as many problems as are told?"""
+        return len(self._problems) >= MAX_PROBLEMS
 
     def add(
         self,
@@ -109,30 +137,39 @@ class Problems:
         suggest_for: str | None = None,
     ) -> None:
         """Record a problem. With ``allowed`` names and ``suggest_for``, the nearest allowed name is added."""
+        if self.full:
+            self._more += 1
+            return
         near = None
         if allowed is not None and not isinstance(allowed, str):
             names = sorted(allowed)
-            if suggest_for is not None:
+            if suggest_for is not None and len(self._problems) < MAX_SUGGESTIONS:
                 near = nearest(suggest_for, names)
             shown = names if len(names) <= 12 else [*names[:12], f"... ({len(names)} in all)"]
             allowed = ", ".join(shown) or "nothing here"
-        text = None if found is None else (found if isinstance(found, str) else repr(found))
+        text = None if found is None else cut(found if isinstance(found, str) else repr(found))
         self._problems.append(Problem(message, place, text, allowed, near))
 
     def extend(self, problems: Iterable[Problem]) -> None:
-        self._problems.extend(problems)
+        """Add problems that are made already."""
+        for problem in problems:
+            if self.full:
+                self._more += 1
+            else:
+                self._problems.append(problem)
 
     def __bool__(self) -> bool:
         return bool(self._problems)
 
     def __len__(self) -> int:
-        return len(self._problems)
+        return len(self._problems) + self._more
 
     def raise_if_any(self) -> None:
         """Raise one :class:`InputError` with everything collected, in order of place, if there is anything."""
         if self._problems:
             unique = dict.fromkeys(self._problems)
-            raise InputError(sorted(unique, key=_reading_order))
+            rest = [Problem(f"and {self._more} or more further problems")] if self._more else []
+            raise InputError([*sorted(unique, key=_reading_order), *rest])
 
 
 def all_of(*attempts: Callable[[], Any]) -> list[Any]:

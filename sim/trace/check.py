@@ -97,6 +97,8 @@ class _Walk:
 
     def _items(self, items: tuple[Item, ...]) -> None:
         for item in items:
+            if self._problems.full:
+                return
             if isinstance(item, Tensor):
                 self._tensor(item)
             elif isinstance(item, Operator):

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.errors import Place, Problems
+from sim.core.text_file import read_text
 from sim.trace.dtypes import data_type
 
 PHASES = ("prefill", "decode", "generate")
 DEFAULT_TOKENS = 512
 MAX_BATCH = 2**20
 MAX_TOKENS = 2**32
+MAX_COUNTS_BYTES = 10_000_000
+"""Size of a file of lengths or counts."""
 
 Lengths = int | tuple[int, ...]
 
@@ -85,17 +88,14 @@ def option_name(name: str) -> str:
 
 def read_counts(path: str | Path, what: str, problems: Problems, smallest: int = 1) -> tuple[int, ...]:
     """Whole numbers from a text file, separated by space or commas; ``#`` starts a comment; brackets are ignored."""
-    place = Place(str(path))
-    try:
-        text = Path(path).read_bytes().decode("utf-8")
-    except OSError as error:
-        problems.add(f"{what}: cannot read the file ({error.strerror})", place)
-        return ()
-    except UnicodeDecodeError:
-        problems.add(f"{what}: the file is not UTF-8 text", place)
+    place, before = Place(str(path)), len(problems)
+    text = read_text(Path(path), problems, MAX_COUNTS_BYTES, what)
+    if len(problems) > before:
         return ()
     counts: list[int] = []
     for number, line in enumerate(text.split("\n"), start=1):
+        if problems.full:
+            break
         for match in re.finditer(r"[^\s,\[\]]+", line.partition("#")[0]):
             word = match.group()
             if word.isascii() and word.isdigit() and len(word) < 16 and int(word) >= smallest:
@@ -103,7 +103,7 @@ def read_counts(path: str | Path, what: str, problems: Problems, smallest: int =
             else:
                 here = Place(str(path), number, match.start() + 1)
                 problems.add(f"{what}: not a count", here, found=word, allowed=f"whole numbers from {smallest}")
-    if not counts and not problems:
+    if not counts and len(problems) == before:
         problems.add(f"{what}: the file holds no numbers", place)
     return tuple(counts)
 

@@ -12,13 +12,14 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from sim.core.errors import InputError, Place, Problem, Problems
+from sim.core.text_file import read_text
 from sim.trace.builder import frozen
 from sim.trace.check import find_problems
 from sim.trace.fields import Fields, Path
 from sim.trace.json_places import Places, find_places, load_json
 from sim.trace.model import FORMAT, VERSION, Item, Operator, Repeat, Tensor, Trace, Use
 
-MAX_BYTES = 100_000_000
+MAX_LINES = 1_000_000
 HEADER_KEYS = ("format", "version", "name", "description", "source", "outputs", "notes")
 TENSOR_KEYS = ("tensor", "role", "dtype", "shape")
 OPERATOR_KEYS = ("op", "kind", "dims", "inputs", "outputs", "attributes")
@@ -31,29 +32,10 @@ def read_trace(path: str | FilePath) -> Trace:
     """The trace in a file, checked. Raises InputError with every problem found."""
     problems = Problems()
     text = read_text(FilePath(path), problems)
+    if text.count("\n") > MAX_LINES:
+        problems.add("the file has too many lines", Place(str(path)), found=text.count("\n"), allowed=str(MAX_LINES))
     problems.raise_if_any()
     return _Reader(str(path), text, problems).read()
-
-
-def read_text(path: FilePath, problems: Problems) -> str:
-    """The text of a file that must be UTF-8 and not huge; empty after a problem."""
-    place = Place(str(path))
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            problems.add("the file is too large", place, found=f"{size} bytes", allowed=f"at most {MAX_BYTES} bytes")
-            return ""
-        data = path.read_bytes()
-    except OSError as error:
-        problems.add(f"cannot read the file: {error.strerror}", place)
-        return ""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        good = data[: error.start].decode("utf-8", "replace")
-        line, column = good.count("\n") + 1, len(good) - (good.rfind("\n") + 1) + 1
-        problems.add("not UTF-8 text", Place(str(path), line, column), found=f"byte 0x{data[error.start]:02x}")
-        return ""
 
 
 @dataclass
@@ -82,6 +64,8 @@ class _Reader:
     def read(self) -> Trace:
         """The trace; raises InputError."""
         for number, line in enumerate(self._lines, start=1):
+            if self._problems.full:
+                break
             if line.strip():
                 self._line(number, line)
         if not self._header_line:
@@ -95,7 +79,7 @@ class _Reader:
         trace = Trace(
             header.name, tuple(self._blocks[0].items), header.outputs, header.description, header.source, header.notes
         )
-        if not self._lost:
+        if not self._lost and not self._problems.full:
             find_problems(trace, self._problems, self._locate, frozenset(self._broken))
         self._problems.raise_if_any()
         return trace

@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sim.core.errors import InputError, Place, Problem, Problems
+from sim.core.errors import Place, Problems
+from sim.core.text_file import read_text
 
 FIELD = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*)')
+MAX_BYTES = 20_000_000
+MAX_DIGITS = 100
+"""Characters of a number."""
 READ: dict[str, Callable[[str], int | float]] = {"integer": int, "number": float}
 
 
@@ -79,23 +83,21 @@ class _Cell(NamedTuple):
 
 def read_table(path: Path, columns: Sequence[Column]) -> list[Row]:
     """The rows of a CSV file; raises InputError with every problem in it."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError([Problem(f"cannot read this table: {reason}", Place(str(path)))]) from error
     problems = Problems()
-    records = [
-        (number, _split(line)) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")
-    ]
+    lines = [line.rstrip("\r") for line in read_text(path, problems, MAX_BYTES).split("\n")]
+    problems.raise_if_any()
+    records = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if len(records) < 2:
         problems.add("a table needs a line of column names and at least one row", Place(str(path)),
                      allowed=", ".join(column.name for column in columns))  # fmt: skip
     rows: list[Row] = []
     if records:
-        header = _header(str(path), records[0], columns, problems)
-        width = len(records[0][1])
-        rows = [_row(str(path), number, cells, width, header, columns, problems) for number, cells in records[1:]]
+        names = _split(records[0][1])
+        header = _header(str(path), (records[0][0], names), columns, problems)
+        for number, line in records[1:]:
+            if problems.full:
+                break
+            rows.append(_row(str(path), number, _split(line), len(names), header, columns, problems))
     problems.raise_if_any()
     return rows
 
@@ -161,7 +163,7 @@ def _value(cell: _Cell, column: Column, place: Place, problems: Problems) -> Val
             problems.add(f"column {column.name!r}", place, found=text, allowed=column.among, suggest_for=text)
         return text
     try:
-        value = READ[column.kind](text)
+        value = READ[column.kind](text) if len(text) <= MAX_DIGITS else math.nan
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or (column.at_least is not None and value < column.at_least):

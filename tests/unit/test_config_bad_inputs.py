@@ -227,7 +227,7 @@ def test_an_alias_bomb_is_refused_quickly():
 def test_an_oversized_file_is_refused(tmp_path):
     file = tmp_path / "f.yaml"
     file.write_bytes(b"#" * (MAX_FILE_BYTES + 1))
-    with pytest.raises(InputError, match="larger than 10 MB"):
+    with pytest.raises(InputError, match="larger than 2 MB"):
         load_architecture(str(file))
 
 

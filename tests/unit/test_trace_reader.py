@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sim.core import text_file
 from sim.core.errors import InputError, Problem
-from sim.trace import reader
 from sim.trace.reader import read_trace
 
 HEADER = '{"format":"tilesim-trace","version":1,"name":"t"}'
@@ -146,7 +146,7 @@ def test_a_file_that_is_not_there_a_folder_and_one_too_large(tmp_path: Path, mon
     for path in (tmp_path / "none.jsonl", tmp_path):
         with pytest.raises(InputError, match="cannot read"):
             read_trace(path)
-    monkeypatch.setattr(reader, "MAX_BYTES", 10)
+    monkeypatch.setattr(text_file, "MAX_BYTES", 10)
     (problem,) = problems_of(tmp_path / "t.jsonl", GOOD)
     assert "too large" in problem.message
 

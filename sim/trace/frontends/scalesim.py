@@ -18,15 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.core.errors import Place, Problems
+from sim.core.text_file import read_text
 from sim.trace.bounds import MAX_EXTENT
 from sim.trace.builder import TraceBuilder
 from sim.trace.frontends import Frontend, frontends
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions
-from sim.trace.reader import read_text
 
 GEMM_COLUMNS = ("m", "n", "k")
 CONV_COLUMNS = ("in_h", "in_w", "kernel_h", "kernel_w", "in_channels", "out_channels", "stride_h", "stride_w")
+MAX_LINE = 10_000
+"""Characters of a line; a layer has nine numbers at most."""
 _SPARSITY = re.compile(r"^(\d+):(\d+)$")
 
 
@@ -77,9 +79,14 @@ def _read(file: str, text: str, problems: Problems) -> list[_Layer]:
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip(" \t\r,")]
     layers: list[_Layer] = []
     names: dict[str, int] = {}
-    if lines and _looks_like_data(_cells(lines[0][1])):
+    if lines and len(lines[0][1]) <= MAX_LINE and _looks_like_data(_cells(lines[0][1])):
         problems.add("the first line must be a header, this one holds numbers", Place(file, lines[0][0], 1))
     for number, line in lines[1:]:
+        if problems.full:
+            break
+        if len(line) > MAX_LINE:
+            problems.add("the line is absurdly long", Place(file, number, 1), found=f"{len(line)} characters")
+            continue
         layer = _layer(_cells(line), file, number, problems)
         if layer is None:
             continue

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.errors import InputError, Place, Problem, Problems
+from sim.trace.frontends.onnx_graph.well_formed import check_attributes, has_only_text
 
 #: Operator-set domains that a graph may import. Ours cover the first two; the others only matter if a node uses them.
 KNOWN_DOMAINS = ("", "com.microsoft", "ai.onnx.ml", "ai.onnx.preview.training", "ai.onnx.training")
@@ -74,6 +75,8 @@ def read_document(path: str | Path) -> Document:
     _check_opsets(model, opsets, place, problems)
     known = {tensor.name for tensor in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     inputs = tuple(value for value in graph.input if value.name not in known)
+    check_attributes(graph.node, opsets, place, problems)
+    problems.raise_if_any()
     nodes = tuple(_node(proto, opsets) for proto in graph.node)
     ordered = _in_order(nodes, known | {value.name for value in inputs}, place, problems)
     _check_outputs(graph, known, inputs, nodes, place, problems)
@@ -103,6 +106,8 @@ def _parse(path: Path, place: Place) -> Any:
         raise InputError([Problem("is not an ONNX model (truncated or another format)", place)]) from error
     if not model.HasField("graph"):
         raise InputError([Problem("is not an ONNX model: it holds no graph", place)])
+    if not has_only_text(model):
+        raise InputError([Problem("is not an ONNX model: a name in it is not UTF-8 text", place)])
     return model
 
 
