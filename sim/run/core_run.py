@@ -3,7 +3,7 @@
 Steps are taken in program order. For each step in turn the core reserves scratchpad space (credits), then lets it go:
 its loads start as soon as their producers are complete, its compute when its operands are there, its store when its
 results are. Because space is reserved in order, the next operator's weights are prefetched while this one still
-computes, and no order of events can deadlock.
+computes, and no order of events can deadlock (for results, see :mod:`sim.run.output_order`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from sim.core.errors import InconsistencyError
 from sim.core.server import ClockedServer
 from sim.mapping.plan import ArrayWork, Load, Step, VectorStep
 from sim.run.machine import Core, Machine
+from sim.run.output_order import OutputOrder
 from sim.run.region_run import RegionRun
 
 STEPS_IN_FLIGHT = 64
 """Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
-PREFETCH, FLOW = "prefetch", "flow"
-"""Request streams of a core at a shared memory: read-only operands, and activations. Shared memories serve both in turn,
-so that an activation does not queue behind megabytes of prefetched weights."""
+PREFETCH, FLOW, RESULTS = "prefetch", "flow", "results"
+"""Request streams of a core at a shared memory: read-only operands, activations in, results out. Shared memories serve
+them in turn, so that neither an activation nor a result queues behind megabytes of prefetched weights."""
 
 
 class _Tile:
@@ -33,10 +34,11 @@ class _Tile:
     ``follower`` is the next step when that one waits for this one's compute.
     """
 
-    __slots__ = ("activity", "cause", "computed", "follower", "left", "run", "servers", "slot", "step")
+    __slots__ = ("activity", "cause", "computed", "follower", "left", "room", "run", "servers", "slot", "step")
 
-    def __init__(self, run: RegionRun, slot: _Slot, step: Step, number: int) -> None:
+    def __init__(self, run: RegionRun, slot: _Slot, step: Step, number: int, outputs: OutputOrder) -> None:
         self.run = run
+        self.room = outputs.enter(slot, step.open_output, step.close_output, str(run))
         self.slot = slot
         self.step = step
         self.activity = Activity(run.owners[step.array_operator], number)
@@ -66,6 +68,7 @@ class CoreRun:
         self._engine = machine.engine
         self._core = core
         self._programs: deque[tuple[RegionRun, Iterator[Step], _Slot]] = deque()
+        self._outputs = OutputOrder(core.outputs)
         self._in_flight = 0
         self.tiles_taken = 0
         self._waiting_for_credit = False
@@ -92,7 +95,7 @@ class CoreRun:
                 slot.exhausted = True
                 self._check_slot(slot)
                 continue
-            tile = _Tile(run, slot, step, self.tiles_taken)
+            tile = _Tile(run, slot, step, self.tiles_taken, self._outputs)
             if step.follows and self._latest is not None and not self._latest.computed:
                 self._latest.follower = tile
                 tile.left += 1
@@ -202,7 +205,7 @@ class CoreRun:
         def granted() -> None:
             self._compute(tile)
 
-        if not self._core.outputs.acquire(tile.step.open_output, granted, str(tile.run)):
+        if not self._outputs.ready(tile.room, granted):
             tile.cause = Cause.CREDIT
 
     def _compute(self, tile: _Tile) -> None:
@@ -335,7 +338,7 @@ class CoreRun:
             when = self._core.dma.store.start(tile.activity, Cause.RESULT)
             tile.run.stored_bytes += size
             self._later(when, lambda tier=tier, size=size: self._machine.store(  # type: ignore[misc]
-                self._core, tier, size, FLOW, tile.activity, one_stored))  # fmt: skip
+                self._core, tier, size, RESULTS, tile.activity, one_stored))  # fmt: skip
 
     def _stored(self, tile: _Tile) -> None:
         if tile.step.close_output:
