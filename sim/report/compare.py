@@ -24,6 +24,7 @@ from sim.trace.model import Trace
 
 SCHEMA_VERSION = 1
 AUTO = "auto"
+COMPARE = "compare.json"
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,17 @@ class Comparison:
                 },
             },
         }
+
+    def save(self, folder: str | Path) -> tuple[Path, ...]:
+        """Write ``compare.json`` and ``report.html`` to ``folder``, both or none; returns their paths."""
+        from sim.core.atomic import write_files
+        from sim.report.files import PAGE, report_text
+        from sim.report.page.compare_page import compare_page
+
+        folder = Path(folder)
+        files = {folder / COMPARE: [report_text(self.to_dict())], folder / PAGE: compare_page(self)}
+        write_files(files)
+        return tuple(files)
 
 
 def compare(

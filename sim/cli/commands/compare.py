@@ -19,7 +19,9 @@ def compare(
         str | None, typer.Option("--dataflow", metavar="NAMES", help="dataflows to compare, such as os,ws,is")
     ] = None,
     set_: Overrides = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="folder for compare.json")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="DIR", help="folder for compare.json and report.html")
+    ] = None,
     json: Json = None,
     detail: Detail = False,
     quiet: Quiet = False,
@@ -35,7 +37,7 @@ def compare(
     with progress(f"comparing {Path(model).stem}", quiet) as tell:
         found = run_all(lower(model, **lowering), architectures, names, tell)
     if out is not None:
-        write_json(found.to_dict(), str(out / "compare.json"))
+        found.save(out)
     if json is not None:
         write_json(found.to_dict(), json)
     if json != "-" and not quiet:

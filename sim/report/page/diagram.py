@@ -16,6 +16,7 @@ from sim.report.result import Result
 WIDTH, HEIGHT, BAND = 150, 56, 26
 GAP, TITLE, MARGIN = 22, 24, 14
 COLUMNS = 4
+SHIFT = 14
 LINKS = ("crossbar", "bus", "point_to_point")
 
 
@@ -124,6 +125,7 @@ def _group(path: str, groups: dict[str, list[str]], result: Result, ends: set[st
         y += max(box.height for box in row) + (GAP * 2 if boxes else GAP)
     for band in bands:
         band.width = width - 2 * MARGIN
+    y = y + MARGIN - (GAP * 2 if boxes else GAP)
     name = path or result.architecture["name"]
     return Box(name, "group", max(1, count // outer), max(width, 120), y, 0, 0, [*boxes, *bands, *leaves])
 
@@ -133,15 +135,20 @@ def _leaf(path: str, result: Result, outer: int) -> Box:
     return Box(path, one["kind"], max(1, one["count"] // max(1, outer)))
 
 
-def _line(source: dict[str, Any], target: dict[str, Any], forward: bool) -> dict[str, float]:
-    """From edge to edge; the two directions of a pair run side by side, and so do their labels."""
+def _line(source: dict[str, Any], target: dict[str, Any], forward: bool) -> dict[str, Any]:
+    """From edge to edge; the two directions of a pair run side by side, their labels outside them at the lower end."""
+    shift = SHIFT if forward else -SHIFT
     low = source["y"] < target["y"]
-    shift = 14 if forward else -14
     x1, x2 = source["x"] + source["width"] / 2 + shift, target["x"] + target["width"] / 2 + shift
     if source["y"] == target["y"]:
         y1 = y2 = source["y"] + source["height"] / 2 + shift / 2
         right = source["x"] < target["x"]
         x1, x2 = source["x"] + source["width"] * right, target["x"] + target["width"] * (not right)
-    else:
-        y1, y2 = source["y"] + source["height"] * low, target["y"] + target["height"] * (not low)
-    return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "label": 0.62 if forward else 0.38}
+        label = {"label_x": (x1 + x2) / 2, "label_y": y1 + (shift if forward else shift + 8), "label_anchor": "middle"}
+        return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **label}
+    y1, y2 = source["y"] + source["height"] * low, target["y"] + target["height"] * (not low)
+    label = {
+        "label_x": (x2 if low else x1) + shift / 2, "label_y": max(y1, y2) - 12,
+        "label_anchor": "start" if forward else "end",
+    }  # fmt: skip
+    return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **label}

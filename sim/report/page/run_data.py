@@ -107,7 +107,9 @@ def _vector_peak(result: Result, architecture: Architecture) -> float:
     found = 0.0
     for node in architecture.components:
         if isinstance(node.spec, VectorSpec) and node.path in result.components:
-            found += (result.components[node.path]["peak"] or 0.0) * max([1.0, *(float(rate) for rate in node.spec.rates.values())])
+            found += (result.components[node.path]["peak"] or 0.0) * max(
+                [1.0, *(float(rate) for rate in node.spec.rates.values())]
+            )
     return found
 
 

@@ -19,14 +19,19 @@ function axis(title, extra) {
 function horizontalBars(id, labels, series, title, unit, mode) {
   const thick = mode === "group" ? 6 + 11 * series.length : 22;
   const clip = NARROW ? 20 : 42;
-  const shown = labels.map((one, place) => (one.length > clip ? one.slice(0, clip - 1) + "…" : one) + "\u200b".repeat(place));
+  const shown = labels.map((one, place) => (one.length > clip ? "…" + one.slice(1 - clip) : one) + "\u200b".repeat(place));
   const traces = series.map((one) => ({
-    type: "bar", orientation: "h", y: shown, x: one.values, name: one.name, marker: { color: one.colour || colour(one.name) },
+    showlegend: false, type: "bar", orientation: "h", y: shown, x: one.values, name: one.name, marker: { color: one.colour || colour(one.name) },
     customdata: labels.map((label, place) => [label, one.text ? one.text[place] : si(one.values[place], unit)]),
     hovertemplate: "%{customdata[0]}<br>" + one.name + ": %{customdata[1]}<extra></extra>",
   }));
-  Plotly.newPlot(id, traces, layout({
-    barmode: mode, height: 90 + labels.length * thick, bargap: 0.25,
+  const before = element(id).previousElementSibling;
+  if (before && before.dataset.legend === id) before.remove();
+  const names = legend(series.map((one) => one.name), series.map((one) => one.colour || colour(one.name)));
+  names.dataset.legend = id;
+  element(id).before(names);
+  Plotly.react(id, traces, layout({
+    barmode: mode, margin: { l: 60, r: 12, t: 30, b: 44 }, height: 84 + labels.length * thick, bargap: 0.25,
     xaxis: axis(title, unit === "%" ? { range: [0, 100] } : { exponentformat: "SI", ticksuffix: "" }),
     yaxis: axis("", { autorange: "reversed", fixedrange: true, title: undefined }),
   }), CONFIG);

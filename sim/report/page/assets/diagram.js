@@ -24,8 +24,7 @@ function drawDiagram(id, data) {
     shape(line, "title", {}, `${one.source} to ${one.destination}: ${one.bytes.toLocaleString("en")} bytes`);
   }
   for (const one of data.arrows) {
-    const [x, y] = [one.x1 + (one.x2 - one.x1) * one.label, one.y1 + (one.y2 - one.y1) * one.label];
-    shape(svg, "text", { x: x + 6, y: y + 4, fill: "#8a3c00", stroke: "#fff", "stroke-width": 4, "paint-order": "stroke", "font-weight": 600 }, si(one.bytes, "B"));
+    shape(svg, "text", { x: one.label_x, y: one.label_y, "text-anchor": one.label_anchor, fill: "#8a3c00", stroke: "#fff", "stroke-width": 4, "paint-order": "stroke", "font-weight": 600 }, si(one.bytes, "B"));
   }
 }
 

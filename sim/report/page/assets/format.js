@@ -20,7 +20,7 @@ function timeUnit(seconds) {
 
 const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#332288", "#88CCEE", "#117733", "#882255"];
 const KNOWN = {
-  compute: "#0072B2", load: "#009E73", store: "#56B4E9", read: "#009E73", write: "#56B4E9", busy: "#0072B2", idle: "#ECEFF1",
+  compute: "#0072B2", vector: "#332288", load: "#009E73", store: "#56B4E9", transfer: "#117733", busy: "#0072B2", idle: "#E3E8EC",
   operand: "#E69F00", result: "#F0E442", credit: "#CC79A7", bank: "#D55E00", bus: "#882255", link: "#AA4499",
   dependency: "#999999", refresh: "#DDCC77", launch: "#661100",
 };
@@ -34,6 +34,20 @@ function colour(name) {
 }
 
 function element(id) { return document.getElementById(id); }
+
+// Patches of colour with their names, for charts whose own legend would not fit on a small screen.
+function legend(names, colours) {
+  const made = document.createElement("div");
+  made.className = "legend";
+  names.forEach((name, place) => {
+    const mark = document.createElement("span");
+    const patch = document.createElement("i");
+    patch.style.background = colours[place];
+    mark.append(patch, name);
+    made.append(mark);
+  });
+  return made;
+}
 
 function options(select, pairs) {
   for (const [value, text] of pairs) select.add(new Option(text, value));

@@ -97,8 +97,8 @@ function drawRoofline() {
     };
   });
   Plotly.react("roofline", [...roofs, ...clouds], layout({
-    height: 440, margin: { l: 70, r: 12, t: 30, b: 50 }, xaxis: axis(`${engine.unit} per byte of ${short(tier)}`, { type: "log", exponentformat: "SI" }),
-    yaxis: axis(`${engine.unit} per second`, { type: "log", exponentformat: "SI" }), legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 },
+    height: 440, margin: { l: 70, r: 12, t: 30, b: 50 }, xaxis: axis(`${engine.unit} per byte of ${short(tier)}`, { type: "log", exponentformat: "SI", dtick: 1 }),
+    yaxis: axis(`${engine.unit} per second`, { type: "log", exponentformat: "SI", dtick: 1 }), legend: { orientation: "h", y: -0.2, yanchor: "top", x: 0 },
   }), CONFIG);
 }
 

@@ -43,14 +43,8 @@ class Timeline {
 
   legend() {
     const used = new Set(this.lanes.flatMap((lane) => lane.what));
-    const whats = this.data.timeline.whats.filter((_, number) => used.has(number));
-    element("timeline-legend").replaceChildren(...whats.sort().map((what) => {
-      const mark = document.createElement("span");
-      const patch = document.createElement("i");
-      patch.style.background = colour(what);
-      mark.append(patch, what.replace(":", ": "));
-      return mark;
-    }));
+    const whats = this.data.timeline.whats.filter((_, number) => used.has(number)).sort();
+    element("timeline-legend").replaceWith(Object.assign(legend(whats.map((what) => what.replace(":", ": ")), whats.map(colour)), { id: "timeline-legend" }));
   }
 
   // First slice of a lane that ends after `time`.
@@ -136,7 +130,7 @@ class Timeline {
     const clip = NARROW ? 16 : 30;
     const names = this.lanes.map((lane) => { const text = short(lane.name); return text.length > clip ? "…" + text.slice(1 - clip) : text; });
     const plan = layout({
-      height: whole + 60, margin: { l: NARROW ? 96 : 170, r: 14, t: 8, b: 46 }, dragmode: "zoom", hovermode: "closest", shapes: [],
+      height: whole + 82, margin: { l: NARROW ? 96 : 170, r: 14, t: NARROW ? 8 : 30, b: 52 }, dragmode: "zoom", hovermode: "closest", shapes: [],
       xaxis: axis(`time (${this.unit})`, { range: this.shown.map((time) => this.x(time)), anchor: rows.length ? "y" + (rows.length + 1) : "y", automargin: false }),
       yaxis: axis("", { domain: [1 - upper / whole, 1], range: [this.lanes.length - 0.4, -0.6], tickvals: names.map((_, row) => row), ticktext: names, fixedrange: true, zeroline: false, showgrid: false, automargin: false, tickfont: { size: 10 } }),
     });
