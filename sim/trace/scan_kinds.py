@@ -18,7 +18,7 @@ class SelectiveScan(OperatorKind):
     """Per channel c of a sequence and token t: h = exp(delta A) h + (delta x) B, y = C . h + D x; h has ``state``
     elements (Mamba, arXiv:2312.00752, equations 2 and 4 with the simplified discretisation of B).
 
-    ``channels`` share step sizes delta in ``heads``, and B and C in ``groups``. ``decays``: distinct values of A, one per
+    ``channels`` share step sizes delta and factors D in ``heads``, and B and C in ``groups``. ``decays``: distinct values of A, one per
     channel and state element (Mamba) or one per head (Mamba-2). ``lengths``: tokens of each sequence. Every sequence
     reads its state at port ``state`` (where it continues one) and leaves the new one as second result.
 
@@ -63,6 +63,12 @@ class SelectiveScan(OperatorKind):
         x, shared = tokens * dims["channels"], tokens * dims["groups"] * dims["state"]
         state = sequences * dims["channels"] * dims["state"]
         return {
-            "x": x, "delta": tokens * dims["heads"], "a": dims["decays"], "b": shared, "c": shared, "d": dims["heads"]
-            if dims["decays"] == dims["heads"] else dims["channels"], "state": state, "outputs": x + state,
-        }  # fmt: skip
+            "x": x,
+            "delta": tokens * dims["heads"],
+            "a": dims["decays"],
+            "b": shared,
+            "c": shared,
+            "d": dims["heads"],
+            "state": state,
+            "outputs": x + state,
+        }

@@ -23,6 +23,7 @@ class ModelConfig:
         self.table = table
         self.problems = problems
         self._text = text
+        self._stood_in: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -39,6 +40,10 @@ class ModelConfig:
         """Add a problem at a key."""
         self.problems.add(message, self.place(key), **details)
 
+    def stood_in(self, *keys: str) -> bool:
+        """Does a stand-in take the place of one of these counts? Then nothing is to be said of how they fit."""
+        return not self._stood_in.isdisjoint(keys)
+
     def count(self, key: str, default: int | None = None, smallest: int = 1) -> int:
         """A whole number from ``smallest``; a key that is missing or null takes the default, if there is one."""
         value = self.table.get(key)
@@ -46,10 +51,12 @@ class ModelConfig:
             return default
         if value is None:
             self.add(f"the key {key!r} is missing", key)
+            self._stood_in.add(key)
             return 1
         if isinstance(value, bool) or not isinstance(value, int) or not smallest <= value <= MAX_EXTENT:
             what = "a positive whole number" if smallest == 1 else f"a whole number from {smallest}"
             self.add(f"{key!r} must be {what}", key, found=value)
+            self._stood_in.add(key)
             return 1
         return value
 
@@ -82,7 +89,7 @@ class ModelConfig:
     def rotary(self, width: int, default: float = 1.0, key: str = "partial_rotary_factor") -> int:
         """Elements of each head of ``width`` that are rotated."""
         rotated = int(width * self.share(key, default))
-        if rotated % 2:
+        if rotated % 2 and not self.stood_in("hidden_size", "num_attention_heads", "head_dim"):
             self.add(f"{key!r} rotates {rotated} elements of a head, which are no pairs", key, allowed="an even number")
         return rotated
 
@@ -101,9 +108,9 @@ class ModelConfig:
                 self.add(message, "layer_types", found=name, allowed=known, suggest_for=name)
         return tuple(str(entry) for entry in given)
 
-    def at_most(self, key: str, value: int, limit: int, message: str) -> None:
-        """Report a count that is more than another allows."""
-        if value > limit:
+    def at_most(self, key: str, value: int, limit: int, message: str, *limiting: str) -> None:
+        """Report a count that is more than another allows, which comes of the keys ``limiting``."""
+        if value > limit and not self.stood_in(key, *limiting):
             self.add(message, key, found=value, allowed=f"at most {limit}")
 
     def flag(self, key: str, default: bool) -> bool:
@@ -124,7 +131,7 @@ class ModelConfig:
 
     def divides(self, part: str, whole: str, part_value: int, whole_value: int) -> None:
         """Report when ``part`` does not divide ``whole``; the values may be defaults."""
-        if whole_value % part_value:
+        if whole_value % part_value and not self.stood_in(part, whole):
             message = f"{whole!r} ({whole_value}) is not divisible by {part!r} ({part_value})"
             self.add(message, part if part in self.table else whole)
 

@@ -75,11 +75,8 @@ def read_latent_attention(config: ModelConfig, hidden: int) -> LatentAttention:
 def read_groups(config: ModelConfig, experts: int, best: int) -> Groups | None:
     """Groups of experts, of which a token uses a few; None when it may use all."""
     count, kept = config.count("n_group", 1), config.count("topk_group", 1)
-    config.at_most("topk_group", kept, count, "a token cannot use more groups than there are")
-    if experts % count:
-        message = f"'n_routed_experts' ({experts}) is not divisible by 'n_group' ({count})"
-        config.add(message, "n_group")
-        return None
-    if best > experts // count:
+    config.at_most("topk_group", kept, count, "a token cannot use more groups than there are", "n_group")
+    config.divides("n_group", "n_routed_experts", count, experts)
+    if best > experts // count and not config.stood_in("n_routed_experts"):
         config.add(f"a group must have at least {best} experts", "n_group", found=count)
     return Groups(count, kept, best) if count > 1 else None

@@ -21,7 +21,9 @@ class GptJ(DecoderFamily):
         hidden = config.count("n_embd")
         heads = equal_heads(config, "n_head", "n_embd", hidden)
         rotary = config.count("rotary_dim", heads.width)
-        config.at_most("rotary_dim", rotary, heads.width, "more elements are rotated than a head has")
+        config.at_most(
+            "rotary_dim", rotary, heads.width, "more elements are rotated than a head has", "n_embd", "n_head"
+        )
         function = config.choice("activation_function", ACTIVATIONS, "gelu_new")
         feed_forward = Plain(hidden, config.count("n_inner", 4 * hidden), function)
         block = Parallel(hidden, "layer_norm", Attention(hidden, heads, rotary=rotary), feed_forward)

@@ -18,9 +18,10 @@ class Mamba2Family(DecoderFamily):
     def read(cls, config: ModelConfig, options: LowerOptions) -> Decoder:
         hidden, heads = config.count("hidden_size"), config.count("num_heads")
         inner, groups = config.count("expand", 2) * hidden, config.count("n_groups", 8)
-        if heads * config.count("head_dim") != inner:
+        width = config.count("head_dim")
+        if heads * width != inner and not config.stood_in("num_heads", "head_dim", "hidden_size", "expand"):
             message = f"'num_heads' times 'head_dim' is not 'expand' times 'hidden_size' ({inner})"
-            config.add(message, "num_heads", found=f"{heads} x {config.count('head_dim')}")
+            config.add(message, "num_heads", found=f"{heads} x {width}")
         config.divides("n_groups", "num_heads", groups, heads)
         mixer = Mamba2(
             hidden,

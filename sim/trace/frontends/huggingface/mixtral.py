@@ -55,6 +55,6 @@ def read_experts(config: ModelConfig, options: LowerOptions, key: str) -> tuple[
         config.add(f"{key!r} is absurdly large", key, found=experts, allowed=f"at most {MAX_EXPERTS}")
         experts = MAX_EXPERTS
     message = "a token cannot go to more experts than there are"
-    config.at_most("num_experts_per_tok", top_k, experts, message)
+    config.at_most("num_experts_per_tok", top_k, experts, message, key)
     histogram = read_histogram(options.experts, experts, top_k, config.problems) if options.experts else None
     return experts, top_k, histogram
