@@ -18,9 +18,9 @@ class SelectiveScan(OperatorKind):
     """Per channel c of a sequence and token t: h = exp(delta A) h + (delta x) B, y = C . h + D x; h has ``state``
     elements (Mamba, arXiv:2312.00752, equations 2 and 4 with the simplified discretisation of B).
 
-    ``channels`` share step sizes delta and factors D in ``heads``, and B and C in ``groups``. ``decays``: distinct values of A, one per
-    channel and state element (Mamba) or one per head (Mamba-2). ``lengths``: tokens of each sequence. Every sequence
-    reads its state at port ``state`` (where it continues one) and leaves the new one as second result.
+    ``channels`` share step sizes delta and factors D in ``heads``, and B and C in ``groups``. ``decays``: distinct values
+    of A, one per channel and state element (Mamba) or one per head (Mamba-2). ``lengths``: tokens of each sequence. Every
+    sequence reads its state at port ``state`` (where it continues one) and leaves the new one as second result.
 
     Operations per token: decays: delta A (mul) and its exp; channels: delta x (mul), D x (mac); channels * state: times
     B (mul), update (mac), times C (mac). A sequence of a channel is one row: its tokens follow each other.
