@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim.core.errors import InputError
 from sim.hardware.memory import patterns
 from sim.hardware.memory.bank_engine import BankEngine
 from sim.hardware.memory.command_check import check_log
@@ -19,6 +20,10 @@ DEVICE_NAMES = ("HBM2_8Gb_x128", "HBM2_2000", "HBM3_6400", "DDR4_8Gb_x8_3200", "
 @pytest.mark.parametrize("pattern", ["rand_mix21", "seq_mix21", "stride65536"])
 def test_a_policy_serves_everything_within_the_rules(policy: str, name: str, pattern: str) -> None:
     device = DEVICES[name]
+    if policy == "per_bank_refresh" and "tRFCpb" not in device.timing:
+        with pytest.raises(InputError, match="no per-bank refresh"):
+            BankEngine(device, policy=policy)
+        return
     requests = patterns.make(pattern, 2000, device.burst_bytes)
     engine = BankEngine(device, policy=policy)
     outcome = engine.run(requests.addresses, requests.is_write, issue_width=8, log_lines=30_000)

@@ -44,6 +44,8 @@ BINDING: dict[str, Mapping[str, int]] = {
     "faw32": {"t32AW": 600, "tRFC": 600, "tREFI": 6000},
     "ppd": {"tPPD": 9},
     "rfc": {"tRFC": 300},
+    "rfc_pb": {"tRFCpb": 60, "tRREFD": 20},
+    "rrefd": {"tRFCpb": 60, "tRREFD": 30},
     "wr_rd_o": {"tRTRS": 9},
     "wr_wr_l": {"tCCD_L_WR": 20},
 }
@@ -54,7 +56,8 @@ def shortened(field: str, device: Device, by: int) -> list[str]:
     value = getattr(bank_timing.resolve(device), field)
     for name in SPREAD:
         requests = patterns.make(name, 1500, device.burst_bytes)
-        engine = BankEngine(device, words={WORD[field]: value - by})
+        policy = "per_bank_refresh" if field in ("rfc_pb", "rrefd") else "bank_round_robin"
+        engine = BankEngine(device, policy=policy, words={WORD[field]: value - by})
         outcome = engine.run(requests.addresses, requests.is_write, issue_width=4, log_lines=20000)
         broken = [violation.rule for violation in check_log(device, outcome.log)]
         if broken:
@@ -101,25 +104,26 @@ def line(cycle: int, kind: int, bank: int, row: int = 0) -> list[int]:
     return words
 
 
-KIND = {"ACT": at.ACT, "PRE": at.PRE, "RD": at.RD, "WR": at.WR, "REF": at.REF}
+KIND = {"ACT": at.ACT, "PRE": at.PRE, "RD": at.RD, "WR": at.WR, "REF": at.REF, "REFPB": at.REFPB}
 NEIGHBOUR = {"bank": 0, "group": 1, "rank": 4}
 """A bank that shares no narrower scope with bank 0 than the one named."""
 
 
-@pytest.mark.parametrize("gap", gap_rules(DEVICE), ids=lambda gap: f"{gap.rule}-{gap.first}-{gap.second}-{gap.scope}")
-def test_the_checker_draws_the_line_between_gap_and_gap_minus_one(gap) -> None:
-    device = replace(DEVICE, timing=TIMING | {"tFAW": 1})
+PER_BANK = replace(DEVICE, timing=TIMING | {"tFAW": 1, "tRFCpb": 60, "tRREFD": 20})
 
+
+@pytest.mark.parametrize("gap", gap_rules(PER_BANK), ids=lambda gap: f"{gap.rule}-{gap.first}-{gap.second}-{gap.scope}")
+def test_the_checker_draws_the_line_between_gap_and_gap_minus_one(gap) -> None:
     def found(cycles: int) -> set[str]:
         log = []
         other = NEIGHBOUR[gap.scope]
-        opened = [(0, 0)] if gap.first != "ACT" else []
+        opened = [(0, 0)] if gap.first not in ("ACT", "REFPB") else []
         opened += [(40, other)] if gap.second in ("PRE", "RD", "WR") and other else []
         log += [line(cycle, at.ACT, bank) for cycle, bank in opened]
         log += [line(400, KIND[gap.first], 0), line(400 + cycles, KIND[gap.second], other)]
         if gap.first == "REF":
             log = [line(400, at.REF, 0), line(400 + cycles, KIND[gap.second], 0)]
-        return {violation.rule for violation in check_log(device, log)}
+        return {violation.rule for violation in check_log(PER_BANK, log)}
 
     assert gap.rule in found(gap.cycles - 1)
     assert gap.rule not in found(gap.cycles)

@@ -153,6 +153,20 @@ def refresh_rank(p, s, r, log, rank, cycle):
     _record(s, log, cycle, at.REF, rank, NONE, NONE, NONE)
 
 
+@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
+def refresh_one_bank(p, s, r, log, bank, cycle):
+    """REFpb: the bank is closed; start tRFCpb for it, and tRREFD towards activates of the other banks of its rank."""
+    rank = p[at.RANK_OF_BANK + bank]
+    s[at.BANK_ACT + bank] = max(s[at.BANK_ACT + bank], cycle + p[at.T_RFC_PB])
+    s[at.RANK_REFPB + rank] = cycle + p[at.T_RFC_PB]
+    first = rank * p[at.GROUPS_PER_RANK]
+    for group in range(first, first + p[at.GROUPS_PER_RANK]):
+        s[at.GROUP_ACT + group] = max(s[at.GROUP_ACT + group], cycle + p[at.T_RREFD])
+    s[at.N_REFRESH] += 1
+    _record(s, log, cycle, at.REFPB, rank, bank, NONE, NONE)
+    find_candidates(p, s, r, bank)
+
+
 @njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
 def _after_read(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):

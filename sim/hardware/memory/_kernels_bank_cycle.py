@@ -13,7 +13,14 @@ from numba import boolean, int64, njit, void
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
 from sim.hardware.memory._bank_types import POINTER
-from sim.hardware.memory._kernels_bank_commands import activate, column, find_candidates, precharge, refresh_rank
+from sim.hardware.memory._kernels_bank_commands import (
+    activate,
+    column,
+    find_candidates,
+    precharge,
+    refresh_one_bank,
+    refresh_rank,
+)
 from sim.hardware.memory._kernels_bank_queues import can_move, complete, full, leave_bank, move_one
 
 
@@ -26,7 +33,11 @@ def _search(p, s, cycle):
         bank += 1
         if bank == banks:
             bank = 0
-        if p[at.RANK_OF_BANK + bank] == blocked or (s[at.LENGTH + bank] == 0 and not p[at.CLOSED_PAGE]):
+        if (
+            p[at.RANK_OF_BANK + bank] == blocked
+            or bank == s[at.BLOCKED_BANK]
+            or (s[at.LENGTH + bank] == 0 and not p[at.CLOSED_PAGE])
+        ):
             continue
         group = p[at.GROUP_OF_BANK + bank]
         ready = min(
@@ -120,6 +131,33 @@ def _refresh_step(p, s, r, log, cycle):
     return True
 
 
+@njit(int64(POINTER, POINTER, int64), cache=True)
+def _bank_refresh_ready(p, s, bank):
+    """When the next command of this bank's refresh, PRE or REFpb, may issue."""
+    group = p[at.GROUP_OF_BANK + bank]
+    if s[at.OPEN_ROW + bank] != NONE:
+        return max(s[at.BANK_PRE + bank], s[at.GROUP_PRE + group])
+    return max(s[at.BANK_ACT + bank], s[at.GROUP_ACT + group], s[at.RANK_REFPB + p[at.RANK_OF_BANK + bank]])
+
+
+@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+def _bank_refresh_step(p, s, r, log, cycle):
+    """Work on the per-bank refresh that is due: block its bank, close it, refresh it. True: issued."""
+    bank = s[at.REFRESH_RANK]
+    s[at.BLOCKED_BANK] = bank
+    if cycle < _bank_refresh_ready(p, s, bank):
+        return False
+    if s[at.OPEN_ROW + bank] != NONE:
+        precharge(p, s, r, log, bank, cycle)
+        return True
+    refresh_one_bank(p, s, r, log, bank, cycle)
+    s[at.REFRESH_PENDING] -= 1
+    s[at.REFRESH_RANK] = (bank + 1) % p[at.BANKS]
+    s[at.BLOCKED_BANK] = NONE
+    s[at.NEXT_COMMAND] = cycle
+    return True
+
+
 @njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
 def _second(p, s, r, log, cycle, first_is_column):
     """HBM's second command bus: the next ready command in turn, issued if it is of the other kind."""
@@ -149,6 +187,13 @@ def _commands_in_turn(p, s, r, log, cycle, issued):
         _second(p, s, r, log, cycle, is_column)
 
 
+@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+def _refresh_now(p, s, r, log, cycle):
+    if p[at.REFRESH_PER_BANK]:
+        return _bank_refresh_step(p, s, r, log, cycle)
+    return _refresh_step(p, s, r, log, cycle)
+
+
 @njit(int64(POINTER, POINTER, POINTER, int64, boolean, boolean), cache=True)
 def _search_oldest(p, s, r, cycle, columns, rows):
     """The ready command (column or row commands, as asked) of the oldest request: bank * 8 + kind, or NONE."""
@@ -156,7 +201,7 @@ def _search_oldest(p, s, r, cycle, columns, rows):
     if p[at.REFRESH_ALL] and s[at.REFRESH_PENDING] > 0:
         return NONE
     for bank in range(p[at.BANKS]):
-        if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked:
+        if s[at.LENGTH + bank] == 0 or p[at.RANK_OF_BANK + bank] == blocked or bank == s[at.BLOCKED_BANK]:
             continue
         group, base = p[at.GROUP_OF_BANK + bank], at.QUEUE + bank * at.MAX_BANK_QUEUE
         act = max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]) if rows else FAR
@@ -216,7 +261,7 @@ def _tick(p, s, r, log):
         s[at.NEXT_REFRESH] += p[at.REFRESH_INTERVAL]
     issued = False
     if s[at.REFRESH_PENDING] > 0:
-        issued = _refresh_step(p, s, r, log, cycle)
+        issued = _refresh_now(p, s, r, log, cycle)
     if p[at.OLDEST_FIRST]:
         if issued or cycle >= s[at.NEXT_COMMAND]:
             _commands_by_age(p, s, r, log, cycle, issued)
@@ -237,7 +282,11 @@ def _next_tick(p, s):
     if can_move(p, s):
         return s[at.CLOCK]
     soonest = min(s[at.NEXT_COMMAND], s[at.NEXT_REFRESH])
-    if s[at.REFRESH_PENDING] > 0:
+    if s[at.REFRESH_PENDING] > 0 and p[at.REFRESH_PER_BANK]:
+        if s[at.BLOCKED_BANK] != s[at.REFRESH_RANK]:
+            return s[at.CLOCK]
+        soonest = min(soonest, _bank_refresh_ready(p, s, s[at.REFRESH_RANK]))
+    elif s[at.REFRESH_PENDING] > 0:
         rank = s[at.REFRESH_RANK]
         bank = _refresh_bank(p, s, rank)
         if s[at.BLOCKED] != rank:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from sim.core.errors import InputError, Problem
+from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory.bank_engine import BankEngine
 from sim.hardware.memory.bank_timing import resolve
 from sim.hardware.memory.devices.device import Device
@@ -65,6 +66,8 @@ def command_energy(device: Device) -> CommandEnergy:
 
 def energy(engine: BankEngine, end_cycle: int) -> Energy:
     """What ``engine`` has drawn before ``end_cycle``, over all its channels (run it through that cycle before)."""
+    if engine.parameters[at.REFRESH_PER_BANK]:
+        raise InputError([Problem("no current of a per-bank refresh (IDD5PB) is known; it cannot be priced")])
     price = command_energy(engine.device)
     active = engine.active_rank_cycles(end_cycle)
     all_ranks = end_cycle * engine.device.ranks * engine.map.channels

@@ -89,7 +89,7 @@ class BankEngine:
     def _start(self, state: Array) -> None:
         interval = int(self.parameters[at.REFRESH_INTERVAL])
         state[at.NEXT_REFRESH] = interval or at.FAR
-        state[at.BLOCKED] = at.NONE
+        state[at.BLOCKED] = state[at.BLOCKED_BANK] = at.NONE
         state[at.NEXT_COMMAND] = at.FAR
         state[at.LAST_WRITE] = at.NONE
         state[at.OPEN_ROW : at.OPEN_ROW + at.MAX_BANKS] = at.NONE

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import InputError, Place, Problem, Problems
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory.devices.device import Device
 
@@ -25,7 +25,7 @@ REQUIRED = (
     "CL", "CWL", "tRCDRD", "tRCDWR", "tRP", "tRAS", "tRRD_S", "tRRD_L", "tFAW", "tCCD_S", "tCCD_L", "tWR", "tWTR_S",
     "tWTR_L", "tRTP", "tRTRS", "tRFC", "tREFI",
 )  # fmt: skip
-OPTIONAL = ("tRC", "t32AW", "tPPD", "tCCD_L_WR")
+OPTIONAL = ("tRC", "t32AW", "tPPD", "tCCD_L_WR", "tRFCpb", "tRREFD")
 
 
 class Timing(NamedTuple):
@@ -37,6 +37,8 @@ class Timing(NamedTuple):
     rc: int
     rp: int
     rfc: int
+    rfc_pb: int
+    rrefd: int
     refi: int
     rrd_s: int
     rrd_l: int
@@ -125,6 +127,8 @@ def resolve(device: Device) -> Timing:
         rc=t.get("tRC", t["tRAS"] + t["tRP"]),
         rp=t["tRP"],
         rfc=t["tRFC"],
+        rfc_pb=t.get("tRFCpb", 0),
+        rrefd=t.get("tRREFD", 0),
         refi=t["tREFI"],
         rrd_s=t["tRRD_S"],
         rrd_l=t["tRRD_L"],
@@ -151,6 +155,7 @@ def resolve(device: Device) -> Timing:
 
 _WORDS = {
     "rcd_rd": at.T_RCD_RD, "rcd_wr": at.T_RCD_WR, "ras": at.T_RAS, "rc": at.T_RC, "rp": at.T_RP, "rfc": at.T_RFC,
+    "rfc_pb": at.T_RFC_PB, "rrefd": at.T_RREFD,
     "rrd_s": at.T_RRD_S, "rrd_l": at.T_RRD_L, "faw": at.T_FAW, "faw32": at.T_32AW, "ppd": at.T_PPD,
     "rd_pre": at.T_RTP, "wr_pre": at.T_WR_PRE, "rd_rd_l": at.T_RD_RD_L, "rd_rd_s": at.T_RD_RD_S,
     "rd_rd_o": at.T_RD_RD_O, "rd_wr": at.T_RD_WR, "rd_wr_o": at.T_RD_WR_O, "wr_wr_l": at.T_WR_WR_L,
@@ -167,13 +172,18 @@ def parameters(device: Device, timing: Timing, policy: ControllerPolicy) -> npt.
     groups, per_group = device.bankgroups, device.banks_per_group
     ranks = device.ranks * (device.pseudochannels if policy.joins_pseudochannels else 1)
     decided = policy.words()
+    per_bank = bool(decided.get(at.REFRESH_PER_BANK))
+    if per_bank and timing.rfc_pb == 0:
+        problem = Problem(f"{device.name} has no per-bank refresh", found="no tRFCpb", allowed="tRFCpb and tRREFD")
+        raise InputError([problem])
+    due_together = ranks * groups * per_group if per_bank else 1 if decided.get(at.REFRESH_ALL) else ranks
     organisation: dict[int, Any] = {
         at.RANKS: ranks,
         at.GROUPS: ranks * groups,
         at.BANKS: ranks * groups * per_group,
         at.GROUPS_PER_RANK: groups,
         at.BANKS_PER_RANK: groups * per_group,
-        at.REFRESH_INTERVAL: timing.refi if decided.get(at.REFRESH_ALL) else timing.refi // ranks,
+        at.REFRESH_INTERVAL: timing.refi // due_together,
         at.DUAL_COMMAND: int(device.dual_command),
         at.ACT_CLOCKS: device.activate_clocks,
     }

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory.devices.device import Device
 
-NAMES = {at.ACT: "ACT", at.PRE: "PRE", at.RD: "RD", at.WR: "WR", at.REF: "REF"}
+NAMES = {at.ACT: "ACT", at.PRE: "PRE", at.RD: "RD", at.WR: "WR", at.REF: "REF", at.REFPB: "REFPB"}
 POSTPONED_REFRESHES = 8
 """Refresh commands that JEDEC DDR4 (JESD79-4) lets a controller postpone."""
 
@@ -71,6 +71,15 @@ def gap_rules(device: Device) -> tuple[Gap, ...]:
         Gap("tWTR_L", "WR", "RD", "group", after_write + t["tWTR_L"]),
         Gap("tWTR_S", "WR", "RD", "rank", after_write + t["tWTR_S"]),
     ]
+    if t.get("tRFCpb", 0):
+        rules += [
+            Gap("tRC", "ACT", "REFPB", "bank", t.get("tRC", t["tRAS"] + t["tRP"])),
+            Gap("tRP", "PRE", "REFPB", "bank", t["tRP"]),
+            Gap("tRRD_S", "ACT", "REFPB", "rank", t["tRRD_S"]),
+            Gap("tRFCpb", "REFPB", "ACT", "bank", t["tRFCpb"]),
+            Gap("tRFCpb", "REFPB", "REFPB", "rank", t["tRFCpb"]),
+            Gap("tRREFD", "REFPB", "ACT", "rank", t.get("tRREFD", 0)),
+        ]
     if t.get("tPPD", 0):
         rules.append(Gap("tPPD", "PRE", "PRE", "rank", t["tPPD"]))
     return tuple(rules)
@@ -135,7 +144,10 @@ class _Channel:
             if self.rows.pop(command.bank, None) is None:
                 self.violate("bank not open", command)
         elif command.kind == "REF":
-            self.check_refresh(command)
+            first = command.rank * self.per_rank
+            self.check_refresh(command, command.rank, range(first, first + self.per_rank))
+        elif command.kind == "REFPB":
+            self.check_refresh(command, -1 - command.bank, range(command.bank, command.bank + 1))
         elif self.rows.get(command.bank) != command.row:
             self.violate("row not open", command)
 
@@ -148,15 +160,14 @@ class _Channel:
                 self.violate(rule, command, earlier[-length] + span - command.cycle)
         earlier.append(command.cycle)
 
-    def check_refresh(self, command: Command) -> None:
-        """All banks of the rank closed, and not later than the standard lets refreshes be postponed."""
-        first = command.rank * self.per_rank
-        if any(bank in self.rows for bank in range(first, first + self.per_rank)):
+    def check_refresh(self, command: Command, unit: int, banks: range) -> None:
+        """The banks to refresh are closed, and it is not later than the standard lets refreshes be postponed."""
+        if any(bank in self.rows for bank in banks):
             self.violate("refresh of an open bank", command)
         interval = self.device.timing["tREFI"]
-        if interval and command.cycle > self.refreshed[command.rank] + (1 + POSTPONED_REFRESHES) * interval:
+        if interval and command.cycle > self.refreshed[unit] + (1 + POSTPONED_REFRESHES) * interval:
             self.violate("tREFI", command)
-        self.refreshed[command.rank] = command.cycle
+        self.refreshed[unit] = command.cycle
 
     def check_data_bus(self, command: Command) -> None:
         """Bursts do not overlap; a change of direction or rank keeps tRTRS (a write after a write does not)."""

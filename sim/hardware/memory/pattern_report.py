@@ -112,8 +112,9 @@ def _rates(engine: BankEngine, outcome: Outcome, requests: Requests) -> dict[str
 
 
 def _energy(engine: BankEngine, cycles: int) -> dict[str, float] | None:
-    """Picojoules by cause, or None for a device without currents."""
-    if any(name not in engine.device.currents for name in CURRENTS):
+    """Picojoules by cause, or None without the currents for it."""
+    unpriced = bool(engine.parameters[at.REFRESH_PER_BANK])
+    if unpriced or any(name not in engine.device.currents for name in CURRENTS):
         return None
     spent = energy(engine, cycles)
     return {**spent._asdict(), "total": spent.total}

@@ -2,7 +2,8 @@
 
 ``timing`` keys, all in cycles of the command clock: CL, CWL, tRCDRD, tRCDWR, tRP, tRAS, tRC (default tRAS + tRP),
 tRRD_S, tRRD_L, tFAW, t32AW (GDDR: 32 activates), tCCD_S, tCCD_L, tCCD_L_WR (default tCCD_L), tWR, tWTR_S, tWTR_L, tRTP,
-tPPD (precharge to precharge, where a standard has it), tRTRS (rank to rank and read to write switch), tRFC, tREFI.
+tPPD (precharge to precharge, where a standard has it), tRTRS (rank to rank and read to write switch), tRFC, tREFI;
+tRFCpb and tRREFD where a device can refresh one bank at a time.
 ``currents`` keys: VDD in volts, IDD0, IDD2N, IDD3N, IDD4R, IDD4W, IDD5AB in milliamperes per device.
 
 A *channel* here is what has its own data pins and banks: a pseudo-channel of HBM, a sub-channel of DDR5;
@@ -19,7 +20,7 @@ from math import ceil
 
 ANALOG = (
     "CL", "CWL", "tRCDRD", "tRCDWR", "tRP", "tRAS", "tRC", "tRRD_S", "tRRD_L", "tFAW", "t32AW", "tWR", "tWTR_S",
-    "tWTR_L", "tRTP", "tRFC", "tREFI",
+    "tWTR_L", "tRTP", "tRFC", "tREFI", "tRFCpb", "tRREFD",
 )  # fmt: skip
 """Timings that a standard fixes in time rather than in clocks (CL and CWL follow tAA)."""
 

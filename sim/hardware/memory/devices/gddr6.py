@@ -92,6 +92,8 @@ DEVICES = (
             "tPPD": 1,
             "tRTRS": 2,
             "tRFC": 211,
+            "tRFCpb": 106,
+            "tRREFD": 15,
             "tREFI": 3333,
         },
         source="values as in the Ramulator 2 preset GDDR6_14000_1350mV_quad, GDDR6_8Gb_x16 (commit c5b1c3a)",

@@ -235,6 +235,8 @@ _ROWS = (
             "tRTP": 5,
             "tRTRS": 1,
             "tRFC": 350,
+            "tRFCpb": 160,
+            "tRREFD": 8,
             "tREFI": 3900,
         },
         source="values as in the Ramulator 2 preset HBM2_2000Mbps (commit c5b1c3a)"

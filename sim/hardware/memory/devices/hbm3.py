@@ -42,6 +42,8 @@ DEVICES = (
             "tPPD": 2,
             "tRTRS": 8,
             "tRFC": 560,
+            "tRFCpb": 320,
+            "tRREFD": 8,
             "tREFI": 6240,
         },
         source="values as in the Ramulator 2 preset HBM3_6400Mbps, HBM3_16Gb_8hi (commit c5b1c3a)"

@@ -42,6 +42,8 @@ _ROWS = (
             "tPPD": 2,
             "tRTRS": 2,
             "tRFC": 224,
+            "tRFCpb": 112,
+            "tRREFD": 6,
             "tREFI": 3125,
         },
         source="values as in the Ramulator 2 preset LPDDR5_6400, LPDDR5_16Gb_x16 (commit c5b1c3a)",
