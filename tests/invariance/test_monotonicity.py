@@ -13,6 +13,7 @@ plan, whose predicted cost is lower.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 
 import pytest
@@ -22,6 +23,7 @@ from machines import add_gemm, elapsed, small
 from random_chains import Knobs, chains, graphs, pipelines
 
 from sim.core.errors import InputError
+from sim.core.pipe import RoundRobinPipe
 from sim.hardware.layout import Layout
 from sim.mapping.placement.policy import placements
 from sim.mapping.planner import Planner
@@ -63,7 +65,7 @@ def test_an_operator_with_a_fixed_plan_is_never_slower(trace: Trace, base: Knobs
     assert run(trace, improved(base, factors)) <= run(trace, base)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(chains(), knobs, st.sampled_from(IMPROVEMENTS))
 def test_a_chain_with_a_fixed_plan_is_at_most_a_little_slower(
     trace: Trace, base: Knobs, factors: dict[str, int]
@@ -74,7 +76,7 @@ def test_a_chain_with_a_fixed_plan_is_at_most_a_little_slower(
     assert run(trace, improved(base, factors)) <= before * SLACK
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(graphs(), st.builds(Knobs, dram=st.sampled_from([2, 8, 16]), pad=st.just(32768), arrays=st.sampled_from([1, 2]),
                            tile=st.sampled_from([(16, 16, 16), (16, 64, 64)])), st.sampled_from(IMPROVEMENTS))  # fmt: skip
 def test_a_graph_is_at_most_five_percent_slower(trace: Trace, base: Knobs, factors: dict[str, int]) -> None:
@@ -84,7 +86,7 @@ def test_a_graph_is_at_most_five_percent_slower(trace: Trace, base: Knobs, facto
 def best_ps(trace: Trace, machine: Knobs) -> int:
     """The mapper's least predicted cost of the first region, mapping free."""
     layout = Layout(machine.machine())
-    region = next(form_regions(expand(trace), True))
+    region = next(form_regions(expand(trace), "elementwise"))
     planner = Planner(layout)
     placement = placements.get("by_lifetime")(layout, trace)
     slices = [one for operand in planner.operands(region) for one in operand]
@@ -124,9 +126,9 @@ def test_the_mappers_least_cost_never_rises_on_a_better_machine(
 def test_a_clock_faster_by_a_fraction_can_end_later_by_less_than_its_cycle() -> None:
     """Counterexample: data that arrives on an edge of the 1 GHz clock misses one of the 1.1 GHz clock by a little.
 
-    One cycle through the scratchpad and 10 ns of latency: at 1 GHz the data is there on edge 11, at 1.1 GHz at 10.909 ns,
-    past edge 12 by less than a picosecond of rounding, or in general by up to a cycle. Compute is shorter, the wait for
-    the edge is longer; the loss is below one cycle of the faster clock.
+    One cycle through the scratchpad, then 10 ns of latency. At 1 GHz the data is there at 11 ns, on edge 11. At 1.1 GHz the
+    cycle ends at 909.09 ps, rounded up to 910, and the data comes at 10.910 ns, a picosecond past edge 12: compute
+    starts on edge 13. The loss is below one cycle of the faster clock.
     """
     b = TraceBuilder("edge", dtype="int8")
     b.op("r", "elementwise", {"elements": 16}, {"x": b.activation("x", (16,))}, b.activation("y", (16,)),
@@ -140,28 +142,25 @@ def test_a_clock_faster_by_a_fraction_can_end_later_by_less_than_its_cycle() -> 
     assert slow == 23_000
 
 
-def lanes_chain() -> Trace:
-    b = TraceBuilder("lanes", dtype="int8")
-    x = b.activation("x", (5, 5))
-    k = 5
-    for number, n in enumerate((1, 24, 1, 33)):
-        x = add_gemm(b, f"g{number}", x, 5, n, k)
-        y = b.activation(f"r{number}.out", (5, n))
-        b.op(f"r{number}", "elementwise", {"elements": 5 * n}, {"x": x}, y, {"function": "relu"})
-        x, k = y, n
-    return b.build(outputs=[x])
+def test_counterexample_a_transfer_that_comes_sooner_delays_the_one_in_service() -> None:
+    """The anomaly itself, on one memory of a byte a nanosecond: a critical load of 40 bytes and a prefetch of 10.
 
-
-def test_counterexample_a_faster_vector_unit_meets_the_prefetch_of_weights() -> None:
-    """A chain of tiny GEMMs on 1 B/ns of DRAM is 9 % slower with twice the lanes.
-
-    The last relu ends earlier, so its result is stored while more of the DRAM's turns still go elsewhere, in a run of a
-    third of a microsecond. Shares average out in longer runs, which the property above holds to 5 %.
+    Where the prefetch comes after the load it costs nothing; when whatever sets it free becomes faster and it comes at
+    35 ns, it takes every other turn and the load ends 4 ns later.
     """
-    base = Knobs(dram=1, pad=8192, tile=(16, 16, 16), dataflow="os")
-    before, after = elapsed(lanes_chain(), base.machine()), elapsed(lanes_chain(), base.better(lanes=8).machine())
-    assert before < 10**6
-    assert before < after <= 1.10 * before
+    ends = []
+    for prefetch_at_ps in (45_000, 35_000):
+        pipe = RoundRobinPipe(Fraction(10**9), 1)
+        pipe.submit(0, "load", 40, "load")
+        done = pipe.advance(prefetch_at_ps)
+        end = 40_000 if done else None
+        pipe.submit(prefetch_at_ps, "prefetch", 10, "prefetch")
+        while end is None:
+            when = pipe.next_event_ps()
+            assert when is not None
+            end = when if "load" in pipe.advance(when) else None
+        ends.append(end)
+    assert ends == [40_000, 44_000]
 
 
 def test_counterexample_a_faster_clock_cuts_a_tiny_operator_into_tiles_below_a_burst() -> None:
