@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,7 +154,7 @@ def test_a_window_of_many_steps_is_a_small_trace() -> None:
 
 
 @pytest.mark.parametrize("model", EVERY)
-def test_a_written_trace_reads_back(model: PublicModel, tmp_path: Any) -> None:
+def test_a_written_trace_reads_back(model: PublicModel, tmp_path: Path) -> None:
     trace = lower(model.path, **prompt_of(model, 3))
     check_trace(trace)
     path = tmp_path / "trace.jsonl"
@@ -178,3 +180,23 @@ def test_weights_of_few_bits(dtype: str) -> None:
 
 def test_the_document_shows_what_is_lowered() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == document_with(table()), "run scripts/make_models_table.py"
+
+
+def test_layers_without_their_extras_cost_less(tmp_path: Path) -> None:
+    """Soft caps are vector work on the scores and logits; without them the matrices stay the same."""
+    model = NAMED["gemma2_2b"]
+    plain = tmp_path / "config.json"
+    caps = {"attn_logit_softcapping": None, "final_logit_softcapping": None}
+    plain.write_text(json.dumps({**model.config, **caps}), encoding="utf-8")
+    capped, without = lower(model.path, prompt=9), lower(plain, prompt=9)
+    functions = [operator.attributes.get("function") for operator, _ in capped.operators()]
+    assert functions.count("softcap") == 3  # a local layer, a global one, the logits
+    assert "softcap" not in [operator.attributes.get("function") for operator, _ in without.operators()]
+    assert summarize(capped).macs == summarize(without).macs
+
+
+def test_partial_rotation_touches_only_its_part_of_each_head() -> None:
+    dims = {operator.name: operator.dims for operator, _ in lower(NAMED["gpt_neox_20b"].path, prompt=5).operators()}
+    assert dims["layers.rotary_q"] == {"rows": 5 * 64, "width": 24}
+    dims = {operator.name: operator.dims for operator, _ in lower(NAMED["phi4_mini"].path, prompt=5).operators()}
+    assert dims["layers.rotary_k"] == {"rows": 5 * 8, "width": 96}

@@ -76,6 +76,8 @@ def test_any_one_number_lowers_or_is_refused(model: PublicModel, value: int, tmp
         ("opt_125m", {"do_layer_norm_before": False}, "norms after the parts"),
         ("gemma2_2b", {"layer_types": ["full_attention"]}, "one type per layer; found 1 entries; allowed: 26"),
         ("gemma2_2b", {"layer_types": ["sliding"] * 26}, "a type we cannot lower; found sliding"),
+        ("gemma2_2b", {"attn_logit_softcapping": "high"}, "must be a positive number or null; found high"),
+        ("deepseek_v3", {"routed_scaling_factor": -1}, "'routed_scaling_factor' must be a positive number"),
         ("phi_2", {"partial_rotary_factor": 1.5}, "a share from 0 to 1"),
         ("phi_2", {"partial_rotary_factor": 0.39}, "which are no pairs"),
         ("gptj_6b", {"rotary_dim": 300}, "more elements are rotated than a head has"),

@@ -76,6 +76,16 @@ class ModelConfig:
         """A sliding window in tokens; None when the key is missing or null."""
         return None if self.table.get(key) is None else self.count(key)
 
+    def number(self, key: str, default: float | None = None) -> float | None:
+        """A positive number; None when the key is null, or missing without a default."""
+        value = self.table.get(key, default)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            self.add(f"{key!r} must be a positive number or null", key, found=value)
+            return default
+        return float(value)
+
     def share(self, key: str, default: float) -> Fraction:
         """A share from 0 to 1, exact as written in decimal."""
         value = self.table.get(key)

@@ -28,7 +28,7 @@ class DeepseekV2(ExpertFamily):
             experts,
             top_k,
             normalise=config.flag("norm_topk_prob", False),
-            scale=config.table.get("routed_scaling_factor", 1.0) != 1,
+            scale=config.number("routed_scaling_factor", 1.0) != 1,
             groups=read_groups(config, experts, best=1) if word else None,
         )
         return deepseek_decoder(config, router, histogram)

@@ -27,7 +27,7 @@ class DeepseekV3(ExpertFamily):
             top_k,
             score="sigmoid",
             normalise=config.flag("norm_topk_prob", True),
-            scale=config.table.get("routed_scaling_factor", 2.5) != 1,
+            scale=config.number("routed_scaling_factor", 2.5) != 1,
             correction=True,
             groups=read_groups(config, experts, best=2),
         )

@@ -21,7 +21,7 @@ class Gemma2(DecoderFamily):
         hidden = config.count("hidden_size")
         heads = read_heads(config, hidden)
         bias = "qkvo" if config.flag("attention_bias", False) else ""
-        steps = (SOFT_CAP,) if config.table.get("attn_logit_softcapping", 50.0) else ()
+        steps = (SOFT_CAP,) if config.number("attn_logit_softcapping", 50.0) else ()
         windows = {FULL: None, SLIDING: config.count("sliding_window", 4096)}
         types = config.layer_types(config.layers(), windows, lambda layer: FULL if layer % 2 else SLIDING)
         attentions = {
@@ -37,5 +37,5 @@ class Gemma2(DecoderFamily):
             trained_tokens=config.count("max_position_embeddings"),
             embedding_scale=True,
             tied=config.flag("tie_word_embeddings", True),
-            soft_cap=bool(config.table.get("final_logit_softcapping", 30.0)),
+            soft_cap=config.number("final_logit_softcapping", 30.0) is not None,
         )

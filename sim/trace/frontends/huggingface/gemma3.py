@@ -22,7 +22,7 @@ class Gemma3(DecoderFamily):
         hidden = config.count("hidden_size")
         heads = read_heads(config, hidden)
         bias = "qkvo" if config.flag("attention_bias", False) else ""
-        steps = (SOFT_CAP,) if config.table.get("attn_logit_softcapping") else ()
+        steps = (SOFT_CAP,) if config.number("attn_logit_softcapping") else ()
         windows = {FULL: None, SLIDING: config.count("sliding_window", 4096)}
         every = config.count("sliding_window_pattern", 6)
         types = config.layer_types(config.layers(), windows, lambda layer: SLIDING if (layer + 1) % every else FULL)
@@ -41,5 +41,5 @@ class Gemma3(DecoderFamily):
             trained_tokens=config.count("max_position_embeddings"),
             embedding_scale=True,
             tied=config.flag("tie_word_embeddings", True),
-            soft_cap=bool(config.table.get("final_logit_softcapping")),
+            soft_cap=config.number("final_logit_softcapping") is not None,
         )
