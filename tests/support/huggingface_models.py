@@ -1,7 +1,8 @@
 """Public models of every Hugging Face family: published parameter counts, with the closed forms that hold for each.
 
 ``published`` is what the source prints, rounded as there. Sources: *card* is the text of the model card at
-huggingface.co, *page* the count of stored parameters that the model's page shows beside it, noted from memory and not fetched.
+huggingface.co, *page* the count of stored parameters that the page of the model shows beside it, noted from memory
+and not fetched.
 """
 
 from __future__ import annotations
