@@ -9,9 +9,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from sim.config.architecture import Architecture
 
 Model = Annotated[
     str,
@@ -27,7 +31,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print nothing but wa
 Detail = Annotated[bool, typer.Option("--detail", help="show every operator")]
 
 _LOWERING: dict[str, Any] = {
-    "batch": Annotated[int | None, typer.Option("--batch", metavar="N", help="batch size [1]")],
+    "batch": Annotated[str | None, typer.Option("--batch", metavar="N", help="batch size [1]")],
     "shape": Annotated[
         list[str] | None, typer.Option("--shape", metavar="NAME=N", help="size of a symbolic dimension; may be repeated")
     ],
@@ -36,7 +40,7 @@ _LOWERING: dict[str, Any] = {
     ],
     "prompt": Annotated[str | None, typer.Option("--prompt", metavar="N|FILE", help="tokens of the prompt(s) [512]")],
     "context": Annotated[str | None, typer.Option("--context", metavar="N|FILE", help="tokens a decode step attends to")],
-    "generate": Annotated[int | None, typer.Option("--generate", metavar="N", help="decode steps after the prefill")],
+    "generate": Annotated[str | None, typer.Option("--generate", metavar="N", help="decode steps after the prefill")],
     "dtype": Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="element type [bf16]")],
     "weights": Annotated[str | None, typer.Option("--weights", metavar="TYPE", help="element type of weights")],
     "kv": Annotated[str | None, typer.Option("--kv", metavar="TYPE", help="element type of the KV cache")],
@@ -45,6 +49,10 @@ _LOWERING: dict[str, Any] = {
         bool, typer.Option("--allow-unsupported", help="leave out operators that cannot be lowered, with a warning")
     ],
 }  # fmt: skip
+
+
+#: Options that are called otherwise in LowerOptions.
+_OTHER_NAMES = {"shape": "shapes"}
 
 
 def with_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,28 +81,31 @@ def with_model_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _lowering(given: dict[str, Any]) -> dict[str, Any]:
-    """What was given, under the names of LowerOptions."""
-    found = {
-        name: value for name, value in given.items() if name != "shape" and value is not None and value is not False
-    }
-    shapes = pairs(given["shape"], "--shape", "NAME=N")
-    return found | ({"shapes": shapes} if shapes else {})
+    """What was given, under the names of LowerOptions, which judges the values."""
+    found = {name: value for name, value in given.items() if value is not None and value is not False}
+    return {_OTHER_NAMES.get(name, name): value for name, value in found.items()}
 
 
-def pairs(values: list[str] | None, option: str, form: str) -> dict[str, str]:
-    """``NAME=VALUE`` texts as a dictionary; raises InputError with every one that is not of this form."""
-    from sim.core.errors import Problems
+def load(name: str, set_: list[str] | None) -> Architecture:
+    """The architecture called ``name`` with ``--set`` applied; raises InputError with all that is wrong with either."""
+    from sim.config.load import load_architecture
+    from sim.core.errors import Problems, all_of
 
-    problems, found = Problems(), {}
-    for text in values or []:
-        name, equals, value = text.partition("=")
-        if not name.strip() or not equals:
-            problems.add(f"{option}: expected {form}", found=text)
-        found[name.strip()] = value.strip()
-    problems.raise_if_any()
-    return found
+    problems, overrides = Problems(), dict[str, str]()
+    for text in set_ or []:
+        path, equals, value = (part.strip() for part in text.partition("="))
+        if not path or not equals:
+            problems.add("--set: expected PATH=VALUE", found=text)
+        elif path in overrides:
+            problems.add(f"--set: {path} is given twice", found=text)
+        else:
+            overrides[path] = value
+    _, loaded = all_of(problems.raise_if_any, lambda: load_architecture(name, overrides))
+    return cast("Architecture", loaded)
 
 
-def overrides(values: list[str] | None) -> dict[str, str]:
-    """``--set`` options as path -> value text."""
-    return pairs(values, "--set", "PATH=VALUE")
+def check_outputs(*files: Path | str | None) -> None:
+    """Raise InputError with every file (None and ``-`` left out) that could not be written."""
+    from sim.core.atomic import check_writable
+
+    check_writable(Path(file) for file in files if file is not None and str(file) != "-")

@@ -11,6 +11,7 @@ from sim.config.architecture import Architecture
 from sim.config.build import build_architecture
 from sim.config.document import FOLDER, SUFFIXES, apply_overrides, find_architecture, read_document
 from sim.core.data_files import list_data
+from sim.core.errors import InputError, all_of
 
 NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
 
@@ -24,7 +25,12 @@ def load_architecture(
     Override values given as text are read as YAML. Raises :class:`~sim.core.errors.InputError` with every problem.
     """
     file = find_architecture(fspath(path_or_name))
-    return build_architecture(apply_overrides(read_document(file), overrides), str(file))
+    document = read_document(file)
+    try:
+        document = apply_overrides(document, overrides)
+    except InputError:
+        all_of(lambda: apply_overrides(document, overrides), lambda: build_architecture(document, str(file)))
+    return build_architecture(document, str(file))
 
 
 def list_architectures() -> dict[str, Path]:

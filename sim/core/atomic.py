@@ -10,7 +10,37 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from sim.core.errors import InputError, Place, Problem
+from sim.core.errors import InputError, Place, Problem, Problems
+
+
+def check_writable(paths: Iterable[Path]) -> None:
+    """Raise InputError with every file that could not be written, before work is spent on what goes into it.
+
+    What is there already is replaced, unless it is a folder; the nearest folder that exists has to be one and to be
+    open for writing.
+    """
+    problems = Problems()
+    for path in paths:
+        folder = path.parent
+        try:
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent
+            reason = _obstacle(path, folder)
+        except (OSError, ValueError) as error:
+            reason = str(getattr(error, "strerror", None) or error)
+        if reason is not None:
+            problems.add(f"cannot write the file: {reason}", Place(str(path)))
+    problems.raise_if_any()
+
+
+def _obstacle(path: Path, folder: Path) -> str | None:
+    if path.is_dir():
+        return "there is a folder of this name"
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    if path.is_symlink() and not path.exists():
+        return "it is a link to nothing, or to itself"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} cannot be written to"
 
 
 def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
@@ -18,6 +48,7 @@ def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
 
     Raises InputError naming the file that cannot be written; then none of them has changed.
     """
+    check_writable(files)
     written: dict[Path, str] = {}
     target = Path()
     try:

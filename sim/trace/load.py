@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.data_files import find_data
-from sim.core.errors import Place, Problems
+from sim.core.errors import Place, Problems, all_of
 from sim.trace.frontends import Frontend, frontends
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions, option_name
@@ -27,8 +27,9 @@ def lower(model: str | Path, **options: Any) -> Trace:
     ``options`` are those of :class:`~sim.trace.options.LowerOptions`. One that the model's frontend cannot use is an
     error. Raises InputError with all problems.
     """
-    chosen = LowerOptions.of(**options)
-    path = find_data(FOLDER, str(model), SUFFIXES, what="model")
+    chosen, path = all_of(
+        lambda: LowerOptions.of(**options), lambda: find_data(FOLDER, str(model), SUFFIXES, what="model")
+    )
     name, frontend = find_frontend(path)
     problems = Problems()
     usable = sorted(option_name(option) for option in frontend.options)

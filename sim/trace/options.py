@@ -147,10 +147,18 @@ def _dtype(name: str, value: Any, problems: Problems) -> str:
 
 
 def _shapes(name: str, value: Any, problems: Problems) -> dict[str, int]:
-    if not isinstance(value, Mapping):
-        problems.add(f"{option_name(name)}: expected names with sizes", found=value, allowed="NAME=N")
-        return {}
-    return {str(key): _count(name, entry, problems) for key, entry in value.items()}
+    if isinstance(value, Mapping):
+        return {str(key): _count(name, entry, problems) for key, entry in value.items()}
+    found: dict[str, int] = {}
+    for text in value if isinstance(value, Sequence) and not isinstance(value, str) else [value]:
+        key, equals, size = text.partition("=") if isinstance(text, str) else ("", "", "")
+        if not key.strip() or not equals:
+            problems.add(f"{option_name(name)}: expected NAME=N", found=text)
+        elif key.strip() in found:
+            problems.add(f"{option_name(name)}: {key.strip()!r} is given twice", found=text)
+        else:
+            found[key.strip()] = _count(name, size, problems)
+    return found
 
 
 def _file(name: str, value: Any, problems: Problems) -> str:

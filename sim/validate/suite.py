@@ -94,7 +94,7 @@ def run_suite(name: str, data_path: str | PathLike[str] | None = None, progress:
     Raises InputError for an unknown suite or a bad table, with everything wrong in it.
     """
     suite = suites.get(name)()
-    rows = read_table(_table(suite, data_path), suite.columns)
+    rows = read_rows(name, data_path)
     scores = Scores(suite.metrics)
     suite.score(rows, scores, progress or _silent)
     _check_all_accounted(suite, rows, scores)
@@ -108,6 +108,12 @@ def run_suite(name: str, data_path: str | PathLike[str] | None = None, progress:
         metrics={metric.name: scores.result(metric.name) for metric in suite.metrics},
         worst=tuple(scores.worst()),
     )
+
+
+def read_rows(name: str, data_path: str | PathLike[str] | None = None) -> list[Row]:
+    """The rows of a suite's own table, or of another file; raises InputError with everything wrong in it."""
+    suite = suites.get(name)()
+    return read_table(_table(suite, data_path), suite.columns)
 
 
 def _table(suite: Suite, data_path: str | PathLike[str] | None) -> Path:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.options import Overrides, overrides
+from sim.cli.options import Overrides, load
 
 if TYPE_CHECKING:
     from sim.config.architecture import Architecture, Node
@@ -41,9 +41,8 @@ def show(
 ) -> None:
     """Show an architecture: its components, what they can do at most, and where the figures come from."""
     from sim.config.architecture import to_yaml
-    from sim.config.load import load_architecture
 
-    architecture = load_architecture(arch, overrides(set_))
+    architecture = load(arch, set_)
     if yaml:
         typer.echo(to_yaml(architecture), nl=False)
     elif energy:
@@ -55,13 +54,12 @@ def show(
 @app.command(epilog="Example: tilesim arch check my_accelerator.yaml")
 def check(arch: Name, set_: Overrides = None) -> None:
     """Check an architecture: its file, that its parts make a machine, and that every action has a price."""
-    from sim.config.load import load_architecture
+    from sim.core.errors import all_of
     from sim.hardware.layout import Layout
     from sim.report.energy import energy_table
 
-    architecture = load_architecture(arch, overrides(set_))
-    layout = Layout(architecture)
-    table = energy_table(architecture)
+    architecture = load(arch, set_)
+    layout, table = all_of(lambda: Layout(architecture), lambda: energy_table(architecture))
     typer.echo(
         f"{architecture.name}: well formed, {len(layout.cores)} cores, {len(layout.tiers)} memory tiers, "
         f"energy table {table.name}"

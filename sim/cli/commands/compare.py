@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sim.cli.options import Detail, Json, Model, Overrides, Quiet, overrides, with_model_options
+from sim.cli.options import Detail, Json, Model, Overrides, Quiet, check_outputs, load, with_model_options
 from sim.cli.output import progress, write_json
 
 
@@ -28,14 +29,20 @@ def compare(
     lowering: dict[str, Any] = {},  # noqa: B006 (filled by the decorator)
 ) -> None:
     """Run MODEL on several architectures and dataflows and show operator by operator which is best."""
-    from sim.config.load import load_architecture
+    from sim.core.errors import all_of
+    from sim.report.compare import check_dataflows
     from sim.report.compare import compare as run_all
     from sim.trace.load import lower
 
     names = [name.strip() for name in dataflow.split(",")] if dataflow else [None]
-    architectures = [load_architecture(one, overrides(set_)) for one in arch]
     with progress(f"comparing {Path(model).stem}", quiet) as tell:
-        found = run_all(lower(model, **lowering), architectures, names, tell)
+        trace, _, _, *architectures = all_of(
+            lambda: lower(model, **lowering),
+            lambda: check_dataflows(names),
+            lambda: check_outputs(out and out / "compare.json", json),
+            *(partial(load, one, set_) for one in arch),
+        )
+        found = run_all(trace, architectures, names, tell)
     if out is not None:
         found.save(out)
     if json is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.options import Model, with_model_options
+from sim.cli.options import Model, check_outputs, with_model_options
 
 
 @with_model_options
@@ -19,10 +19,11 @@ def lower(
     lowering: dict[str, Any] = {},  # noqa: B006 (filled by the decorator)
 ) -> None:
     """Lower MODEL to a trace: operators with dimensions, data types and tensors, without any machine."""
+    from sim.core.errors import all_of
     from sim.trace.load import lower as lower_model
     from sim.trace.writer import trace_lines, write_trace
 
-    trace = lower_model(model, **lowering)
+    trace, _ = all_of(lambda: lower_model(model, **lowering), lambda: check_outputs(out))
     for note in trace.notes:
         typer.echo(f"note: {note}", err=True)
     if out is None:

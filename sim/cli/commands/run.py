@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.options import Arch, Detail, Json, Model, Overrides, Quiet, overrides, with_model_options
+from sim.cli.options import Arch, Detail, Json, Model, Overrides, Quiet, check_outputs, load, with_model_options
 from sim.cli.output import progress, write_json
 
 
@@ -32,15 +32,18 @@ def run(
     With -o DIR, writes report.json, operators.csv, components.csv, timeline.json (open it in ui.perfetto.dev) and
     result.json (for `tilesim explain`).
     """
-    from sim.config.load import load_architecture
+    from sim.core.errors import all_of
     from sim.report.compare import check_dataflows
     from sim.report.simulation import simulate
     from sim.trace.load import lower
 
-    check_dataflows([dataflow])
-    architecture = load_architecture(arch, overrides(set_))
-    with progress(f"{Path(model).stem} on {architecture.name}", quiet) as tell:
-        trace = lower(model, **lowering)
+    with progress(f"{Path(model).stem} on {Path(arch).stem}", quiet) as tell:
+        trace, architecture, *_ = all_of(
+            lambda: lower(model, **lowering),
+            lambda: load(arch, set_),
+            lambda: check_dataflows([dataflow]),
+            lambda: check_outputs(out and out / "report.json", json),
+        )
         result = simulate(trace, architecture, dataflow, timeline=out is not None, progress=tell)
     files = result.save(out) if out is not None else ()
     if json is not None:
