@@ -6,19 +6,18 @@ next, stalls of the lanes by cause, bytes per tier and how often each operand mo
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sim.config.architecture import Architecture
-from sim.config.load import load_architecture
-from sim.config.yaml_source import dump_yaml
+from sim.config.build import build_architecture
+from sim.config.yaml_source import dump_yaml, parse_yaml
 from sim.core.clock import PS_PER_S
-from sim.core.errors import Problems
+from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.report.explain_mapping import mapping_lines
-from sim.report.files import load_run
+from sim.report.files import RESULT, load_run
 from sim.report.operators import demands
 from sim.run.record import OperatorRecord, RunRecord
 
@@ -26,17 +25,20 @@ from sim.run.record import OperatorRecord, RunRecord
 def explain_run(folder: Path, names: Iterable[str]) -> Iterator[str]:
     """Lines of text about the named operators (default: the one with the largest time). Raises InputError."""
     record, data = load_run(folder)
-    architecture = architecture_of(record)
-    for number in _chosen(record, list(names)):
-        yield from operator_lines(record, number, architecture, data["prices"])
+    try:
+        architecture = architecture_of(record)
+        chosen = _chosen(record, list(names))
+        lines = [line for one in chosen for line in operator_lines(record, one, architecture, data["prices"])]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+        message = f"not the result of a run of this version ({type(error).__name__})"
+        raise InputError([Problem(message, Place(str(folder / RESULT)))]) from error
+    yield from lines
 
 
 def architecture_of(record: RunRecord) -> Architecture:
-    """The architecture of the run, from the resolved document that the record carries."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "resolved.yaml"
-        path.write_text(dump_yaml(record.architecture["document"]), encoding="utf-8")
-        return load_architecture(path)
+    """The architecture of the run, from the resolved document that the record carries; it opens no other file."""
+    document = parse_yaml(dump_yaml(record.architecture["document"]), RESULT)
+    return build_architecture(document, RESULT)
 
 
 def _chosen(record: RunRecord, names: list[str]) -> list[int]:
