@@ -23,9 +23,11 @@ from sim.run.region_run import RegionRun
 
 STEPS_IN_FLIGHT = 64
 """Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
-PREFETCH, FLOW, RESULTS = "prefetch", "flow", "results"
-"""Request streams of a core at a shared memory: read-only operands, activations in, results out. Shared memories serve
-them in turn, so that neither an activation nor a result queues behind megabytes of prefetched weights."""
+PREFETCH, FLOW = "prefetch", "flow"
+"""Request streams of a core at a shared memory: read-only operands, and activations. Shared memories serve both in turn,
+so that an activation does not queue behind megabytes of prefetched weights. Results share the stream of activations: with
+one of their own they would be served sooner, but a faster part could then slow a single operator (a result that comes
+sooner takes turns from the next loads)."""
 
 
 class _Tile:
@@ -338,7 +340,7 @@ class CoreRun:
             when = self._core.dma.store.start(tile.activity, Cause.RESULT)
             tile.run.stored_bytes += size
             self._later(when, lambda tier=tier, size=size: self._machine.store(  # type: ignore[misc]
-                self._core, tier, size, RESULTS, tile.activity, one_stored))  # fmt: skip
+                self._core, tier, size, FLOW, tile.activity, one_stored))  # fmt: skip
 
     def _stored(self, tile: _Tile) -> None:
         if tile.step.close_output:

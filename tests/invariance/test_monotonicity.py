@@ -3,8 +3,7 @@
 What can be proved. With a fixed plan, an operator whose loads and stores use different memories is a line of servers
 that each serve in a fixed order. Every start is then a maximum of earlier ends (a max-plus linear system), so shortening
 any service, or adding buffers, moves no end later. A clock that is an integer multiple keeps all edges of the slower one,
-so rounding up to an edge cannot get worse either, as long as the period is a whole number of picoseconds; with any other
-ratio or period it can (see below).
+so rounding up to an edge cannot get worse either; with any other ratio it can (see below).
 
 What cannot. Where streams share one memory, a transfer that comes sooner takes its turns sooner, and whoever is being
 served then slows down although everybody's rate is at least what it was (Graham's anomalies). In a chain this happens
@@ -35,7 +34,7 @@ from sim.trace.expand import expand
 from sim.trace.model import Trace
 
 SLACK = 1.05
-IMPROVEMENTS = ({"dram": 2}, {"shared": 2}, {"ghz": 2}, {"ghz": 4}, {"pad": 2}, {"lanes": 2})
+IMPROVEMENTS = ({"dram": 2}, {"shared": 2}, {"ghz": 2}, {"ghz": 3}, {"pad": 2}, {"lanes": 2})
 
 
 def improved(base: Knobs, factors: dict[str, int]) -> Knobs:
@@ -141,20 +140,6 @@ def test_a_clock_faster_by_a_fraction_can_end_later_by_less_than_its_cycle() -> 
     )
     assert slow < fast < slow + 910
     assert slow == 23_000
-
-
-def test_counterexample_at_three_times_the_clock_accesses_end_a_picosecond_past_an_edge() -> None:
-    """132 x 33 x 24 on tiles of 16: two cycles of 3 GHz lost in 31 thousand, although 3 GHz has all edges of 1 GHz.
-
-    A cycle is 333.33 ps. Clock edges are rounded to the nearest picosecond, the end of a scratchpad access up to the
-    next one, so a compute that follows an access by a whole number of cycles can miss its edge by a picosecond.
-    """
-    b = TraceBuilder("thirds", dtype="int8")
-    add_gemm(b, "g", b.activation("x", (132, 24)), 132, 33, 24)
-    trace = b.build()
-    base = Knobs(dram=2, pad=8192)
-    before, after = elapsed(trace, base.machine()), elapsed(trace, base.better(ghz=3).machine())
-    assert after <= before + 3 * 334
 
 
 def test_counterexample_a_transfer_that_comes_sooner_delays_the_one_in_service() -> None:
