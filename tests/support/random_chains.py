@@ -25,7 +25,7 @@ class Knobs:
     cores: int = 1
     tile: tuple[int, int, int] | None = (16, 16, 16)
     dataflow: str = "ws"
-    on_chip: int = 4096
+    on_chip: int = 65536
 
     def machine(self) -> Architecture:
         pin = ""
