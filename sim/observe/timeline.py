@@ -11,9 +11,8 @@ first execution of an operator and the load, compute and store of its first tile
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +21,12 @@ import numpy as np
 from sim.core.atomic import write_files
 from sim.hardware.layout import natural_key
 from sim.observe.bins import bandwidth, busy_in_bins, edges
-from sim.observe.recorder import STALL, Slices
+from sim.observe.flows import FLOW_TILES, OPERATORS, Row, execution_lane, execution_rows, flow_points, group_of
+from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
 from sim.run.record import ComponentRecord, RunRecord
 
 BINS = 500
-FLOW_TILES = 4
-"""Tiles of each operator, on each core, that get arrows."""
-STAGES = ("load", "compute", "store")
-OPERATORS = "operators"
 MOVED = ("bytes", "read_bytes", "write_bytes")
 
 
@@ -41,13 +37,6 @@ class _Track:
     pid: int
     tid: int
     component: ComponentRecord
-
-
-@dataclass
-class _Arrows:
-    """What the flows of one operator touch: (core, tile) -> stage -> (start_ps, track)."""
-
-    tiles: dict[tuple[str, int], dict[str, tuple[int, _Track]]] = field(default_factory=dict)
 
 
 def write_timeline(path: Path, record: RunRecord, recorder: Recorded) -> None:
@@ -78,20 +67,20 @@ class _Timeline:
         self.record = record
         self.recorder = recorder
         components = sorted(record.components, key=lambda one: natural_key(one.path))
-        groups = sorted({_group(one.path) for one in components}, key=natural_key)
+        groups = sorted({group_of(one.path) for one in components}, key=natural_key)
         self.pids = {group: number for number, group in enumerate(groups, start=2)}
         self.components = components
         self.tracks: dict[str, _Track] = {}
         for component in components:
             for lane in component.lanes:
-                pid = self.pids[_group(component.path)]
+                pid = self.pids[group_of(component.path)]
                 self.tracks[lane.name] = _Track(pid, 100 + len(self.tracks), component)
         self.operator_names = [_json(one.name) for one in record.operators]
         self.slices = recorder.slices()
 
     def events(self) -> Iterator[str]:
         yield from self._names()
-        executions = list(_in_rows(self.recorder.executions()))
+        executions = execution_rows(self.recorder.executions())
         yield from self._executions(executions)
         yield from self._slices()
         yield from self._bandwidths()
@@ -108,7 +97,7 @@ class _Timeline:
             yield _metadata("thread_name", track.pid, track.tid, name=name)
             yield _metadata("thread_sort_index", track.pid, track.tid, sort_index=track.tid)
 
-    def _executions(self, rows: list[tuple[int, int, int, int]]) -> Iterator[str]:
+    def _executions(self, rows: list[Row]) -> Iterator[str]:
         for row in range(max((row for row, *_ in rows), default=-1) + 1):
             yield _metadata("thread_name", 1, row + 1, name=f"operators in flight {row + 1}")
             yield _metadata("thread_sort_index", 1, row + 1, sort_index=row + 1)
@@ -146,7 +135,7 @@ class _Timeline:
                     start, end = self._busy(numbers[lane.name])
                     busy += busy_in_bins(start, end, grid)
             name = _json(f"{component.path} bandwidth (B/s)")
-            pid = self.pids[_group(component.path)]
+            pid = self.pids[group_of(component.path)]
             yield from _counter(pid, name, grid[:-1].tolist(), bandwidth(busy, grid, moved), self.record.elapsed_ps)
 
     def _busy(self, lane: int) -> tuple[Any, Any]:
@@ -157,68 +146,18 @@ class _Timeline:
 
     def _levels(self) -> Iterator[str]:
         for name, (times, values) in self.recorder.level_points().items():
-            group = _group(name.rpartition(".")[0])
+            group = group_of(name.rpartition(".")[0])
             label = _json(f"{name} taken (B)")
             yield from _counter(self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps)
 
-    def _flows(self, executions: list[tuple[int, int, int, int]]) -> Iterator[str]:
-        """Arrows operator -> load -> compute -> store, in order of time: a prefetch comes before its operator."""
-        sources: dict[int, tuple[int, int]] = {}
-        for row, start, _, owner in sorted(executions, key=lambda one: (one[1], one[0])):
-            sources.setdefault(owner, (start, row))
-        number = 0
-        for owner, arrows in sorted(_arrows(self.slices, self.recorder, self.tracks).items()):
-            if owner not in sources:
-                continue
-            start, row = sources[owner]
-            for _, stages in sorted(arrows.tiles.items(), key=lambda item: (natural_key(item[0][0]), item[0][1])):
-                number += 1
-                points = [(start, 1, row + 1)]
-                points += [
-                    (stages[name][0], stages[name][1].pid, stages[name][1].tid) for name in STAGES if name in stages
-                ]
-                points.sort(key=lambda point: point[0])
-                for place, (time_ps, pid, tid) in enumerate(points):
-                    yield _flow(
-                        "t" if 0 < place < len(points) - 1 else "f" if place else "s", number, pid, tid, time_ps
-                    )
-
-
-def _arrows(slices: Slices, recorder: Recorded, tracks: dict[str, _Track]) -> dict[int, _Arrows]:
-    """The first slice of each stage of the first tiles of each operator on each core."""
-    found: defaultdict[int, _Arrows] = defaultdict(_Arrows)
-    taken: defaultdict[tuple[int, str], int] = defaultdict(int)
-    drawn = [number for number, what in enumerate(recorder.whats) if what in STAGES]
-    rows = np.flatnonzero(np.isin(slices.what, drawn) & (slices.merged == 1) & (slices.owner >= 0))
-    for row in rows[np.lexsort((slices.lane[rows], slices.start[rows]))].tolist():
-        owner, tile = int(slices.owner[row]), int(slices.tile[row])
-        track = tracks[recorder.lanes[int(slices.lane[row])]]
-        core = _group(track.component.path)
-        tiles = found[owner].tiles
-        if (core, tile) not in tiles:
-            if taken[owner, core] >= FLOW_TILES:
-                continue
-            taken[owner, core] += 1
-            tiles[core, tile] = {}
-        tiles[core, tile].setdefault(recorder.whats[int(slices.what[row])], (int(slices.start[row]), track))
-    return dict(found)
-
-
-def _in_rows(executions: Any) -> Iterable[tuple[int, int, int, int]]:
-    """(row, start, end, operator): executions put on the first row that is free, in order of start."""
-    free_at: list[int] = []
-    for start, end, owner in sorted(map(tuple, executions.tolist())):
-        row = next((row for row, free in enumerate(free_at) if free <= start), len(free_at))
-        if row == len(free_at):
-            free_at.append(0)
-        free_at[row] = end
-        yield row, start, end, owner
-
-
-def _group(path: str) -> str:
-    """The group instance that holds a component: "chip.core[0]" of "chip.core[0].mxu"; links go with their group."""
-    head, _, last = path.rpartition(".")
-    return head.removesuffix(".links").removesuffix("links") if last.split("[")[0].isdigit() else head
+    def _flows(self, executions: list[Row]) -> Iterator[str]:
+        """Arrows operator -> load -> compute -> store."""
+        places = {name: (track.pid, track.tid) for name, track in self.tracks.items()}
+        places |= {execution_lane(row): (1, row + 1) for row, *_ in executions}
+        for number, points in enumerate(flow_points(self.record, self.recorder, executions), start=1):
+            for place, (time_ps, lane) in enumerate(points):
+                phase = "t" if 0 < place < len(points) - 1 else "f" if place else "s"
+                yield _flow(phase, number, *places[lane], time_ps)
 
 
 def _times(start_ps: int, end_ps: int) -> str:

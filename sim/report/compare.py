@@ -7,6 +7,7 @@ same sums, not against a run: nothing was simulated in that mixture.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from sim.config.architecture import Architecture
 from sim.config.load import load_architecture
-from sim.core.errors import InputError, Problem, Problems
+from sim.core.errors import InputError, Place, Problem, Problems
 from sim.hardware.pe.dataflow import dataflows
 from sim.report.result import Result
 from sim.report.simulation import simulate
@@ -122,6 +123,22 @@ def compare(
             result = simulate(trace, architecture, dataflow, timeline=False, progress=progress)
             variants.append(Variant(label or name, architecture.name, dataflow, result))
     return Comparison(trace.name, tuple(variants))
+
+
+def load_comparison(folder: Path) -> dict[str, Any]:
+    """What ``compare -o`` wrote to ``compare.json`` in a folder; raises InputError."""
+    path = folder / COMPARE
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"no comparison here: {error.strerror or error}"
+        allowed = "a folder written by `tilesim compare -o`"
+        raise InputError([Problem(message, Place(str(path)), allowed=allowed)]) from error
+    except ValueError as error:
+        raise InputError([Problem("not the result of a comparison", Place(str(path)))]) from error
+    if not isinstance(data, dict) or not data.get("variants") or "operators" not in data:
+        raise InputError([Problem("not the result of a comparison", Place(str(path)))])
+    return data
 
 
 def check_dataflows(names: Iterable[str | None]) -> None:

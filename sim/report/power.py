@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from sim.observe.perfetto import Amounts
 from sim.report.result import Result
 from sim.run.record import ComponentRecord
 
@@ -45,3 +46,30 @@ def static_attojoules(result: Result) -> dict[str, int]:
     return {
         path: round((one["energy_j"]["static"] or 0.0) * ATTO_PER_ONE) for path, one in result.components.items()
     }  # fmt: skip
+
+
+def amounts(result: Result) -> dict[str, Amounts]:
+    """Component instance -> what is spread over its time; static energy is shared evenly by the instances."""
+    static = static_attojoules(result)
+    instances = Counter(one.declared for one in result.record.components)
+    taken: Counter[str] = Counter()
+    found = {}
+    for one in result.record.components:
+        whole, count, place = static.get(one.declared, 0), instances[one.declared], taken[one.declared]
+        taken[one.declared] += 1
+        own = whole * (place + 1) // count - whole * place // count
+        found[one.path] = Amounts(bytes_by_owner([one]), attojoules_by_owner([one], result), own)
+    return found
+
+
+def joules_by_component(result: Result) -> dict[int, dict[str, float]]:
+    """Operator number -> declared component -> dynamic joules; what no operator caused is left out."""
+    prices = joules_of(result)
+    found: dict[int, dict[str, float]] = {}
+    for component in result.record.components:
+        for owner, counts in component.actions.items():
+            joules = sum(amount * prices.get((component.declared, name), 0.0) for name, amount in counts.items())
+            if joules and owner >= 0:
+                row = found.setdefault(owner, {})
+                row[component.declared] = row.get(component.declared, 0.0) + joules
+    return found

@@ -102,7 +102,15 @@ def test_a_missing_price_is_told_before_the_run_starts() -> None:
 def test_saved_files_agree_with_the_result(tmp_path: Path) -> None:
     result = toy_result()
     names = [path.name for path in result.save(tmp_path / "new" / "out")]
-    assert names == ["report.json", "operators.csv", "components.csv", "result.json", "timeline.json"]
+    assert names == [
+        "report.json",
+        "operators.csv",
+        "components.csv",
+        "result.json",
+        "timeline.json",
+        "recording.npz",
+        "report.html",
+    ]
     folder = tmp_path / "new" / "out"
     assert sorted(path.name for path in folder.iterdir()) == sorted(names)
     assert json.loads((folder / "report.json").read_text()) == json.loads(json.dumps(result.to_dict()))

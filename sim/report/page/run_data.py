@@ -12,7 +12,7 @@ from sim.hardware.vector.vector_unit import VectorSpec
 from sim.report.explain import architecture_of, operator_lines
 from sim.report.page.diagram import diagram
 from sim.report.page.timeline_data import series_data, timeline_data
-from sim.report.power import joules_of
+from sim.report.power import joules_by_component
 from sim.report.result import Result
 from sim.report.text import operator_title, percent
 
@@ -36,10 +36,17 @@ def run_data(result: Result) -> dict[str, Any]:
         "series": series_data(result, recorded) if recorded is not None else None,
         "diagram": diagram(result),
         "memory": result.memory,
-        "architecture": {"yaml": dump_yaml(document), "sources": document.get("sources", [])},
+        "architecture": {"yaml": dump_yaml(_sorted(document)), "sources": document.get("sources", [])},
         "prices": list(result.prices),
         "energy_table": result.energy_table,
     }
+
+
+def _sorted(value: Any) -> Any:
+    """The document with its keys in order: the order of the file says nothing."""
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(entry) for entry in value] if isinstance(value, list) else value
 
 
 def summary(result: Result) -> list[list[str]]:
@@ -67,7 +74,7 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
 
 def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any]]:
     prices = [dict(row) for row in result.prices]
-    operations, joules = _operations(result), _joules(result)
+    operations, joules = _operations(result), joules_by_component(result)
     found = []
     for number, one in enumerate(result.operators):
         text = "\n".join(operator_lines(result.record, number, architecture, prices)).rstrip()
@@ -88,17 +95,6 @@ def _operations(result: Result) -> dict[int, int]:
     for component in result.record.components:
         for owner, counts in component.actions.items() if component.kind == VECTOR else ():
             found[owner] += sum(amount for name, amount in counts.items() if name.startswith("op_"))
-    return found
-
-
-def _joules(result: Result) -> dict[int, dict[str, float]]:
-    """Operator -> declared component -> joules."""
-    prices, found = joules_of(result), defaultdict[int, dict[str, float]](dict)
-    for component in result.record.components:
-        for owner, counts in component.actions.items():
-            joules = sum(amount * prices.get((component.declared, name), 0.0) for name, amount in counts.items())
-            if joules:
-                found[owner][component.declared] = found[owner].get(component.declared, 0.0) + joules
     return found
 
 

@@ -1,0 +1,66 @@
+"""The architecture as boxes in boxes, with the bytes that went between its memories as arrows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sim.core.units import format_si
+from sim.report.page.diagram import diagram
+from sim.report.pictures.style import COLUMN_IN
+from sim.report.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ARROW = "#D55E00"
+SMALL_PT = 5.5
+
+
+def topology_height_in(result: Result) -> float:
+    data = diagram(result)
+    return max(1.2, COLUMN_IN * int(data["height"]) / int(data["width"]))
+
+
+def draw_topology(figure: Figure, result: Result) -> None:
+    """What the page of a run draws, at column width."""
+    from matplotlib.patches import FancyArrowPatch
+
+    data = diagram(result)
+    axes = figure.subplots()
+    axes.set(xlim=(0, data["width"]), ylim=(data["height"], 0), aspect="equal")
+    axes.axis("off")
+    size = min(SMALL_PT + 1, SMALL_PT * 620 / max(380, data["width"]))
+    for box in data["boxes"]:
+        _box(axes, box, size)
+    most = max((one["bytes"] for one in data["arrows"]), default=1) or 1
+    for one in data["arrows"]:
+        width = 0.4 + 2.0 * (one["bytes"] / most) ** 0.5
+        axes.add_patch(FancyArrowPatch(
+            (one["x1"], one["y1"]), (one["x2"], one["y2"]), arrowstyle="-|>", mutation_scale=6, linewidth=width,
+            color=ARROW, alpha=0.8, shrinkA=0, shrinkB=0,
+        ))  # fmt: skip
+        align = {"start": "left", "end": "right", "middle": "center"}[one["label_anchor"]]
+        axes.text(
+            one["label_x"], one["label_y"], format_si(one["bytes"], "B"), fontsize=size, ha=align, color="#8a3c00"
+        )
+
+
+def _box(axes: Any, box: dict[str, Any], size: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    group = box["kind"] == "group"
+    corner = (box["x"], box["y"])
+    axes.add_patch(Rectangle(
+        corner, box["width"], box["height"], facecolor="#f6f8f9" if group else "white", linewidth=0.5,
+        edgecolor="#9aa5ae" if group else "#5b6670",
+    ))  # fmt: skip
+    copies = f" ×{box['count']}" if box["count"] > 1 else ""
+    axes.text(box["x"] + 8, box["y"] + 17, box["name"] + copies, fontsize=size, weight="bold")
+    if group:
+        return
+    slim = box["height"] < 40
+    place = (box["x"] + 90, box["y"] + 17) if slim else (box["x"] + 8, box["y"] + 33)
+    axes.text(*place, box["kind"], fontsize=size, color="#5b6670")
+    if box["busy"] is not None:
+        low = (box["x"] + box["width"] - 8, box["y"] + 17) if slim else (box["x"] + box["width"] - 8, box["y"] + 49)
+        axes.text(*low, f"{100 * box['busy']:.1f} % busy", fontsize=size, ha="right", color="#0072B2")
