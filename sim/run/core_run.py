@@ -24,10 +24,8 @@ from sim.run.region_run import RegionRun
 STEPS_IN_FLIGHT = 64
 """Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
 PREFETCH, FLOW = "prefetch", "flow"
-"""Request streams of a core at a shared memory: read-only operands, and activations. Shared memories serve both in turn,
-so that an activation does not queue behind megabytes of prefetched weights. Results share the stream of activations: with
-one of their own they would be served sooner, but a faster part could then slow a single operator (a result that comes
-sooner takes turns from the next loads)."""
+"""Request streams of a core at a shared memory: read-only operands, and activations in and out. Shared memories serve both
+in turn, so that an activation does not queue behind megabytes of prefetched weights."""
 
 
 class _Tile:

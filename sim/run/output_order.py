@@ -3,8 +3,9 @@
 Tiles become ready out of program order: one waits for a producer, a later one's operands are there. Letting the later
 one go first is what makes independent branches overlap, and is safe if it can finish on its own, as a tile that stores
 and gives back all it reserves can. A tile whose block of results stays open for tiles still to come (inner K tiles)
-cannot: these may need input space that a waiting earlier tile holds. So such a tile waits until every tile before it has
-its room, and the tiles of a region's share keep their order among themselves.
+cannot: these may need input space that a waiting earlier tile holds. So such a tile waits until every tile before it that
+needs room has it, and a region's share reserves in order. Tiles that need no room hold nobody back (the value steps of
+fused attention, which wait for a softmax while the next scores may already be computed).
 """
 
 from __future__ import annotations
@@ -59,11 +60,14 @@ class OutputOrder:
     def _next(self) -> _Entry | None:
         """The first tile that is ready and allowed to ask, and has not asked yet."""
         held_back: set[object] = set()
-        for place, entry in enumerate(self._waiting):
-            allowed = entry.share not in held_back and (entry.alone or place == 0)
+        room_is_owed = False
+        for entry in self._waiting:
+            allowed = entry.share not in held_back and (entry.alone or not room_is_owed)
             if allowed and entry.go is not None and not entry.requested:
                 return entry
-            held_back.add(entry.share)
+            if entry.amount:
+                held_back.add(entry.share)
+                room_is_owed = True
         return None
 
     def _granted(self, entry: _Entry) -> None:
