@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -97,5 +98,5 @@ def read_recording(path: Path) -> Recording:
         raise InputError(
             [Problem(message, Place(str(path)), allowed="a folder written by `tilesim run -o`")]
         ) from error
-    except (ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, IndexError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError([Problem(f"not the recording of a run ({type(error).__name__})", Place(str(path)))]) from error
