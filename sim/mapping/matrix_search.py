@@ -12,14 +12,15 @@ for another). The grid depends only on shape and array, and each term only
 falls with a faster part, so the least cost over the grid (``best_ps``) never rises on a better machine.
 
 Of the candidates within :data:`TOLERANCE` of the least cost, one on the arrays goes before one on the vector unit (which
-then stays free), and fewer tiles before more: every tile costs descriptors and synchronisation that lie below the
-resolution of this cost.
+then stays free), then one that moves fewer bytes through off-chip memory (energy; a split over cores that loads the same
+weights twice is then avoided where it gains nothing), then fewer tiles: every tile costs descriptors and synchronisation
+that lie below the resolution of this cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -41,6 +42,8 @@ MAX_TILES_PER_CORE = 4096
 no other way."""
 TOLERANCE = Fraction(2, 100)
 """See the module docstring; the executor's own timing, not this cost, is what a run reports."""
+ALTERNATIVES = 3
+"""Candidates that were not chosen, kept so that a choice can be explained."""
 EVEN_PARTS = 8
 """How many even cuts of a dimension are tried besides powers of two."""
 
@@ -114,12 +117,30 @@ class MatrixSearch:
         best = min(int(group.cost.min()) for group in found)
         limit = best + int(best * TOLERANCE)
         picks = [
-            (group.flow is None, *group.fewest_tiles(limit), rank)
+            (group.flow is None, *group.pick(limit), rank)
             for rank, group in enumerate(found)
             if group.cost.min() <= limit
         ]
-        _, _, _, place, rank = min(picks)
-        return found[rank].choice(place), self._report(found[rank], place, buffers, best)
+        _, _, _, _, place, rank = min(picks)
+        report = self._report(found[rank], place, buffers, best)
+        others = self._alternatives(found, rank, place, buffers, best)
+        return found[rank].choice(place), replace(report, alternatives=others)
+
+    def _alternatives(
+        self, found: list[_Group], rank: int, place: int, buffers: int, best_ps: int
+    ) -> tuple[dict[str, Any], ...]:
+        """The cheapest candidates of other groups, and the cheapest of the chosen group when it is not the chosen one."""
+        cheapest = [(int(group.cost.min()), other, int(group.cost.argmin())) for other, group in enumerate(found)]
+        chosen = self._report(found[rank], place, buffers, best_ps)
+        kept = [chosen]
+        for _, other, where in sorted(cheapest):
+            one = self._report(found[other], where, buffers, best_ps)
+            if all((one.engine, one.dataflow, one.tile, one.split) != (had.engine, had.dataflow, had.tile, had.split)
+                   for had in kept):  # fmt: skip
+                kept.append(one)
+            if len(kept) > ALTERNATIVES:
+                break
+        return tuple(one.to_alternative() for one in kept[1:])
 
     def _flows(self) -> Iterator[type[Dataflow] | None]:
         model, pin = self.core.array_model, self.pin
@@ -204,12 +225,12 @@ class MatrixSearch:
         if not fits.any():
             return None
         tiles = tiles.keep(fits)
-        cost, count, terms = self._cost(tiles, a[fits], b[fits], flow, split, order)
-        return _Group(tiles, flow, split, order, cost, count, terms)
+        cost, count, off_chip, terms = self._cost(tiles, a[fits], b[fits], flow, split, order)
+        return _Group(tiles, flow, split, order, cost, count, np.broadcast_to(off_chip, cost.shape), terms)
 
     def _cost(
         self, tiles: _Candidates, a: Array, b: Array, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str
-    ) -> tuple[Array, Array, dict[str, Any]]:  # fmt: skip
+    ) -> tuple[Array, Array, Any, dict[str, Any]]:  # fmt: skip
         shape, geometry = self.shape, self.geometry
         nb, nm, nn, nk = tiles.counts()
         used = split[0] * split[1] * split[2]
@@ -234,7 +255,7 @@ class MatrixSearch:
         cost = larger(compute + first, slowest + tail) + vector_tile + last
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
                  "last_tile": tail, "last_store": last}  # fmt: skip
-        return cost, nb * nm * nn * nk, terms
+        return cost, nb * nm * nn * nk, self.paths.off_chip(flows) * used, terms
 
     def _vector(self, tiles: _Candidates, used: int) -> tuple[int | Array, int | Array]:
         model = self.core.vector_model
@@ -314,7 +335,7 @@ class MatrixSearch:
 
 @dataclass
 class _Group:
-    """Costed candidates of one dataflow, split and order. ``count``: tiles per core."""
+    """Costed candidates of one dataflow, split and order. ``count``: tiles per core; ``off_chip``: bytes of all cores."""
 
     tiles: _Candidates
     flow: type[Dataflow] | None
@@ -322,13 +343,15 @@ class _Group:
     order: str
     cost: Array
     count: Array
+    off_chip: Array
     terms: dict[str, Any]
 
-    def fewest_tiles(self, limit_ps: int) -> tuple[int, int, int]:
-        """(tiles, cost, place) of the candidate with the fewest tiles whose cost is at most ``limit_ps``."""
+    def pick(self, limit_ps: int) -> tuple[int, int, int, int]:
+        """(off-chip bytes, tiles, cost, place) of the candidate to take among those that cost at most ``limit_ps``."""
         within = np.flatnonzero(self.cost <= limit_ps)
-        place = int(within[np.lexsort((self.cost[within], self.count[within]))[0]])
-        return int(self.count[place]), int(self.cost[place]), place
+        order = np.lexsort((self.cost[within], self.count[within], self.off_chip[within]))
+        place = int(within[order[0]])
+        return int(self.off_chip[place]), int(self.count[place]), int(self.cost[place]), place
 
     def choice(self, place: int) -> MatrixChoice:
         tiles = self.tiles

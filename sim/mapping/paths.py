@@ -49,6 +49,16 @@ class Paths:
             slowest = larger(slowest, rate_ps(amount, self._links[link].model.bytes_per_s))
         return slowest
 
+    def off_chip(self, flows: list[tuple[Sources, Any]]) -> Any:
+        """Bytes of these flows that go through off-chip tiers."""
+        total: Any = 0
+        for source, amount in flows:
+            whole = sum(weight for _, weight in source.tiers)
+            weight = sum(weight for tier, weight in source.tiers if not self._layout.tiers[tier].on_chip)
+            if weight:
+                total = total + (amount if weight == whole else amount * weight // whole)
+        return total
+
     def transfer_ps(self, source: Sources, amount: Any) -> Any:
         """Time of one transfer of ``amount`` bytes alone, latencies included."""
         slowest: Any = 0

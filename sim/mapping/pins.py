@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sim.config.policy import MappingPin
 from sim.core.errors import Place, Problems
 from sim.hardware.layout import CoreView, Layout
@@ -40,12 +42,11 @@ def check_pins(layout: Layout, dataflow: str | None) -> None:
             problems.add(
                 f"{what}: unknown dataflow", place, found=pin.dataflow, allowed=flows, suggest_for=pin.dataflow
             )
-        for name, count in (pin.cores or {}).items():
-            if count > len(layout.cores):
-                problems.add(
-                    f"{what}: more cores along {name} than there are",
-                    place,
-                    found=count,
-                    allowed=f"at most {len(layout.cores)}",
-                )
+        used = math.prod((pin.cores or {}).values())
+        if used > len(layout.cores):
+            problems.add(
+                f"{what}: more cores than there are", place, found=used, allowed=f"at most {len(layout.cores)}"
+            )
+        if pin.order is not None and not {"m", "n"} <= set(pin.order):
+            problems.add(f"{what}: a loop order names at least m and n", place, found="".join(pin.order))
     problems.raise_if_any()

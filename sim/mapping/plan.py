@@ -85,7 +85,10 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """What the mapper chose, for report and explain. ``tile`` and ``split`` in elements and cores per dimension."""
+    """What the mapper chose, for report and explain. ``tile`` and ``split`` in elements and cores per dimension.
+
+    ``alternatives``: the cheapest other candidates (one per dataflow or unit, split and loop order), without their own.
+    """
 
     engine: str
     dataflow: str | None
@@ -98,13 +101,20 @@ class Choice:
     predicted_ps: int
     best_ps: int
     terms_ps: dict[str, int] = field(default_factory=dict)
+    alternatives: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "engine": self.engine, "dataflow": self.dataflow, "tile": dict(self.tile), "order": self.order,
             "split": dict(self.split), "buffers": self.buffers, "tiles": self.tiles, "considered": self.considered,
             "predicted_ps": self.predicted_ps, "best_ps": self.best_ps, "terms_ps": dict(self.terms_ps),
+            "alternatives": list(self.alternatives),
         }  # fmt: skip
+
+    def to_alternative(self) -> dict[str, Any]:
+        """What is kept of a candidate that was not chosen."""
+        left_out = ("alternatives", "considered", "best_ps")
+        return {name: value for name, value in self.to_dict().items() if name not in left_out}
 
 
 @dataclass(frozen=True)

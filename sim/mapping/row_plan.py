@@ -11,12 +11,12 @@ over powers of two, among those that fit the scratchpad; the fewest tiles within
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
-from sim.mapping.matrix_search import TOLERANCE
+from sim.mapping.matrix_search import ALTERNATIVES, TOLERANCE
 from sim.mapping.paths import Paths, rate_ps
 from sim.mapping.plan import Choice, Load, Sources, Step, VectorStep
 
@@ -111,8 +111,15 @@ def plan_rows(
         return None
     best = min(cost for _, cost, _, _ in found)
     cut, cost, terms, buffers = next(one for one in found if one[1] <= best + int(best * TOLERANCE))
-    choice = Choice("vector" if shape.operations else "dma", None, {"rows": ceil_div(rows, cut)}, "rows", {"rows": used},
-                    buffers, cut, len(found), cost, best, terms)  # fmt: skip
+
+    def report(cut: int, cost: int, terms: dict[str, int], buffers: int) -> Choice:
+        return Choice("vector" if shape.operations else "dma", None, {"rows": ceil_div(rows, cut)}, "rows",
+                      {"rows": used}, buffers, cut, len(found), cost, best, terms)  # fmt: skip
+
+    others = sorted((one for one in found if one[0] != cut), key=lambda one: (one[1], one[0]))[:ALTERNATIVES]
+    choice = replace(
+        report(cut, cost, terms, buffers), alternatives=tuple(report(*one).to_alternative() for one in others)
+    )
     return RowNest(shape, used, cut), choice
 
 
