@@ -35,15 +35,13 @@ from sim.mapping.geometry import Geometry, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Paths, rate_ps
 from sim.mapping.pins import AUTO, wants
-from sim.mapping.plan import Choice
+from sim.mapping.plan import ALTERNATIVES, Choice
 
 MAX_TILES_PER_CORE = 4096
 """Bound on tiles of one operator on one core, which keeps a run's events bounded; left only by an operator that fits in
 no other way."""
 TOLERANCE = Fraction(2, 100)
 """See the module docstring; the executor's own timing, not this cost, is what a run reports."""
-ALTERNATIVES = 3
-"""Candidates that were not chosen, kept so that a choice can be explained."""
 EVEN_PARTS = 8
 """How many even cuts of a dimension are tried besides powers of two."""
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
+ALTERNATIVES = 3
+"""Candidates that were not chosen, kept so that a choice can be explained."""
 Split = tuple[tuple[int, int], ...]
 """(tier index, bytes) pairs: from or to where the bytes of one operand tile go."""
 

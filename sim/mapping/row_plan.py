@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
-from sim.mapping.matrix_search import ALTERNATIVES, TOLERANCE
+from sim.mapping.matrix_search import TOLERANCE
 from sim.mapping.paths import Paths, rate_ps
-from sim.mapping.plan import Choice, Load, Sources, Step, VectorStep
+from sim.mapping.plan import ALTERNATIVES, Choice, Load, Sources, Step, VectorStep
 
 MAX_TILES_PER_CORE = 64
 """Bound on tiles of one operator on one core: finer cuts would cost events and gain nothing a double buffer does not."""

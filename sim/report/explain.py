@@ -16,10 +16,12 @@ from sim.config.yaml_source import dump_yaml, parse_yaml
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
+from sim.hardware.layout import Layout
 from sim.report.explain_mapping import mapping_lines
 from sim.report.files import RESULT, load_run
 from sim.report.operators import demands
-from sim.run.record import OperatorRecord, RunRecord
+from sim.report.power import MOVED
+from sim.run.record import ComponentRecord, OperatorRecord, RunRecord
 
 
 def explain_run(folder: Path, names: Iterable[str]) -> Iterator[str]:
@@ -70,7 +72,7 @@ def operator_lines(
     average = one.active_ps // one.count
     yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
     yield from mapping_lines(record, number, architecture)
-    yield from _bounds(one)
+    yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)
     yield from _bytes(one)
     yield from _energy(record, number, prices)
@@ -86,18 +88,42 @@ def _time(duration_ps: int) -> str:
     return f"{format_si(duration_ps / PS_PER_S, 's', 4)} ({duration_ps} ps)"
 
 
-def _bounds(one: OperatorRecord) -> Iterator[str]:
+def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Iterator[str]:
     """Demands: how long each resource would be busy with this operator's work alone."""
+    one = record.operators[number]
     ranked = demands(one)
     if not ranked:
         return
     yield "  demand (time that this work alone keeps a resource busy):"
+    rates = {tier.node.path: tier.bytes_per_s for tier in Layout(architecture).tiers if tier.core is None}
     for place, (path, duration) in enumerate(ranked):
         said = "  <- bound" if place == 0 else "  <- next bound" if place == 1 else ""
         yield f"    {path:24} {_time(duration)}{said}"
+        if path in rates:
+            moved = max(_moved(component, number) for component in record.components if component.declared == path)
+            yield f"    {'':24}   floor({moved} B * 10**12 / {rates[path]} B/s) = {duration} ps"
+        else:
+            yield f"    {'':24}   {_measured(record, number, path)}"
     if one.active_ps > ranked[0][1]:
         rest = one.active_ps - ranked[0][1]
         yield f"    time - bound = {_time(rest)}: waiting, latency, and what does not overlap"
+
+
+def _moved(component: ComponentRecord, number: int) -> int:
+    return sum(component.actions.get(number, {}).get(name, 0) for name in MOVED)
+
+
+def _measured(record: RunRecord, number: int, path: str) -> str:
+    """What the demand of something that is not a memory counts."""
+    lanes = [
+        (lane.busy_by.get(number, 0), lane.name) for component in record.components
+        if component.declared == path for lane in component.lanes
+    ]  # fmt: skip
+    busy = max(lanes, default=(0, ""))
+    if busy[0] == record.operators[number].demand_ps[path]:
+        return f"busy time of its busiest lane, {busy[1]}"
+    moved = max(_moved(component, number) for component in record.components if component.declared == path)
+    return f"{moved} B at the rate of one port, over its ports"
 
 
 def _stalls(record: RunRecord, number: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from sim.config.architecture import Architecture
 from sim.core.units import format_si
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
+from sim.mapping.matrix_search import TOLERANCE
 from sim.run.record import OperatorRecord, RunRecord
 from sim.trace.kinds import operator_kinds
 from sim.trace.work import MatrixWork
@@ -33,6 +34,7 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
             f" the best of {choice['considered']} candidates that fit"
         )
         yield from _prediction(choice)
+        yield from _alternatives(choice)
         if choice["engine"] == "array":
             yield from _folds(record, number, choice, Layout(architecture))
         yield from _moves(one, choice, place)
@@ -58,6 +60,37 @@ def _prediction(choice: dict[str, Any]) -> Iterator[str]:
     )
     others = ", ".join(f"{name} {value}" for name, value in paths.items() if name != slowest)
     yield f"      other paths: {others} ps; least cost of all candidates: {choice['best_ps']} ps"
+
+
+def _alternatives(choice: dict[str, Any]) -> Iterator[str]:
+    """The cheapest candidates that were not taken, what they would cost, and why not."""
+    for other in choice["alternatives"]:
+        tile = " ".join(f"{name}={size}" for name, size in _in_order(other["tile"]))
+        split = " ".join(f"{name}/{parts}" for name, parts in _in_order(other["split"]) if parts > 1)
+        unit = " ".join(part for part in (other["engine"], other["dataflow"]) if part)
+        yield f"    not taken: {unit} tile {tile}, loops {other['order']}, {other['tiles']} tiles, split {split or 'none'}:"
+        yield f"      {other['predicted_ps']} ps, {_why_not(choice, other)}"
+
+
+def _why_not(choice: dict[str, Any], other: dict[str, Any]) -> str:
+    """The mapper's rule, as :mod:`sim.mapping.matrix_search` and :mod:`sim.mapping.row_plan` tell it."""
+    limit = choice["best_ps"] + int(choice["best_ps"] * TOLERANCE)
+    change = f"{100 * (other['predicted_ps'] / choice['predicted_ps'] - 1):+.1f} %" if choice["predicted_ps"] else ""
+    if other["predicted_ps"] > limit:
+        return f"{change}: its {_slowest(other['terms_ps'])} is slower"
+    if other["engine"] != choice["engine"]:
+        return f"{change}: as good within {float(100 * TOLERANCE):g} %, but the vector unit is left free"
+    if choice["engine"] == "array":
+        return f"{change}: as good within {float(100 * TOLERANCE):g} %; fewer bytes off chip, or else fewer tiles, won"
+    return f"{change}: as good within {float(100 * TOLERANCE):g} %; fewer tiles won"
+
+
+def _slowest(terms: dict[str, int]) -> str:
+    """Which side of the maximum a candidate's prediction comes from."""
+    paths = {name: terms[name] for name in ("memory", "scratchpad", "vector") if name in terms}
+    slowest = max(paths, key=lambda name: (paths[name], name))
+    compute = terms["compute"] + terms["first_tile"] >= paths[slowest] + terms["last_tile"]
+    return "computing" if compute else f"{slowest} path"
 
 
 def _folds(record: RunRecord, number: int, choice: dict[str, Any], layout: Layout) -> Iterator[str]:
