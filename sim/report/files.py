@@ -59,7 +59,7 @@ def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
         raise InputError(
             [Problem(message, Place(str(path)), allowed="a folder written by `tilesim run -o`")]
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError([Problem(f"not the result of a run ({type(error).__name__})", Place(str(path)))]) from error
 
 
