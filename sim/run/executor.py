@@ -15,12 +15,14 @@ from sim.core.component import Activity, Cause
 from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
-from sim.mapping.placement.policy import Placement, placements
+from sim.mapping.placement.arena import Arena
+from sim.mapping.placement.policy import placements
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import schedulers
 from sim.run.conservation import check_moved
 from sim.run.core_run import CoreRun
+from sim.run.job_run import JobRun
 from sim.run.jobs import Job, JobSource
 from sim.run.machine import Machine
 from sim.run.region_run import RegionRun
@@ -46,7 +48,7 @@ class Executor:
         self.planner = Planner(layout, dataflow)
         self.machine = Machine(layout, probe, self.planner.resident)
         self.tally = Tally()
-        self.placements: dict[str, Placement] = {}
+        self.arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._source = source
         place = Place(layout.architecture.file)
         self._window = schedulers.get(policy.scheduler, place).window(policy)
@@ -54,7 +56,7 @@ class Executor:
         self.cores = [CoreRun(self.machine, core) for core in self.machine.cores]
         self._writers: dict[Any, list[RegionRun]] = {}
         self._active: deque[RegionRun] = deque()
-        self._frees: deque[tuple[int, Region, Placement]] = deque()
+        self._frees: deque[tuple[int, Region, JobRun]] = deque()
         self._room: Any = None
         self._progress = progress
         self._done = 0
@@ -73,18 +75,24 @@ class Executor:
 
     def _control(self) -> Generator[Any, Any, None]:
         engine = self.machine.engine
-        for job in self._source.jobs():
+        for number, job in enumerate(self._source.jobs()):
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
-            placement = self._placement(self.layout, job.trace)
+            owner = JobRun(number, job, self._placement(self.layout, job.trace, self.arenas))
+            while self._active and not owner.placement.has_room():
+                yield self._wait()
             self.tally.expect(job.trace)
-            self.placements[job.name] = placement
             for region in self._regions(job):
                 while self._active and region.number - self._active[0].number >= self._window:
-                    self._room = engine.signal()
-                    yield self._room
-                self._release(region, placement)
-                self._begin(job, region, placement)
+                    yield self._wait()
+                self._release(region)
+                self._begin(owner, region)
+            owner.exhausted()
+
+    def _wait(self) -> Any:
+        """An event for the next region that finishes."""
+        self._room = self.machine.engine.signal()
+        return self._room
 
     def _regions(self, job: Job) -> Iterator[Region]:
         fusion = self.layout.architecture.policy.fusion
@@ -93,17 +101,19 @@ class Executor:
             self.tally.regions += 1
             yield Region(base + region.number, region.operators, region.frees)
 
-    def _release(self, region: Region, placement: Placement) -> None:
+    def _release(self, region: Region) -> None:
         """Give back what regions that have left the window do not need any more."""
         oldest = self._active[0].number if self._active else region.number
         while self._frees and self._frees[0][0] < oldest:
-            _, old, where = self._frees.popleft()
-            for tensor in old.frees:
-                where.release(tensor)
+            _, old, owner = self._frees.popleft()
+            if not owner.done:
+                for tensor in old.frees:
+                    owner.placement.release(tensor)
 
-    def _begin(self, job: Job, region: Region, placement: Placement) -> None:
+    def _begin(self, owner: JobRun, region: Region) -> None:
         """Place, plan and launch one region."""
         homes: dict[Any, int] = {}
+        placement = owner.placement
         operands = self.planner.operands(region)
         for slices in operands:
             for one in slices:
@@ -112,25 +122,27 @@ class Executor:
         for one in outputs:
             homes[one.tensor.key] = placement.home(one.tensor, produced=True)
         plan = self.planner.plan(region, homes)
-        owners = self.tally.owners(job, region, plan)
+        owners = self.tally.owners(owner.job, region, plan)
         run = RegionRun(region, plan, owners, self.tally.clock(owners[0]))
-        run.producers = [self._producers(slices) for slices in operands]
+        run.producers = [self._producers(owner, slices) for slices in operands]
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
         for one in outputs:
-            self._writers.setdefault(one.tensor.key, []).append(run)
-        self._frees.append((region.number, region, placement))
+            self._writers.setdefault((owner.number, one.tensor.key), []).append(run)
+        self._frees.append((region.number, region, owner))
+        owner.region_began()
         self._active.append(run)
         self.machine.engine.waits(run, run.waits_for)
-        run.on_complete.append(lambda: self._completed(run))
+        run.on_complete.append(lambda: self._completed(owner, run))
         self._launch(run)
 
     def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
         """Bytes of these slices whose home is not the core's own scratchpad."""
         return sum(one.size_bytes for one in slices if self.layout.tiers[homes[one.tensor.key]].core is None)
 
-    def _producers(self, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
-        found = {writer.number: writer for one in slices for writer in self._writers.get(one.tensor.key, ())}
+    def _producers(self, owner: JobRun, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
+        keys = [(owner.number, one.tensor.key) for one in slices]
+        found = {writer.number: writer for key in keys for writer in self._writers.get(key, ())}
         return tuple(found[number] for number in sorted(found))
 
     def _launch(self, run: RegionRun) -> None:
@@ -160,7 +172,7 @@ class Executor:
             core.predicted_ps += predicted
             core.admit(run, slot)
 
-    def _completed(self, run: RegionRun) -> None:
+    def _completed(self, owner: JobRun, run: RegionRun) -> None:
         self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
         self.machine.engine.waits_no_more(run)
         check_moved(run)
@@ -169,10 +181,11 @@ class Executor:
         if probe.listening:
             probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
         for one in run.region.tail.outputs:
-            writers = self._writers[one.tensor.key]
-            writers.remove(run)
-            if not writers:
-                del self._writers[one.tensor.key]
+            key = (owner.number, one.tensor.key)
+            self._writers[key].remove(run)
+            if not self._writers[key]:
+                del self._writers[key]
+        owner.region_done()
         while self._active and self._active[0].complete:
             self._active.popleft()
         self._done += 1

@@ -80,13 +80,10 @@ def _clock(layout: Layout) -> dict[str, Any]:
 
 
 def _memory(executor: Executor) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for placement in executor.placements.values():
-        for path, peak in placement.peak_bytes.items():
-            tier = next(tier for tier in executor.layout.tiers if tier.path == path)
-            entry = found.setdefault(path, {"capacity_bytes": tier.capacity, "peak_bytes": 0})
-            entry["peak_bytes"] = max(entry["peak_bytes"], peak)
-    return found
+    return {
+        tier.path: {"capacity_bytes": tier.capacity, "peak_bytes": arena.peak}
+        for tier, arena in zip(executor.layout.tiers, executor.arenas, strict=True)
+    }
 
 
 def _peak(executor: Executor) -> float:

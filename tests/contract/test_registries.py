@@ -24,6 +24,7 @@ from sim.core.registry import Registry
 from sim.hardware.layout import Layout
 from sim.hardware.memory.tier import tier_models
 from sim.hardware.pe.dataflow import dataflows
+from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.mapping.schedulers.policy import schedulers
 from sim.run.simulate import run_trace
@@ -139,7 +140,8 @@ def test_a_placement_gives_every_tensor_a_home_within_capacity(name: str) -> Non
 
     layout = Layout(load_architecture("tpu_v4"))
     trace = load_trace("resnet50")
-    placement = placements.get(name)(layout, trace)
+    arenas = [Arena(tier.capacity) for tier in layout.tiers]
+    placement = placements.get(name)(layout, trace, arenas)
     alive: dict[Any, tuple[int, int, int]] = {}
     for event in expand(trace):
         if isinstance(event, Free):
@@ -160,7 +162,9 @@ def test_a_placement_gives_every_tensor_a_home_within_capacity(name: str) -> Non
             blocks.sort()
             assert all(one[1] <= other[0] for one, other in pairwise(blocks))
             assert blocks[-1][1] <= layout.tiers[tier].capacity
-    assert max(placement.peak_bytes.values()) > 0
+    placement.close()
+    assert max(arena.peak for arena in arenas) > 0
+    assert all(arena.used == 0 for arena in arenas)
 
 
 @pytest.mark.parametrize("name", tier_models.names())

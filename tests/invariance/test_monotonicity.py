@@ -25,6 +25,7 @@ from random_chains import Knobs, chains, graphs, pipelines
 from sim.core.errors import InputError
 from sim.core.pipe import RoundRobinPipe
 from sim.hardware.layout import Layout
+from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.mapping.planner import Planner
 from sim.mapping.regions import form_regions
@@ -89,7 +90,7 @@ def best_ps(trace: Trace, machine: Knobs) -> int:
     layout = Layout(machine.machine())
     region = next(form_regions(expand(trace), "elementwise"))
     planner = Planner(layout)
-    placement = placements.get("by_lifetime")(layout, trace)
+    placement = placements.get("by_lifetime")(layout, trace, [Arena(tier.capacity) for tier in layout.tiers])
     slices = [one for operand in planner.operands(region) for one in operand]
     homes = {one.tensor.key: placement.home(one.tensor, produced=False) for one in slices}
     homes |= {one.tensor.key: placement.home(one.tensor, produced=True) for one in region.tail.outputs}

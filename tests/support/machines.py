@@ -42,6 +42,7 @@ def small(
     bandwidth: str = "64 GB/s",
     burst: str = "1 B",
     latency: str = "0 ns",
+    memory: str = "1 GiB",
     lanes: int = 16,
     clock: str = "1 GHz",
     buffers: int = 2,
@@ -63,7 +64,7 @@ def small(
             vector: {{kind: vector_unit, lanes: {lanes}, clock: core}}
             pad: {{kind: scratchpad, capacity: {capacity}, banks: 1, width: {pad_width}, buffers: {buffers},
                   output_share: {output_share}, resident_share: 1/1000000000, clock: core}}
-          dram: {{kind: dram, bandwidth: {bandwidth}, burst: {burst}, latency: {latency}, capacity: 1 GiB}}
+          dram: {{kind: dram, bandwidth: {bandwidth}, burst: {burst}, latency: {latency}, capacity: {memory}}}
           {extra}
         policy: {{lookahead: {lookahead}, fusion: {fusion}, mapping: {pins}}}
     """)

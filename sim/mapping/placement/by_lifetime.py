@@ -11,6 +11,7 @@ and available. Left out: moving a tensor during its life.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sim.core.errors import InputError, Problem
@@ -29,19 +30,23 @@ Key = tuple[str, Any]
 class ByLifetime:
     """See the module docstring."""
 
-    def __init__(self, layout: Layout, trace: Trace) -> None:
+    def __init__(self, layout: Layout, trace: Trace, arenas: Sequence[Arena]) -> None:
         self._layout = layout
         self._outputs = output_keys(trace)
-        self._arenas = [Arena(tier.capacity) for tier in layout.tiers]
+        self._arenas = arenas
         self._homes: dict[Key, tuple[int, int, int]] = {}
         self._persistent = persistent_tensors(trace)
         self._largest = {one.name: one.size_bytes // one.count for one in self._persistent}
         self._refuse_if_too_large(trace)
 
-    @property
-    def peak_bytes(self) -> dict[str, int]:
-        """Peak bytes placed per tier."""
-        return {tier.path: arena.peak for tier, arena in zip(self._layout.tiers, self._arenas, strict=True)}
+    def has_room(self) -> bool:
+        free = sum(self._arenas[tier.index].capacity - self._arenas[tier.index].used for tier in self._layout.backing)
+        return sum(one.size_bytes for one in self._persistent) <= free
+
+    def close(self) -> None:
+        for tier, address, size in self._homes.values():
+            self._arenas[tier].free(address, size)
+        self._homes.clear()
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
         placed = self._homes.get(tensor.key)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sim.core.registry import Registry
 from sim.hardware.layout import Layout
+from sim.mapping.placement.arena import Arena
 from sim.trace.expand import TensorInstance
 from sim.trace.model import Trace
 
 
 class Placement(Protocol):
-    """One per run."""
+    """One per job. Jobs share the ``arenas``, one per tier."""
 
-    peak_bytes: dict[str, int]
+    def __init__(self, layout: Layout, trace: Trace, arenas: Sequence[Arena]) -> None: ...
 
-    def __init__(self, layout: Layout, trace: Trace) -> None: ...
+    def has_room(self) -> bool:
+        """Is there room now for everything that lives as long as the job?"""
+        ...
+
+    def close(self) -> None:
+        """The job is done: give back all it still holds."""
+        ...
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
         """Tier index of ``tensor``; ``produced``: an operator of the run writes it (else it is an input of the model)."""
