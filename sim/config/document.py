@@ -76,8 +76,18 @@ def _kind_changes(base: Located, over: Located) -> bool:
 
 
 def apply_overrides(document: Located, overrides: Mapping[str, object]) -> Located:
-    """``document`` with each ``path: value`` set. A text value is read as YAML, so "8" is a number; null removes."""
+    """``document`` with each ``path: value`` set. A text value is read as YAML, so "8" is a number; null removes.
+
+    Raises InputError with every override that cannot be.
+    """
     problems = Problems()
+    changed = override(document, overrides, problems)
+    problems.raise_if_any()
+    return changed
+
+
+def override(document: Located, overrides: Mapping[str, object], problems: Problems) -> Located:
+    """As :func:`apply_overrides`, leaving out what cannot be and adding why to ``problems``."""
     for path, value in overrides.items():
         place = Place(f"--set {path}={value}")
         try:
@@ -94,7 +104,6 @@ def apply_overrides(document: Located, overrides: Mapping[str, object]) -> Locat
             problems.add("no such path in the architecture", place, found=path, allowed=known, suggest_for=path)
             continue
         document = changed
-    problems.raise_if_any()
     return document
 
 

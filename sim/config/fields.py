@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from sim.core.units import EXAMPLES, UNITS, parse_quantity
 
@@ -96,6 +97,30 @@ def _whole(low: int) -> Callable[[object], int]:
         return value
 
     return read
+
+
+def at_most(most: int) -> Callable[[int], int]:
+    """An ``AfterValidator`` for whole numbers that have a bound of their own."""
+
+    def check(value: int) -> int:
+        if value > most:
+            raise ValueError(f"absurdly large; at most {most}")
+        return value
+
+    return check
+
+
+def among(names: Callable[[], Iterable[str]]) -> Callable[[str], str]:
+    """An ``AfterValidator`` for names of an open table; a wrong one is told with the nearest."""
+
+    def check(value: str) -> str:
+        known = tuple(names())
+        if value not in known:
+            expected = ", ".join(f"'{name}'" for name in known)
+            raise PydanticCustomError("literal_error", "expected {expected}", {"expected": expected})
+        return value
+
+    return check
 
 
 def _rate(value: object) -> Fraction:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from os import PathLike, fspath
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 from sim.config.architecture import Architecture
 from sim.config.build import build_architecture
-from sim.config.document import FOLDER, SUFFIXES, apply_overrides, find_architecture, read_document
+from sim.config.document import FOLDER, SUFFIXES, find_architecture, override, read_document
 from sim.core.data_files import list_data
-from sim.core.errors import InputError, all_of
+from sim.core.errors import Problems, all_of
 
 NO_OVERRIDES: Mapping[str, object] = MappingProxyType({})
 
@@ -25,12 +26,10 @@ def load_architecture(
     Override values given as text are read as YAML. Raises :class:`~sim.core.errors.InputError` with every problem.
     """
     file = find_architecture(fspath(path_or_name))
-    document = read_document(file)
-    try:
-        document = apply_overrides(document, overrides)
-    except InputError:
-        all_of(lambda: apply_overrides(document, overrides), lambda: build_architecture(document, str(file)))
-    return build_architecture(document, str(file))
+    problems = Problems()
+    document = override(read_document(file), overrides, problems)
+    _, architecture = all_of(problems.raise_if_any, lambda: build_architecture(document, str(file)))
+    return cast(Architecture, architecture)
 
 
 def list_architectures() -> dict[str, Path]:

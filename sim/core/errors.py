@@ -168,7 +168,7 @@ class Problems:
         """Raise one :class:`InputError` with everything collected, in order of place, if there is anything."""
         if self._problems:
             unique = dict.fromkeys(self._problems)
-            rest = [Problem(f"and {self._more} or more further problems")] if self._more else []
+            rest = [Problem(f"the first {MAX_PROBLEMS} problems are told; there may be more")] if self.full else []
             raise InputError([*sorted(unique, key=_reading_order), *rest])
 
 

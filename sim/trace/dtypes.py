@@ -75,6 +75,11 @@ def _parse(name: str) -> DataType:
     raise ValueError(f"unknown data type {name!r}; one of {', '.join(_PLAIN)}, or int4_g128, bits3.0625")
 
 
+def compute_names() -> tuple[str, ...]:
+    """Names of the types that elements are multiplied as, sorted."""
+    return tuple(sorted({compute for _, compute in _PLAIN.values()}))
+
+
 def plain_names() -> tuple[str, ...]:
     """Names of the plain types, for messages and completion."""
     return tuple(_PLAIN)

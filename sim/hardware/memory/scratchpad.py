@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import gcd
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from sim.config.fields import PositiveInt, Rate, SizeBytes
+from sim.config.fields import PositiveInt, Rate, SizeBytes, at_most
 from sim.config.spec import ComponentSpec, components
 from sim.core.clock import Clock
 from sim.core.component import Context
 from sim.core.pipe import RoundRobinPipe
 from sim.hardware.memory.memory import Memory
+
+MAX_BUFFERS = 1024
+"""Tiles in flight of one operator; two hide a latency, tens are more than any machine keeps."""
 
 
 class ScratchpadSpec(ComponentSpec):
@@ -30,7 +33,7 @@ class ScratchpadSpec(ComponentSpec):
     capacity: SizeBytes = Field(description="bytes")
     banks: PositiveInt = Field(default=1, description="independent banks")
     width: SizeBytes = Field(description="bytes per bank per cycle")
-    buffers: PositiveInt = Field(
+    buffers: Annotated[PositiveInt, AfterValidator(at_most(MAX_BUFFERS))] = Field(
         default=2, description="tiles of one operator that must fit at once (2: double buffering)"
     )
     layout: Literal["interleaved", "row_major"] = Field(

@@ -14,30 +14,40 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from sim.config.fields import PositiveInt, Rate, SizeBytes
+from sim.config.fields import PositiveInt, Rate, SizeBytes, among, at_most
 from sim.config.spec import ComponentSpec, components
 from sim.core.arith import ceil_div, smaller
 from sim.core.clock import Clock
 from sim.core.component import Component, Context
 from sim.core.server import ClockedServer
-from sim.hardware.pe.dataflow import Dataflow
+from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.trace.dtypes import compute_names
 
 ACCUMULATE_BITS = 32
 """Partial sums are 32 bits wide (fp32 or int32), the common width of bf16/fp16/int8 arrays (e.g. TPU, Jouppi 2017)."""
 
 
+AUTO = "auto"
+MAX_SIDE = 2**16
+"""PEs along a side: far beyond any array built, and its square is far from the integers' end."""
+Side = Annotated[PositiveInt, AfterValidator(at_most(MAX_SIDE))]
+ComputeType = Annotated[str, AfterValidator(among(compute_names))]
+
+
 class SystolicSpec(ComponentSpec):
     """YAML keys of ``kind: systolic_array``."""
 
-    rows: PositiveInt = Field(description="PE rows R")
-    cols: PositiveInt = Field(description="PE columns C")
-    dataflow: str = Field(default="ws", description="os, ws, is, or auto (chosen per operator)")
+    rows: Side = Field(description="PE rows R")
+    cols: Side = Field(description="PE columns C")
+    dataflow: Annotated[str, AfterValidator(among(lambda: (*dataflows.names(), AUTO)))] = Field(
+        default="ws", description="os, ws, is, or auto (chosen per operator)"
+    )
     fold_overlap: Literal["none", "double_buffered"] = Field(
         default="double_buffered", description="do the next fold's operands load behind the current fold?"
     )
-    types: Annotated[dict[str, Rate], Field(min_length=1)] = Field(
+    types: Annotated[dict[ComputeType, Rate], Field(min_length=1)] = Field(
         default={"bf16": Fraction(1), "int8": Fraction(1)}, description="element type -> MACs per PE per cycle"
     )
     accumulator: SizeBytes = Field(

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.core.errors import InputError, Problem
-from sim.trace.check import check_trace
+from sim.core.errors import InputError, Problem, Problems
+from sim.trace.check import find_problems
 from sim.trace.frontends import Frontend, frontends
 from sim.trace.frontends.onnx_graph.constants import add_initializers
 from sim.trace.frontends.onnx_graph.document import Document, read_document
@@ -84,5 +84,7 @@ def _trace(path: Path, document: Document, lowering: Lowering, inputs: tuple[str
         source=f"{path.name} ({document.producer or 'unknown producer'}, operator set {document.opsets.get('', 1)})",
         notes=tuple(notes),
     )
-    check_trace(trace)
+    problems = Problems()
+    find_problems(trace, problems, lambda place, path: document.place)
+    problems.raise_if_any()
     return trace
