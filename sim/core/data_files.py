@@ -3,6 +3,9 @@
 A name is looked up as a path, then in the current folder, in each folder of ``$TILESIM_PATH``, and in the data of the
 package: the folders ``arch/`` and ``traces/`` next to the package in a checkout, ``sim/_data/`` in an installed wheel
 (``setup.py`` puts them there). A name may leave out its suffix.
+
+A file that names another (``beside`` is its folder) has less freedom than a user: no absolute paths, and only files with
+one of the suffixes, so that an architecture from elsewhere cannot have any file of this machine opened.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import InputError, Place, Problem, Problems
 
 PATH_VARIABLE = "TILESIM_PATH"
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -44,7 +47,10 @@ def find_data(
     Raises :class:`~sim.core.errors.InputError` with the nearest known name and every folder searched.
     """
     folders = search_folders(folder, beside)
-    for candidate in _candidates(name, suffixes, folders):
+    if beside is not None and Path(name).is_absolute():
+        allowed = "a name, or a path relative to this file"
+        raise InputError([Problem(f"a file cannot name another {what} by an absolute path", place, name, allowed)])
+    for candidate in _candidates(name, suffixes, folders, from_user=beside is None):
         if _is_file(candidate):
             return candidate
     known = {found for searched in folders for found in _names_in(searched, suffixes)}
@@ -66,10 +72,12 @@ def list_data(folder: str, suffixes: Sequence[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _candidates(name: str, suffixes: Sequence[str], folders: Sequence[Path]) -> Iterator[Path]:
-    yield Path(name)
+def _candidates(name: str, suffixes: Sequence[str], folders: Sequence[Path], *, from_user: bool) -> Iterator[Path]:
+    if from_user:
+        yield Path(name)
     for searched in folders:
-        yield searched / name
+        if from_user or name.endswith(tuple(suffixes)):
+            yield searched / name
         for suffix in suffixes:
             yield searched / f"{name}{suffix}"
 
