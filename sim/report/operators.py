@@ -2,8 +2,9 @@
 
 ``time_s`` is the time during which at least one execution was in progress; ``cycles`` the same in the run's clock. An
 operator fused into another has no time of its own: its ``region`` names the one it ran with, whose start, end and bound
-it shows. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep it busy) is largest;
-``launch`` when that is the host.
+it shows. ``span_s`` begins earlier, with the operator's first transfer: weights are prefetched while the operator before
+computes, so it is in ``span_s`` that no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what
+this operator's work alone would keep it busy) is largest; ``launch`` when that is the host.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def _row(
         "last_end_s": head.last_end_ps / PS_PER_S,
         "time_s": one.active_ps / PS_PER_S,
         "time_ps": one.active_ps,
+        "span_s": one.span_ps / PS_PER_S,
+        "span_ps": one.span_ps,
         "cycles": clock.cycles_at(one.active_ps),
         "macs": one.macs,
         "macs_executed": one.macs_executed,

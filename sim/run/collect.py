@@ -83,7 +83,7 @@ def operator_records(executor: Executor) -> tuple[OperatorRecord, ...]:
         OperatorRecord(
             name=one.name, kind=one.kind, job=one.job, count=one.count, region=one.region, fused=one.fused,
             engine=one.engine, dims=_plain(one.dims), first_start_ps=max(0, one.clock.first_ps),
-            last_end_ps=one.clock.last_ps, active_ps=one.clock.active_ps, macs=one.macs,
+            last_end_ps=one.clock.last_ps, active_ps=one.clock.active_ps, span_ps=one.span.active_ps, macs=one.macs,
             macs_executed=executed.get(owner, 0), peak_macs_per_s=float(one.peak_macs_per_s),
             mapping=tuple(choice.to_dict() for choice in one.choices),
             bytes=moved.get(owner, {}), demand_ps=dict(sorted(demand.get(owner, {}).items())),

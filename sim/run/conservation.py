@@ -158,6 +158,7 @@ def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
             raise InconsistencyError(
                 "roofline", f"{entry.name}: {executed} MACs in {entry.clock.active_ps} ps beat the peak"
             )
+    _check_operator_bytes(machine, tally)
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
         moved = total(memory, "read_bytes") + total(memory, "write_bytes")
         if tier.core is None and moved * PS_PER_S > tier.bytes_per_s * (elapsed_ps + 1):
@@ -179,3 +180,18 @@ def _check_busy(component: Component, bytes_per_s: Fraction) -> None:
         raise InconsistencyError(
             "roofline", f"{component.path}: {moved} bytes in {busy_ps} ps of busy lanes beat its peak"
         )
+
+
+def _check_operator_bytes(machine: Machine, tally: Tally) -> None:
+    """No operator moves its bytes faster than a memory can, from its first transfer to its end."""
+    for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
+        moved: dict[int, int] = {}
+        for (owner, name), amount in memory.actions.items():
+            if tier.core is None and name in ("read_bytes", "write_bytes"):
+                head = tally.entries[owner].head
+                moved[head] = moved.get(head, 0) + amount
+        for head, amount in sorted(moved.items()):
+            span_ps = tally.entries[head].span.active_ps
+            if amount * PS_PER_S > tier.bytes_per_s * (span_ps + 1):
+                found = f"{tally.entries[head].name}: {amount} bytes of {tier.path} in {span_ps} ps beat its bandwidth"
+                raise InconsistencyError("roofline", found)

@@ -170,6 +170,7 @@ class CoreRun:
     def _transfer_in(self, tile: _Tile, load: Load, cause: str) -> None:
         stream = FLOW if tile.run.producers[load.operand] else PREFETCH
         left = len(load.split)
+        tile.run.touch(self._engine.now)
         if tile.step.array is None and tile.step.vector is None:
             tile.run.start(self._engine.now)
 
@@ -325,6 +326,7 @@ class CoreRun:
         if not step.stores:
             self._stored(tile)
             return
+        tile.run.start(self._engine.now)  # a copy out of the scratchpad has done nothing before
         left = len(step.stores)
 
         def one_stored() -> None:

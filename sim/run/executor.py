@@ -123,7 +123,8 @@ class Executor:
             homes[one.tensor.key] = placement.home(one.tensor, produced=True)
         plan = self.planner.plan(region, homes)
         owners = self.tally.owners(owner.job, region, plan)
-        run = RegionRun(region, plan, owners, self.tally.clock(owners[0]))
+        entry = self.tally.entries[owners[0]]
+        run = RegionRun(region, plan, owners, entry.clock, entry.span)
         run.producers = [self._producers(owner, slices) for slices in operands]
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)

@@ -44,6 +44,7 @@ class ComponentRecord:
 class OperatorRecord:
     """One operator as written; ``count`` executions. ``region`` is the head it ran with; ``mapping`` that of its first run.
 
+    ``active_ps``: time during which an execution was computing; ``span_ps``: from its first transfer, prefetches included.
     ``bytes``: tier -> {read, written}. ``demand_ps``: resource -> time its work alone would keep that resource busy.
     """
 
@@ -58,6 +59,7 @@ class OperatorRecord:
     first_start_ps: int
     last_end_ps: int
     active_ps: int
+    span_ps: int
     macs: int
     macs_executed: int
     peak_macs_per_s: float

@@ -39,32 +39,44 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``owners`` numbers the region's operators as written, head first.
+    ``owners`` numbers the region's operators as written, head first. ``clock`` runs while it executes, ``span`` from its
+    first transfer (weights are prefetched) to its end.
     """
 
-    def __init__(self, region: Region, plan: Plan, owners: tuple[int, ...], clock: OperatorClock) -> None:
+    def __init__(
+        self, region: Region, plan: Plan, owners: tuple[int, ...], clock: OperatorClock, span: OperatorClock
+    ) -> None:
         self.region = region
         self.plan = plan
         self.number = region.number
         self.owners = owners
         self.owner = owners[0]
         self.clock = clock
+        self.span = span
         self.producers: list[tuple[RegionRun, ...]] = []
         self.open_slots = plan.slots
         self.complete = False
         self.started = False
         self.started_ps = 0
+        self.touched = False
         self.stored_bytes = 0
         self.expected_bytes = 0
         self.loaded_bytes: dict[int, int] = {}
         self.expected_loads: tuple[int, ...] = ()
         self.on_complete: list[Callable[[], None]] = []
 
+    def touch(self, now_ps: int) -> None:
+        """Something moves for the region from now on (first time only)."""
+        if not self.touched:
+            self.touched = True
+            self.span.start(now_ps)
+
     def start(self, now_ps: int) -> None:
         """Something of the region executes from now on (first time only)."""
         if not self.started:
             self.started = True
             self.started_ps = now_ps
+            self.touch(now_ps)
             self.clock.start(now_ps)
 
     def slot_done(self, now_ps: int) -> None:
@@ -74,6 +86,7 @@ class RegionRun:
             return
         self.start(now_ps)
         self.clock.stop(now_ps)
+        self.span.stop(now_ps)
         self.complete = True
         self.producers = []  # else every region would keep all before it alive
         waiting, self.on_complete = self.on_complete, []

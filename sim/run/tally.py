@@ -40,6 +40,7 @@ class OperatorTally:
     count: int = 0
     macs: int = 0
     clock: OperatorClock = field(default_factory=OperatorClock)
+    span: OperatorClock = field(default_factory=OperatorClock)
 
 
 class Tally:
@@ -86,9 +87,6 @@ class Tally:
         for name, count in plan.added_operations:
             self.planned_operations[name] += count
         return tuple(found)
-
-    def clock(self, owner: int) -> OperatorClock:
-        return self.entries[owner].clock
 
     def _number(self, job: Job, operator: OperatorInstance, region: Region, plan: Plan) -> int:
         key = (job.name, id(operator.operator))

@@ -81,7 +81,7 @@ def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any
         found.append({
             "name": one["name"], "title": operator_title(one), "kind": one["kind"], "engine": one["engine"],
             "dataflow": one["dataflow"], "count": one["count"], "region": one["region"], "job": one["job"],
-            "start_s": one["first_start_s"], "end_s": one["last_end_s"], "time_s": one["time_s"],
+            "start_s": one["first_start_s"], "end_s": one["last_end_s"], "time_s": one["time_s"], "span_s": one["span_s"],
             "cycles": one["cycles"], "macs": one["macs_executed"], "operations": operations.get(number, 0),
             "utilization": one["utilization"], "bytes": one["bytes"], "energy_j": one["energy_j"],
             "joules": joules.get(number, {}), "bound_by": one["bound_by"], "text": text,
