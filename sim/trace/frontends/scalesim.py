@@ -29,7 +29,7 @@ GEMM_COLUMNS = ("m", "n", "k")
 CONV_COLUMNS = ("in_h", "in_w", "kernel_h", "kernel_w", "in_channels", "out_channels", "stride_h", "stride_w")
 MAX_LINE = 10_000
 """Characters of a line; a layer has nine numbers at most."""
-_SPARSITY = re.compile(r"^(\d+):(\d+)$")
+_SPARSITY = re.compile(r"^([0-9]{1,9}):([0-9]{1,9})$")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,8 @@ def _cells(line: str) -> list[_Cell]:
     """The cells with the column each begins at; empty cells at the end (trailing commas) dropped."""
     cells: list[_Cell] = []
     position = 0
-    for raw in next(csv.reader([line.rstrip("\r")], quoting=csv.QUOTE_NONE), []):
+    # A carriage return inside a line is no line end of ours; to the csv module it would be one.
+    for raw in next(csv.reader([line.replace("\r", " ")], quoting=csv.QUOTE_NONE), []):
         cells.append(_Cell(raw.strip(), position + len(raw) - len(raw.lstrip()) + 1))
         position += len(raw) + 1
     while cells and not cells[-1].text:
