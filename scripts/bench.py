@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 BIN = Path(sys.executable).parent
 CONFIG = "configs/llama2_7b"
+PROBED = ("resnet50", "llama2_7b_decode")
+"""Traces on which the cost of probes is measured."""
 
 
 class Case(NamedTuple):
@@ -42,6 +44,8 @@ CASES = {
         long=True,
     ),
     "bert_base": Case(("run", "bert_base", "-a", "tpu_v4", "--quiet")),
+    "resnet50_report": Case(("run", "resnet50", "-a", "tpu_v4", "--quiet", "-o", "{folder}/out")),
+    "llama2_7b_decode_report": Case(("run", "llama2_7b_decode", "-a", "tpu_v4", "--quiet", "-o", "{folder}/out")),
     "mobilenet_v2_edge_npu": Case(("run", "mobilenet_v2", "-a", "edge_npu", "--quiet")),
 }
 
@@ -58,7 +62,7 @@ class Sample(NamedTuple):
 def run_once(case: Case, folder: Path) -> Sample:
     """Run a case in a fresh process; the tiles come from the report it writes."""
     report = folder / "report.json"
-    arguments = [str(BIN / "tilesim"), *case.arguments]
+    arguments = [str(BIN / "tilesim"), *(one.format(folder=folder) for one in case.arguments)]
     if case.arguments[0] == "run":
         arguments += ["--json", str(report)]
     start = os.times().elapsed
@@ -87,11 +91,51 @@ def measure(name: str, case: Case, runs: int | None) -> None:
     print(f"{name:28} {cpu:9.2f} {wall:9.2f} {peak:9.0f} {tiles:10,} {rate} {count:5}", flush=True)
 
 
+PROBES = """
+import json, time, timeit, sim
+from sim.core.probe import Probe
+from sim.report.page.run_page import run_page
+from sim.report.simulation import simulate
+
+def seconds(work):
+    times = []
+    for _ in range({runs}):
+        start = time.process_time()
+        found = work()
+        times.append(time.process_time() - start)
+    return min(times), found
+
+trace, machine = sim.load_trace("{trace}"), sim.load_architecture("tpu_v4")
+simulate(trace, machine, timeline=False)
+off, _ = seconds(lambda: simulate(trace, machine, timeline=False))
+on, result = seconds(lambda: simulate(trace, machine))
+page, _ = seconds(lambda: sum(map(len, run_page(result))))
+probe = Probe()
+look = min(timeit.repeat("probe.listening", globals={{"probe": probe}}, number=10**6, repeat=3)) / 10**6
+news = int(result.recorder.slices().merged.sum()) + sum(len(times) for times, _ in result.recorder.level_points().values())
+print(json.dumps([off, on, page, look * news]))
+"""
+
+
+def measure_probes(trace: str, runs: int) -> None:
+    """Print what recording costs, what asking for listeners costs when there are none, and the page's own time."""
+    code = PROBES.format(trace=trace, runs=runs)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    off, on, page, asked = json.loads(done.stdout)
+    print(
+        f"probes, {trace}: off {off:.3f} s (asking {100 * asked / off:.2f} % of it), "
+        f"recording +{100 * (on / off - 1):.1f} %, "
+        f"report.html {page:.3f} s",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help="cases to run (default: all that are not long)")
     parser.add_argument("--runs", type=int, help="counted runs of each case")
     parser.add_argument("--all", action="store_true", help="long cases too")
+    parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     if options.list:
@@ -104,6 +148,9 @@ def main() -> None:
     print(f"{'case':28} {'cpu s':>9} {'wall s':>9} {'peak MB':>9} {'tiles':>10} {'tiles/s':>10} {'runs':>5}")
     for name in names:
         measure(name, CASES[name], options.runs)
+    if not options.cases or options.probes:
+        for trace in PROBED:
+            measure_probes(trace, options.runs or 5)
 
 
 if __name__ == "__main__":

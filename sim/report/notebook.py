@@ -1,4 +1,4 @@
-"""How a result shows itself in a notebook: one small HTML table."""
+"""How a result shows itself in a notebook: one small HTML table and, when it was recorded, utilization over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def summary_html(result: Result) -> str:
-    """Time, cycles, utilization, energy and power of a run as an HTML table."""
+    """Time, cycles, utilization, energy and power of a run as an HTML table, with a picture of a recorded run."""
     energy, power, used = result.energy_j, result.average_power_w, result.utilization
     rows = [
         ("time", format_si(result.time_s, "s", 4)),
@@ -25,4 +25,14 @@ def summary_html(result: Result) -> str:
     ]
     title = f"{escape(result.trace['name'])} on {escape(result.architecture['name'])}"
     body = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
-    return f"<table><caption>{title}</caption>{body}</table>"
+    return f"<table><caption>{title}</caption>{body}</table>{_picture(result)}"
+
+
+def _picture(result: Result) -> str:
+    """Utilization over time as SVG, which stands in the page itself."""
+    if result.recorder is None or not result.time_ps:
+        return ""
+    from sim.report.pictures.draw import picture
+
+    text = picture(result, "utilization", "svg").decode()
+    return text[text.index("<svg") :]

@@ -89,9 +89,13 @@ class Browser:
         self._mouse("mouseMoved", end, 1)
         self._mouse("mouseReleased", end, 0)
 
-    def screenshot(self, path: Path) -> None:
-        """The whole page as PNG."""
-        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
+    def screenshot(self, path: Path, selector: str = "body") -> None:
+        """What ``selector`` finds, all of it, as PNG."""
+        box = self.evaluate(
+            f"(() => {{ const box = document.querySelector('{selector}').getBoundingClientRect();"
+            "return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height, scale: 1}; })()"
+        )
+        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=box)["data"]
         path.write_bytes(base64.b64decode(data))
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
