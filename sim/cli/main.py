@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.commands import arch, compare, diff, explain, lower, memory, run, timeline, trace, validate
+from sim.cli.commands import arch, compare, diff, explain, lower, memory, network, run, timeline, trace, validate
 from sim.cli.errors import BUG, INTERRUPTED, report_bug
 from sim.core.errors import TilesimError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, compare, lower, explain, diff, timeline, validate, memory):
+for module in (run, compare, lower, explain, diff, timeline, validate, memory, network):
     module.add_to(app)
 app.add_typer(trace.app, name="trace")
 app.add_typer(arch.app, name="arch")

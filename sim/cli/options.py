@@ -16,6 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from sim.config.architecture import Architecture
+    from sim.core.errors import Problems
 
 Model = Annotated[
     str,
@@ -91,7 +92,15 @@ def load(name: str, set_: list[str] | None) -> Architecture:
     from sim.config.load import load_architecture
     from sim.core.errors import Problems, all_of
 
-    problems, overrides = Problems(), dict[str, str]()
+    problems = Problems()
+    overrides = read_overrides(set_, problems)
+    _, loaded = all_of(problems.raise_if_any, lambda: load_architecture(name, overrides))
+    return cast("Architecture", loaded)
+
+
+def read_overrides(set_: list[str] | None, problems: Problems) -> dict[str, str]:
+    """Path -> text of every ``--set``; what is not PATH=VALUE, or given twice, goes to ``problems``."""
+    overrides: dict[str, str] = {}
     for text in set_ or []:
         path, equals, value = (part.strip() for part in text.partition("="))
         if not path or not equals:
@@ -100,8 +109,7 @@ def load(name: str, set_: list[str] | None) -> Architecture:
             problems.add(f"--set: {path} is given twice", found=text)
         else:
             overrides[path] = value
-    _, loaded = all_of(problems.raise_if_any, lambda: load_architecture(name, overrides))
-    return cast("Architecture", loaded)
+    return overrides
 
 
 def check_outputs(*files: Path | str | None) -> None:

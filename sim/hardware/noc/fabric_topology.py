@@ -40,6 +40,17 @@ class TopologySpec(FrozenSpec):
         default=1, description="cycles of the fabric's clock that a flit spends on a link"
     )
 
+    def ends(self) -> int:
+        """Routers plus terminals (or a bound on them), known without drawing the graph, so that absurd ones are refused."""
+        raise NotImplementedError
+
+
+def tree_ends(arity: int, levels: int) -> int:
+    """:meth:`TopologySpec.ends` of ``levels`` levels of at most arity**(levels-1) routers; beyond 64 levels a bound."""
+    height = min(levels, 64)
+    bound: int = levels * arity ** (height - 1) + arity**height
+    return bound
+
 
 class Topology:
     """Base of all topologies. Routers and terminals count from 0; so do the ports of a router, links before terminals.

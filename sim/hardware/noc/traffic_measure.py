@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_network import FlitNetwork
@@ -42,10 +43,16 @@ class Load:
 class LoadPoint:
     """One point of a latency-load curve. ``latency`` in cycles, mean; None when the network is saturated.
 
-    ``accepted`` in flits per cycle and terminal, over the window."""
+    ``accepted`` and ``offered`` in flits per cycle and terminal, over the window. ``waits`` are the
+    latencies of the measured packets that arrived, ``link_load`` the flits per cycle on each link over the window,
+    ``warnings`` the model's own."""
 
     latency: float | None
     accepted: float
+    offered: float
+    waits: Ints
+    link_load: npt.NDArray[np.float64]
+    warnings: tuple[str, ...]
 
 
 def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: int) -> LoadPoint:
@@ -64,14 +71,20 @@ def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: i
             network.run(step)
 
     advance(start)
-    first, before = network.submitted, int(network.ejected_flits().sum())
+    first, before, carried = network.submitted, int(network.ejected_flits().sum()), network.link_flits().copy()
     advance(end)
     last, accepted = network.submitted, int(network.ejected_flits().sum()) - before
+    carried = network.link_flits() - carried
+    warnings = network.warnings(network.now) if isinstance(network, PacketNetwork) else []
     while (network.done()[first:last] < 0).any() and network.now < end + DRAIN_WINDOWS * load.window:
         advance(network.now + min(load.window, CYCLES_BETWEEN_LOOKS))
-    waits = network.done()[first:last] - np.concatenate(created)[first:last]
-    complete = len(waits) > 0 and bool((network.done()[first:last] >= 0).all())
-    return LoadPoint(float(waits.mean()) if complete else None, accepted / load.window / routes.terminals)
+    done = network.done()[first:last]
+    arrived = done >= 0
+    waits = (done - np.concatenate(created)[first:last])[arrived]
+    latency = float(waits.mean()) if len(waits) and arrived.all() else None
+    slots = load.window * routes.terminals
+    offered = (last - first) * load.flits / slots
+    return LoadPoint(latency, accepted / slots, offered, waits, carried / load.window, tuple(warnings))
 
 
 def batch_cycles(

@@ -18,6 +18,9 @@ class CrossbarTopologySpec(TopologySpec):
 
     terminals: PositiveInt = Field(description="number of terminals")
 
+    def ends(self) -> int:
+        return 1 + self.terminals
+
 
 @topologies.register("crossbar")
 class CrossbarTopology(Topology):

@@ -34,6 +34,9 @@ class CustomSpec(TopologySpec):
     homes: Annotated[list[int], Field(min_length=1)] = Field(description="the router of each terminal")
     routing: Literal["shortest_path", "up_down"] = Field(default="shortest_path", description="how routes are found")
 
+    def ends(self) -> int:
+        return self.routers + len(self.homes)
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         known = f"there are routers 0 to {self.routers - 1}"

@@ -32,6 +32,9 @@ class DragonflySpec(TopologySpec):
         default=None, description="cycles that a flit spends on a global link; default: `link_latency`"
     )
 
+    def ends(self) -> int:
+        return self.routers_per_group * (self.routers_per_group * self.global_links + 1) * (1 + self.concentration)
+
 
 @topologies.register("dragonfly")
 class Dragonfly(Topology):

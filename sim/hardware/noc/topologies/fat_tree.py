@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies
+from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies, tree_ends
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
@@ -26,6 +26,9 @@ class FatTreeSpec(TopologySpec):
 
     arity: PositiveInt = Field(description="children (and parents) of a router")
     levels: PositiveInt = Field(description="levels of routers; there are arity**levels terminals")
+
+    def ends(self) -> int:
+        return tree_ends(self.arity, self.levels)
 
 
 @topologies.register("fat_tree")

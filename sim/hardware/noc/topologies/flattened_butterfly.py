@@ -34,6 +34,9 @@ class FlattenedButterflySpec(TopologySpec):
     dims: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(description="routers per dimension, x first")
     concentration: PositiveInt = Field(default=1, description="terminals per router")
 
+    def ends(self) -> int:
+        return prod(self.dims) * (1 + self.concentration)
+
 
 @topologies.register("flattened_butterfly")
 class FlattenedButterfly(Topology):

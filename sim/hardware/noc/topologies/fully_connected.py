@@ -22,6 +22,9 @@ class FullyConnectedSpec(TopologySpec):
     routers: PositiveInt = Field(description="number of routers")
     concentration: PositiveInt = Field(default=1, description="terminals per router")
 
+    def ends(self) -> int:
+        return self.routers * (1 + self.concentration)
+
 
 def port_towards(here: int, there: int) -> int:
     """The port of router ``here`` that leads to ``there``, among all others in order."""

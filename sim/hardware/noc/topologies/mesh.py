@@ -32,6 +32,9 @@ class MeshSpec(TopologySpec):
     dims: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = Field(description="routers per dimension, x first")
     concentration: PositiveInt = Field(default=1, description="terminals per router")
 
+    def ends(self) -> int:
+        return prod(self.dims) * (1 + self.concentration)
+
 
 @topologies.register("mesh")
 class Mesh(Topology):

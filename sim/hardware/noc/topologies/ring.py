@@ -15,6 +15,9 @@ class RingSpec(TopologySpec):
     routers: PositiveInt = Field(description="routers around the ring")
     concentration: PositiveInt = Field(default=1, description="terminals per router")
 
+    def ends(self) -> int:
+        return self.routers * (1 + self.concentration)
+
 
 @topologies.register("ring")
 class Ring(Torus):

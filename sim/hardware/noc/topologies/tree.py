@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies
+from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies, tree_ends
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
@@ -23,6 +23,9 @@ class TreeSpec(TopologySpec):
 
     arity: PositiveInt = Field(description="children of a router, and terminals of one at the lowest level")
     levels: PositiveInt = Field(description="levels of routers; there are arity**levels terminals")
+
+    def ends(self) -> int:
+        return tree_ends(self.arity, self.levels)
 
 
 @topologies.register("tree")
