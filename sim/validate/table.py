@@ -23,9 +23,14 @@ MAX_DIGITS = 100
 READ: dict[str, Callable[[str], int | float]] = {"integer": int, "number": float}
 
 
+MAX_NUMBER = 2.0**53
+"""No count, time or share of a reference is larger; whole numbers are exact in a double up to here."""
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column a suite reads. ``kind``: integer, number or text; ``at_least`` bounds numbers, ``among`` lists texts.
+    """A column a suite reads. ``kind``: integer, number or text; ``at_least`` and ``at_most`` bound numbers, ``among``
+    lists texts.
 
     ``optional``: the column may be missing and a cell may be empty; the row then has None there.
     """
@@ -34,6 +39,7 @@ class Column:
     kind: str = "number"
     optional: bool = False
     at_least: float | None = None
+    at_most: float = MAX_NUMBER
     among: tuple[str, ...] = ()
 
 
@@ -166,7 +172,8 @@ def _value(cell: _Cell, column: Column, place: Place, problems: Problems) -> Val
         value = READ[column.kind](text) if len(text) <= MAX_DIGITS else math.nan
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or (column.at_least is not None and value < column.at_least):
+    lowest = -column.at_most if column.at_least is None else column.at_least
+    if not math.isfinite(value) or not lowest <= value <= column.at_most:
         problems.add(f"column {column.name!r}", place, found=text, allowed=_allowed(column))
         return None
     return value
@@ -176,4 +183,5 @@ def _allowed(column: Column) -> str:
     if column.kind == "text":
         return ", ".join(column.among) or "a text"
     noun = "a whole number" if column.kind == "integer" else "a number"
-    return noun if column.at_least is None else f"{noun}, at least {column.at_least:g}"
+    lowest = "" if column.at_least is None else f", at least {column.at_least:g}"
+    return f"{noun}{lowest}" if column.at_most == MAX_NUMBER else f"{noun}{lowest}, at most {column.at_most:.0f}"

@@ -170,6 +170,7 @@ TOPOLOGIES = [
     _csv(
         "a filter larger than the input", "L,h,w,fh,fw,c,n,s\na,4,4,5,4,1,1,1\n", "f.csv:2:7", "larger than the input"
     ),
+    _csv("a sparsity of 5000 digits", f"Layer,M,N,K\na,1,2,3,1:{'9' * 5000}\n", "f.csv:2:9", "0 < N <= M"),
     _csv("both kinds", "L\na,1,2,3\nb,4,4,3,3,1,1,1\n", "f.csv", "mixed"),
     _csv("not UTF-8", b"L,M,N,K\n\xff,1,2,3\n", "f.csv:2:1"),
     _csv("a line of a million cells", "L\n" + "1," * 1_000_000, "f.csv:2:1", "absurdly long"),

@@ -30,6 +30,17 @@ TABLES = [
     _table("an empty cell", COLUMNS + "\ngemm,,2,3,os,4,4,5\n", "t.csv:2:6", "empty here"),
     _table("not UTF-8", b"\xff\xfea,b\n", "t.csv:1:1", "UTF-8"),
     _table("10000 bad rows", COLUMNS + "\n" + "x\n" * 10_000, "t.csv:2:", "the first 1000 problems"),
+    _table("an absurd size", COLUMNS + "\ngemm,1,2,3,os,99999999,4,5\n", "t.csv:2:15", "at most 65536"),
+    Bad("table: commands that are no counts", "validate pim_aim_micro --data t.csv",
+        {"t.csv": "name,order,cycles,ch0_cmds,ch0_active\nx,,2,MAC16=,\n"}, ("t.csv:2:6", "such as TMOD=1")),
+    Bad("table: an absurd number of requests", "validate dram --data t.csv",
+        {"t.csv": "config,address_mapping,channels,pattern,granule_bytes,N,issue_width,gap_cycles,finish_cycles,stat_cycles,"
+                  "avg_read_latency_cycles,activates,refreshes\nHBM2_2400,x,1,seq_rd,64,1000000000,1,0,1,1,1,1,1\n"},
+        ("at most 10000000",)),
+    Bad("table: an absurd network", "validate noc_zero_load --data t.csv",
+        {"t.csv": "topology,packet_size,num_vcs,vc_buf_size,routing_delay,vc_alloc_delay,sw_alloc_delay,st_final_delay,"
+                  "credit_delay,speculative,use_noc_latency,link_hops,lat_min\nmesh9999x9999,1,1,1,1,1,1,1,1,0,0,1,1\n"},
+        ("t.csv:2:1", "unknown network")),
     Bad("table: a folder", "validate systolic --data t.csv", {"t.csv": None}, ("t.csv", "cannot read")),
     Bad("table: not there", "validate systolic --data t.csv", {}, ("t.csv", "cannot read")),
     Bad("table: one too many", "validate systolic --data a.csv --data b.csv", {}, ("--data", "2 files for 1 suites")),

@@ -25,7 +25,7 @@ class DramIdleSuite(Suite):
     columns = (
         Column("config", "text", among=tuple(DEVICES)),
         Column("map", "text"),
-        Column("channels", "integer", at_least=1),
+        Column("channels", "integer", at_least=1, at_most=4_096),
         *(Column(case, "integer", at_least=1) for case in CASES),
     )
     metrics = tuple(Metric(case, "cycles") for case in CASES)

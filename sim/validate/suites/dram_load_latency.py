@@ -25,9 +25,9 @@ class DramLoadLatencySuite(Suite):
     columns = (
         Column("config", "text", among=tuple(DEVICES)),
         Column("pattern", "text"),
-        Column("granule_bytes", "integer", at_least=1),
-        Column("N", "integer", at_least=1),
-        Column("issue_every_cycles", "integer", at_least=1),
+        Column("granule_bytes", "integer", at_least=1, at_most=1_073_741_824),
+        Column("N", "integer", at_least=1, at_most=10_000_000),
+        Column("issue_every_cycles", "integer", at_least=1, at_most=1_000_000),
         Column("finish_cycles", "integer", at_least=1),
         Column("lat_avg", "number", at_least=0),
         Column("lat_p95", "integer", at_least=0),

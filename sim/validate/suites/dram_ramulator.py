@@ -40,13 +40,13 @@ class DramRamulatorSuite(Suite):
     data = "dram_ramulator.csv"
     columns = (
         Column("timing_preset", "text", among=tuple(DEVICE_OF_PRESET)),
-        Column("channels", "integer", at_least=1),
+        Column("channels", "integer", at_least=1, at_most=4_096),
         Column("addr_mapper", "text", among=("RoBaRaCoCh", "MOP4CLXOR")),
         Column("refresh", "text", among=("AllBank", "NoRefresh")),
         Column("tick_ns", "number", at_least=1e-6),
-        Column("tx_bytes", "integer", at_least=1),
+        Column("tx_bytes", "integer", at_least=1, at_most=1_048_576),
         Column("pattern", "text"),
-        Column("N", "integer", at_least=1),
+        Column("N", "integer", at_least=1, at_most=10_000_000),
         Column("issue_per_tick", "text"),
         Column("bw_GBps", "number", at_least=0),
         Column("avg_read_latency_ns", "number", at_least=0),

@@ -32,10 +32,10 @@ class NocBatch(Suite):
     columns = (
         Column("topology", "text"),
         Column("traffic", "text"),
-        Column("packet_size", "integer", at_least=1),
-        Column("packets_per_node", "integer", at_least=1),
-        Column("num_vcs", "integer", at_least=1),
-        Column("vc_buf_size", "integer", at_least=1),
+        Column("packet_size", "integer", at_least=1, at_most=4_096),
+        Column("packets_per_node", "integer", at_least=1, at_most=100_000),
+        Column("num_vcs", "integer", at_least=1, at_most=64),
+        Column("vc_buf_size", "integer", at_least=1, at_most=65_536),
         Column("batch_cycles", "integer", at_least=1),
     )
     metrics = (

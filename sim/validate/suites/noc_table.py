@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from math import isqrt
+from math import isqrt, prod
 
 from pydantic import ValidationError
 
@@ -17,7 +17,10 @@ from sim.validate.table import Column, Row
 ORIGIN = "BookSim2, commit 28f43299"
 SEEDS = range(5)
 SHAPES = "mesh4x4, torus4x4x2, ring8, xbar16, fattree16"
-_NAME = re.compile(r"(mesh|torus|ring|xbar|fattree)(\d+(?:x\d+)*)")
+_NAME = re.compile(r"(mesh|torus|ring|xbar|fattree)([0-9]{1,5}(?:x[0-9]{1,5}){0,4})")
+MAX_NODES = 4096
+"""Terminals of one network of a table."""
+MAX_DELAY = 1000
 
 
 def router_columns(*, optional: bool = False) -> tuple[Column, ...]:
@@ -25,9 +28,9 @@ def router_columns(*, optional: bool = False) -> tuple[Column, ...]:
     least = dict.fromkeys(("vc_alloc_delay", "sw_alloc_delay", "st_final_delay"), 1)
     least |= dict.fromkeys(("routing_delay", "credit_delay", "speculative"), 0)
     return (
-        Column("num_vcs", "integer", at_least=1),
-        Column("vc_buf_size", "integer", at_least=1),
-        *(Column(name, "integer", optional=optional, at_least=lowest) for name, lowest in least.items()),
+        Column("num_vcs", "integer", at_least=1, at_most=64),
+        Column("vc_buf_size", "integer", at_least=1, at_most=65_536),
+        *(Column(name, "integer", optional, lowest, MAX_DELAY) for name, lowest in least.items()),
     )
 
 
@@ -53,7 +56,7 @@ def network_of(row: Row, link_latency: int = 1) -> tuple[Topology, Routes]:
     match = _NAME.fullmatch(name)
     sizes = tuple(int(size) for size in match.group(2).split("x")) if match else ()
     square = all(isqrt(size) ** 2 == size for size in sizes)
-    if match is None or min(sizes) < 1 or (match.group(1) == "fattree" and not square):
+    if match is None or not 1 <= prod(sizes) <= MAX_NODES or (match.group(1) == "fattree" and not square):
         raise InputError([Problem("unknown network", row.place("topology"), found=name, allowed=f"such as {SHAPES}")])
     return _network(match.group(1), sizes, link_latency)
 

@@ -30,7 +30,7 @@ class NocZeroLoad(Suite):
     data = "noc_zero_load.csv"
     columns = (
         Column("topology", "text"),
-        Column("packet_size", "integer", at_least=1),
+        Column("packet_size", "integer", at_least=1, at_most=4_096),
         *router_columns(),
         Column("use_noc_latency", "integer", at_least=0),
         Column("link_hops", "integer", at_least=0),

@@ -25,9 +25,9 @@ class PimAimGemvSuite(Suite):
     data = "pim_aim_gemv.csv"
     columns = (
         Column("name", "text"),
-        Column("M", "integer", at_least=1),
-        Column("K", "integer", at_least=1),
-        Column("channels", "integer", at_least=1),
+        Column("M", "integer", at_least=1, at_most=16_777_216),
+        Column("K", "integer", at_least=1, at_most=16_777_216),
+        Column("channels", "integer", at_least=1, at_most=4_096),
         Column("order", "text", among=ORDERS),
         Column("cycles", "integer", at_least=1),
         Column("ch0_active", "integer", optional=True, at_least=0),

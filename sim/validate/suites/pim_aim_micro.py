@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sim.core.errors import InputError, Problem
 from sim.hardware.pim.command_set import command_set_of
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.programs.aim_program import parse_aim, run_aim
@@ -11,12 +12,26 @@ from sim.validate.scores import Metric, Scores
 from sim.validate.suite import Progress, Suite, suites
 from sim.validate.table import Column, Row
 
+MAX_DIGITS = 16
 DEVICE = PIM_DEVICES["GDDR6_AiM"]
 
 
 def reference_commands(text: str) -> int:
-    """How many commands a cell such as ``TMOD=1 WRGB=64`` counts."""
-    return sum(int(part.partition("=")[2]) for part in text.split())
+    """How many commands a cell such as ``TMOD=1 WRGB=64`` counts; ValueError when it is no such cell."""
+    counts = [part.partition("=")[2] for part in text.split()]
+    if not all(count.isascii() and count.isdigit() and len(count) < MAX_DIGITS for count in counts):
+        raise ValueError("not counts of commands")
+    return sum(map(int, counts))
+
+
+def _counted(row: Row) -> int:
+    if not row.has("ch0_cmds"):
+        return 0
+    try:
+        return reference_commands(row.text("ch0_cmds"))
+    except ValueError as error:
+        problem = Problem(str(error), row.place("ch0_cmds"), row.text("ch0_cmds"), "such as TMOD=1 WRGB=64")
+        raise InputError([problem]) from error
 
 
 @suites.register("pim_aim_micro")
@@ -48,8 +63,7 @@ class PimAimMicroSuite(Suite):
             outcome = run_aim(commands, DEVICE, parse_aim(text, row.place("order")))
             label = row.text("name")
             scores.add("cycles", row, row.integer("cycles"), outcome.cycles, label)
-            counted = reference_commands(row.text("ch0_cmds")) if row.has("ch0_cmds") else 0
-            scores.add("commands", row, counted, outcome.timeline.counts.total(), label)
+            scores.add("commands", row, _counted(row), outcome.timeline.counts.total(), label)
             if row.has("ch0_active"):
                 active = outcome.timeline.active_cycles(outcome.cycles)
                 scores.add("active_cycles", row, row.integer("ch0_active"), active, label)

@@ -31,9 +31,9 @@ class PimHbmSuite(Suite):
     data = "pim_hbm.csv"
     columns = (
         Column("kernel", "text", among=KERNELS),
-        Column("out_dim", "integer", at_least=1),
-        Column("in_dim", "integer", at_least=1),
-        Column("batch", "integer", at_least=1),
+        Column("out_dim", "integer", at_least=1, at_most=16_777_216),
+        Column("in_dim", "integer", at_least=1, at_most=16_777_216),
+        Column("batch", "integer", at_least=1, at_most=65_536),
         Column("cycles_no_pim", "integer", at_least=1),
         Column("cycles_pim", "integer", at_least=1),
     )

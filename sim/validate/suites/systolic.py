@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 
 from sim.core.arith import ceil_div
 from sim.hardware.pe.dataflow import dataflows
+from sim.hardware.pe.systolic import MAX_SIDE
+from sim.trace.bounds import MAX_EXTENT
 from sim.validate.bare_array import Array, Counts, Product, gemm, run_products
 from sim.validate.scores import Metric, Scores
 from sim.validate.suite import Progress, Suite, suites
@@ -22,6 +24,7 @@ from sim.validate.table import Column, Row
 
 PRINTED = 1e-12
 """Percentages of the reference are printed floats: 16 digits, less what its own sums lose."""
+LARGEST = {"rows": MAX_SIDE, "cols": MAX_SIDE, "input_parts": 1024, "filter_parts": 1024}
 DATAFLOWS = ("os", "ws", "is")
 CONV_COLUMNS = ("ifmap_h", "ifmap_w", "filt_h", "filt_w", "channels", "num_filters", "stride")
 OS_WRITES = "the reference counts a stray term for os (the true value is M*N)"
@@ -30,7 +33,7 @@ BAD_GEOMETRY = "a convolution whose own columns do not give its M, N and K"
 
 def size_columns(*names: str) -> tuple[Column, ...]:
     """Required columns of positive whole numbers."""
-    return tuple(Column(name, "integer", at_least=1) for name in names)
+    return tuple(Column(name, "integer", at_least=1, at_most=LARGEST.get(name, MAX_EXTENT)) for name in names)
 
 
 def count_columns(*names: str) -> tuple[Column, ...]:
