@@ -2,10 +2,11 @@
 
 Tracks stand as the architecture does: groups within groups, a component below its group, its lanes below it, in the
 order of their paths. A slice carries ``start_ps`` and ``duration_ps`` as exact integers, operator, tile, its stall's
-cause, and how many slices were merged into it. Timestamps are in nanoseconds, both ends floored alike, so that abutting
-slices stay abutting; a slice that begins and ends within one nanosecond has no displayed width. Counters: bandwidth
-(bytes per second, so that rate times width adds up to the component's bytes), power (watts, dynamic plus static), and
-bytes taken of buffers. Flows join an operator's first execution to load, compute and store of its first tiles.
+cause, and how many slices were merged into it. Timestamps are in nanoseconds (or cycles of a clock, one for a nanosecond,
+see :mod:`sim.observe.time_base`), both ends floored alike, so that abutting slices stay abutting; a slice that begins and
+ends within one nanosecond has no displayed width. Counters: bandwidth (bytes per second, so that rate times width adds up
+to the component's bytes), power (watts, dynamic plus static), and bytes taken of buffers. Flows join an operator's first
+execution to load, compute and store of its first tiles.
 
 Field numbers are those of perfetto.dev's ``protos/perfetto/trace``; the tests read the traces with the official ones.
 """
@@ -22,11 +23,12 @@ from sim.observe.protobuf import double, fixed64, message, number, text
 from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
 from sim.observe.series import Series, shares
+from sim.observe.time_base import SECONDS, TimeBase
 from sim.run.record import ComponentRecord, RunRecord
 
 PACKET, TIMESTAMP, SEQUENCE, EVENT, DESCRIPTOR, INTERNED, SEQUENCE_FLAGS = 1, 8, 10, 11, 60, 12, 13
 CLEARED, NEEDS_STATE = 1, 2
-UUID, NAME, PARENT, COUNTER, ORDERING, RANK = 1, 2, 5, 8, 11, 12
+UUID, NAME, PARENT, COUNTER, ORDERING, RANK, DESCRIPTION = 1, 2, 5, 8, 11, 12, 14
 EXPLICIT = 3
 EVENT_TYPE, TRACK, NAME_IID, CATEGORY, ANNOTATION, DOUBLE_VALUE, COUNT_VALUE, FLOW = 9, 11, 10, 22, 4, 44, 30, 47
 BEGIN, END, COUNTED = 1, 2, 4
@@ -46,15 +48,19 @@ class Amounts:
     static_attojoules: int
 
 
-def perfetto_chunks(record: RunRecord, recorded: Recorded, amounts: Mapping[str, Amounts]) -> Iterator[bytes]:
+def perfetto_chunks(
+    record: RunRecord, recorded: Recorded, amounts: Mapping[str, Amounts], base: TimeBase = SECONDS
+) -> Iterator[bytes]:
     """The bytes of the trace; the same run gives the same bytes. ``amounts``: by path of component."""
-    return _Trace(record, recorded, amounts).packets()
+    return _Trace(record, recorded, amounts, base).packets()
 
 
 class _Trace:
-    def __init__(self, record: RunRecord, recorded: Recorded, amounts: Mapping[str, Amounts]) -> None:
-        self.record, self.recorded, self.amounts = record, recorded, amounts
+    def __init__(self, record: RunRecord, recorded: Recorded, amounts: Mapping[str, Amounts], base: TimeBase) -> None:
+        self.record, self.recorded, self.amounts, self.base = record, recorded, amounts, base
         self.components = sorted(record.components, key=lambda one: natural_key(one.path))
+        merged = f"; slices merged within windows of {recorded.window_ps} ps" if recorded.window_ps else ""
+        self.says = base.says + merged
         self.names = _Names()
         self.texts = _Names()
         self.notes = _Names()
@@ -86,7 +92,7 @@ class _Trace:
                 number(ORDERING, EXPLICIT),
                 number(RANK, rank),
             ]
-            parts += [number(PARENT, above)] if above else []
+            parts += [number(PARENT, above)] if above else [text(DESCRIPTION, self.says)]
             parts += [message(COUNTER, counter)] if counter and depth == len(path) else []
             yield _packet(message(DESCRIPTOR, *parts))
 
@@ -153,8 +159,8 @@ class _Trace:
             parts.append(message(ANNOTATION, number(NOTE_IID, self.notes.of(name, NOTE_NAMES, fresh)), said))
         parts += [fixed64(FLOW, flow) for flow in flows]
         interned = [message(INTERNED, *fresh)] if fresh else []
-        yield _packet(number(TIMESTAMP, start // 1000), message(EVENT, *parts), *interned)
-        yield _packet(number(TIMESTAMP, end // 1000), message(EVENT, number(EVENT_TYPE, END), track))
+        yield _packet(number(TIMESTAMP, self.base.shown(start)), message(EVENT, *parts), *interned)
+        yield _packet(number(TIMESTAMP, self.base.shown(end)), message(EVENT, number(EVENT_TYPE, END), track))
 
     def _counters(self) -> Iterator[bytes]:
         series = Series(self.record, self.recorded, BINS)
@@ -189,7 +195,9 @@ class _Trace:
             ANNOTATION, number(NOTE_IID, self.notes.of("start_ps", NOTE_NAMES, fresh)), number(NOTE_INT, time_ps)
         )
         event = message(EVENT, number(EVENT_TYPE, COUNTED), number(TRACK, self.uuids[path]), value, note)
-        return _packet(number(TIMESTAMP, time_ps // 1000), event, *([message(INTERNED, *fresh)] if fresh else []))
+        return _packet(
+            number(TIMESTAMP, self.base.shown(time_ps)), event, *([message(INTERNED, *fresh)] if fresh else [])
+        )
 
     def _levels(self) -> Iterator[bytes]:
         for name, (times, values) in self.recorded.level_points().items():

@@ -24,6 +24,7 @@ from sim.observe.bins import bandwidth, busy_in_bins, edges
 from sim.observe.flows import FLOW_TILES, OPERATORS, Row, execution_lane, execution_rows, flow_points, group_of
 from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
+from sim.observe.time_base import SECONDS, TimeBase
 from sim.run.record import ComponentRecord, RunRecord
 
 BINS = 500
@@ -44,27 +45,28 @@ def write_timeline(path: Path, record: RunRecord, recorder: Recorded) -> None:
     write_files({path: timeline_chunks(record, recorder)})
 
 
-def timeline_chunks(record: RunRecord, recorder: Recorded) -> Iterator[str]:
-    """The text of ``timeline.json``; the same run gives the same bytes."""
+def timeline_chunks(record: RunRecord, recorder: Recorded, base: TimeBase = SECONDS) -> Iterator[str]:
+    """The text of ``timeline.json``; the same run gives the same bytes. ``base``: what displayed times stand for."""
     head = {
         "elapsed_ps": record.elapsed_ps,
         "trace": record.trace["name"],
         "architecture": record.architecture["name"],
         "slices": "exact" if not recorder.window_ps else f"merged within windows of {recorder.window_ps} ps",
         "flows": f"first {FLOW_TILES} tiles of each operator on each core",
+        "time": base.says,
         "executions_left_out": recorder.dropped_executions,
     }
     yield f'{{"displayTimeUnit":"ns","otherData":{_json(head)},"traceEvents":[\n'
     first = True
-    for event in _Timeline(record, recorder).events():
+    for event in _Timeline(record, recorder, base).events():
         yield event if first else f",\n{event}"
         first = False
     yield "\n]}\n"
 
 
 class _Timeline:
-    def __init__(self, record: RunRecord, recorder: Recorded) -> None:
-        self.record = record
+    def __init__(self, record: RunRecord, recorder: Recorded, base: TimeBase) -> None:
+        self.record, self.base = record, base
         self.recorder = recorder
         components = sorted(record.components, key=lambda one: natural_key(one.path))
         groups = sorted({group_of(one.path) for one in components}, key=natural_key)
@@ -103,7 +105,7 @@ class _Timeline:
             yield _metadata("thread_sort_index", 1, row + 1, sort_index=row + 1)
         for row, start, end, owner in rows:
             name = self.operator_names[owner]
-            yield f'{{"ph":"X","pid":1,"tid":{row + 1},{_times(start, end)},"cat":"operator","name":{name},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{name}}}}}'  # noqa: E501
+            yield f'{{"ph":"X","pid":1,"tid":{row + 1},{_times(self.base, start, end)},"cat":"operator","name":{name},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{name}}}}}'  # noqa: E501
 
     def _slices(self) -> Iterator[str]:
         whats = self.recorder.whats
@@ -118,7 +120,7 @@ class _Timeline:
             rest = f',"cause":{cause}' if cause else f',"what":{names[what]}'
             rest += f',"tile":{tile}' if merged == 1 else f',"merged":{merged}'
             kind = '"stall"' if cause else '"busy"'
-            yield f'{{"ph":"X",{places[lane]},{_times(start, end)},"cat":{kind},"name":{title},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{operator}{rest}}}}}'  # noqa: E501
+            yield f'{{"ph":"X",{places[lane]},{_times(self.base, start, end)},"cat":{kind},"name":{title},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{operator}{rest}}}}}'  # noqa: E501
 
     def _bandwidths(self) -> Iterator[str]:
         numbers = {name: number for number, name in enumerate(self.recorder.lanes)}
@@ -136,7 +138,9 @@ class _Timeline:
                     busy += busy_in_bins(start, end, grid)
             name = _json(f"{component.path} bandwidth (B/s)")
             pid = self.pids[group_of(component.path)]
-            yield from _counter(pid, name, grid[:-1].tolist(), bandwidth(busy, grid, moved), self.record.elapsed_ps)
+            yield from _counter(
+                self.base, pid, name, grid[:-1].tolist(), bandwidth(busy, grid, moved), self.record.elapsed_ps
+            )
 
     def _busy(self, lane: int) -> tuple[Any, Any]:
         first, last = np.searchsorted(self.slices.lane, (lane, lane + 1))
@@ -148,7 +152,9 @@ class _Timeline:
         for name, (times, values) in self.recorder.level_points().items():
             group = group_of(name.rpartition(".")[0])
             label = _json(f"{name} taken (B)")
-            yield from _counter(self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps)
+            yield from _counter(
+                self.base, self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps
+            )
 
     def _flows(self, executions: list[Row]) -> Iterator[str]:
         """Arrows operator -> load -> compute -> store."""
@@ -157,36 +163,40 @@ class _Timeline:
         for number, points in enumerate(flow_points(self.record, self.recorder, executions), start=1):
             for place, (time_ps, lane) in enumerate(points):
                 phase = "t" if 0 < place < len(points) - 1 else "f" if place else "s"
-                yield _flow(phase, number, *places[lane], time_ps)
+                yield _flow(self.base, phase, number, *places[lane], time_ps)
 
 
-def _times(start_ps: int, end_ps: int) -> str:
-    begin, end = start_ps // 1000, end_ps // 1000
+def _times(base: TimeBase, start_ps: int, end_ps: int) -> str:
+    begin, end = base.shown(start_ps), base.shown(end_ps)
     length = end - begin
     return f'"ts":{begin // 1000}.{begin % 1000:03d},"dur":{length // 1000}.{length % 1000:03d}'
 
 
-def _at(time_ps: int) -> str:
-    return f'"ts":{time_ps // 1000000}.{time_ps // 1000 % 1000:03d}'
+def _at(base: TimeBase, time_ps: int) -> str:
+    return f'"ts":{base.shown(time_ps) // 1000}.{base.shown(time_ps) % 1000:03d}'
 
 
 def _metadata(what: str, pid: int, tid: int, **args: object) -> str:
     return _json({"ph": "M", "pid": pid, "tid": tid, "name": what, "args": args})
 
 
-def _counter(pid: int, name: str, times_ps: list[int], values: list[int], elapsed_ps: int) -> Iterator[str]:
+def _counter(
+    base: TimeBase, pid: int, name: str, times_ps: list[int], values: list[int], elapsed_ps: int
+) -> Iterator[str]:
     """Points of a counter, leaving out those that change nothing; it ends at the end of the run."""
     last: int | None = None
     for time_ps, value in zip(times_ps, values, strict=True):
         if value != last:
-            yield f'{{"ph":"C","pid":{pid},{_at(time_ps)},"name":{name},"args":{{"value":{value}}}}}'
+            yield f'{{"ph":"C","pid":{pid},{_at(base, time_ps)},"name":{name},"args":{{"value":{value}}}}}'
         last = value
-    yield f'{{"ph":"C","pid":{pid},{_at(elapsed_ps)},"name":{name},"args":{{"value":{last or 0}}}}}'
+    yield f'{{"ph":"C","pid":{pid},{_at(base, elapsed_ps)},"name":{name},"args":{{"value":{last or 0}}}}}'
 
 
-def _flow(phase: str, number: int, pid: int, tid: int, time_ps: int) -> str:
+def _flow(base: TimeBase, phase: str, number: int, pid: int, tid: int, time_ps: int) -> str:
     end = ',"bp":"e"' if phase == "f" else ""
-    return f'{{"ph":"{phase}","id":{number},"pid":{pid},"tid":{tid},{_at(time_ps)},"cat":"tile","name":"tile"{end}}}'
+    return (
+        f'{{"ph":"{phase}","id":{number},"pid":{pid},"tid":{tid},{_at(base, time_ps)},"cat":"tile","name":"tile"{end}}}'
+    )
 
 
 def _json(value: object) -> str:

@@ -17,7 +17,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout
-from sim.report.explain_mapping import mapping_lines
+from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.files import RESULT, load_run
 from sim.report.operators import demands
 from sim.report.power import MOVED
@@ -63,7 +63,7 @@ def operator_lines(
 ) -> Iterator[str]:
     """Everything about the operator of this number in the record."""
     one = record.operators[number]
-    dims = " ".join(f"{name}={value}" for name, value in one.dims.items())
+    dims = " ".join(f"{name}={value}" for name, value in in_order(one.dims))
     yield f"{one.name}: {one.kind} {dims}"
     if one.region != one.name:
         yield f"  runs fused into {one.region}, whose time it shares"

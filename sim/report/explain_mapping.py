@@ -26,8 +26,8 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
     one = record.operators[number]
     for place, choice in enumerate(one.mapping):
         segments = f" (part {place + 1} of {len(one.mapping)})" if len(one.mapping) > 1 else ""
-        tile = " ".join(f"{name}={size}" for name, size in _in_order(choice["tile"]))
-        split = " ".join(f"{name}/{parts}" for name, parts in _in_order(choice["split"]) if parts > 1)
+        tile = " ".join(f"{name}={size}" for name, size in in_order(choice["tile"]))
+        split = " ".join(f"{name}/{parts}" for name, parts in in_order(choice["split"]) if parts > 1)
         yield f"  mapping{segments}: {choice['engine']} {choice['dataflow'] or ''} tile {tile}, loops {choice['order']},"
         yield (
             f"    {choice['tiles']} tiles per core, {choice['buffers']} buffers, split over cores: {split or 'none'};"
@@ -40,10 +40,10 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
         yield from _moves(one, choice, place)
 
 
-def _in_order(sizes: dict[str, int]) -> list[tuple[str, int]]:
+def in_order(sizes: dict[str, Any]) -> list[tuple[str, Any]]:
     """b, m, n, k first, in that order."""
-    order = {name: place for place, name in enumerate("bmnk")}
-    return sorted(sizes.items(), key=lambda pair: (order.get(pair[0], 9), pair[0]))
+    order = {name: place for place, name in enumerate(("b", "batch", "m", "n", "k"))}
+    return sorted(sizes.items(), key=lambda pair: (order.get(pair[0], len(order)), pair[0]))
 
 
 def _prediction(choice: dict[str, Any]) -> Iterator[str]:
@@ -65,8 +65,8 @@ def _prediction(choice: dict[str, Any]) -> Iterator[str]:
 def _alternatives(choice: dict[str, Any]) -> Iterator[str]:
     """The cheapest candidates that were not taken, what they would cost, and why not."""
     for other in choice["alternatives"]:
-        tile = " ".join(f"{name}={size}" for name, size in _in_order(other["tile"]))
-        split = " ".join(f"{name}/{parts}" for name, parts in _in_order(other["split"]) if parts > 1)
+        tile = " ".join(f"{name}={size}" for name, size in in_order(other["tile"]))
+        split = " ".join(f"{name}/{parts}" for name, parts in in_order(other["split"]) if parts > 1)
         unit = " ".join(part for part in (other["engine"], other["dataflow"]) if part)
         yield f"    not taken: {unit} tile {tile}, loops {other['order']}, {other['tiles']} tiles, split {split or 'none'}:"
         yield f"      {other['predicted_ps']} ps, {_why_not(choice, other)}"

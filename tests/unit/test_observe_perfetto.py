@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import pytest
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2 as protos
 from report_toys import machine, network, toy_result
 
+from sim.core.errors import InputError
 from sim.hardware.layout import natural_key
 from sim.observe.perfetto import perfetto_chunks
 from sim.observe.recorder import Recorder
+from sim.observe.time_base import time_base
+from sim.observe.timeline import timeline_chunks
 from sim.report.build import build_result
 from sim.report.energy import energy_table
 from sim.report.power import amounts, bytes_by_owner
 from sim.report.result import Result
+from sim.report.simulation import simulate
 from sim.run.simulate import run_trace
 
 BEGIN, END, COUNTED = (
@@ -203,3 +209,23 @@ def test_same_run_same_bytes() -> None:
     assert result.recorder is not None
     one, other = (b"".join(perfetto_chunks(result.record, result.recorder, amounts(result))) for _ in range(2))
     assert one == other
+
+
+def test_time_in_cycles_of_a_clock() -> None:
+    result = simulate(network(), machine(clocks__core="1.5 GHz"))
+    assert result.recorder is not None
+    base = time_base(result.record, "core")
+    trace = read(b"".join(perfetto_chunks(result.record, result.recorder, amounts(result), base)))
+    shown = [(one.begin_ns, one.notes["start_ps"]) for slices in trace.slices.values() for one in slices]
+    assert shown and all(cycles == start * 3 // 2000 for cycles, start in shown)
+    assert "cycle of clock core (1.5 GHz)" in next(iter(trace.tracks.values())).description
+    chrome = json.loads("".join(timeline_chunks(result.record, result.recorder, base)))
+    assert "cycle of clock core" in chrome["otherData"]["time"]
+    found = [(one["ts"], one["args"]["start_ps"]) for one in chrome["traceEvents"] if one["ph"] == "X"]
+    assert found and all(round(1000 * ts) == start * 3 // 2000 for ts, start in found)
+
+
+def test_an_unknown_clock_is_told_with_the_known_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        time_base(toy_result().record, "cor")
+    assert caught.value.problems[0].nearest == "core"

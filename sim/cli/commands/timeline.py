@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from sim.report.result import Result
 
+CLOCKED = ("chrome", "perfetto")
 TRACES = ("chrome", "perfetto", "html")
 PICTURES = ("png", "svg", "pdf")
 COMPARISON = "comparison"
@@ -30,6 +31,10 @@ def timeline(
         str,
         typer.Option("--what", metavar="WHAT", help="of a picture: timeline, utilization, roofline, energy, topology"),
     ] = "timeline",
+    clock: Annotated[
+        str | None,
+        typer.Option("--clock", metavar="NAME", help="chrome, perfetto: count time in cycles of this clock [seconds]"),
+    ] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="default: to stdout")] = None,
 ) -> None:
     """Write the timeline of a run as a trace, a page that a browser opens from disk, or a picture for a paper."""
@@ -44,8 +49,10 @@ def timeline(
         problems.add("--what: unknown", found=what, allowed=WHATS, suggest_for=what)
     elif what != "timeline" and format in TRACES:
         problems.add(f"--what {what}: only a picture shows this alone", found=f"--format {format}", allowed=PICTURES)
+    if clock is not None and format not in CLOCKED:
+        problems.add("--clock: only a trace counts in cycles", found=f"--format {format}", allowed=CLOCKED)
     problems.raise_if_any()
-    chunks = _comparison(folder, format) if what == COMPARISON else _chunks(load_result(folder), format, what)
+    chunks = _comparison(folder, format) if what == COMPARISON else _chunks(load_result(folder), format, what, clock)
     if out is not None:
         write_files({out: chunks})
         return
@@ -60,7 +67,7 @@ def _comparison(folder: Path, format: str) -> Iterable[str | bytes]:
     return [comparison_picture(load_comparison(folder), format)]
 
 
-def _chunks(result: Result, format: str, what: str) -> Iterable[str | bytes]:
+def _chunks(result: Result, format: str, what: str, clock: str | None) -> Iterable[str | bytes]:
     from sim.core.errors import InputError, Problem
 
     if format in PICTURES:
@@ -74,14 +81,17 @@ def _chunks(result: Result, format: str, what: str) -> Iterable[str | bytes]:
     if result.recorder is None:
         message = "the folder holds no recording of the run, so it has no timeline"
         raise InputError([Problem(message, allowed="a folder written by `tilesim run -o`")])
+    from sim.observe.time_base import time_base
+
+    base = time_base(result.record, clock)
     if format == "chrome":
         from sim.observe.timeline import timeline_chunks
 
-        return timeline_chunks(result.record, result.recorder)
+        return timeline_chunks(result.record, result.recorder, base)
     from sim.observe.perfetto import perfetto_chunks
     from sim.report.power import amounts
 
-    return perfetto_chunks(result.record, result.recorder, amounts(result))
+    return perfetto_chunks(result.record, result.recorder, amounts(result), base)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sim.config.architecture import Architecture
 from sim.config.yaml_source import dump_yaml
 from sim.core.units import format_si
+from sim.hardware.layout import natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
 from sim.report.explain import architecture_of, operator_lines
 from sim.report.page.diagram import diagram
@@ -20,10 +21,10 @@ VECTOR = "vector_unit"
 
 
 def run_data(result: Result) -> dict[str, Any]:
-    """All sections of the page."""
+    """All sections of the page; keys in natural order, so that a folder gives the page that the run gave."""
     document = result.record.architecture["document"]
     recorded, architecture = result.recorder, architecture_of(result.record)
-    return {
+    found = {
         "title": f"{result.trace['name']} on {result.architecture['name']}",
         "summary": summary(result),
         "warnings": list(result.warnings),
@@ -40,6 +41,15 @@ def run_data(result: Result) -> dict[str, Any]:
         "prices": list(result.prices),
         "energy_table": result.energy_table,
     }
+    return {key: _in_order(value) for key, value in found.items()}
+
+
+def _in_order(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _in_order(value[key]) for key in sorted(value, key=natural_key)}
+    if isinstance(value, list) and value and isinstance(value[0], dict | list):
+        return [_in_order(one) for one in value]
+    return value
 
 
 def _sorted(value: Any) -> Any:

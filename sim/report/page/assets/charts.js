@@ -6,7 +6,7 @@ const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: [
 function layout(extra) {
   return Object.assign({
     font: { family: "system-ui, sans-serif", size: NARROW ? 10 : 12, color: "#1b1f24" }, margin: { l: 60, r: 12, t: 26, b: 44 },
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", hovermode: "closest", hoverlabel: { align: "left" },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", hovermode: "closest", hoverlabel: { align: "left" }, modebar: { bgcolor: "rgba(255,255,255,0.8)", color: "#9aa5ae", activecolor: "#0072b2" },
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
   }, extra);
 }
