@@ -59,9 +59,9 @@ def _chosen(record: RunRecord, names: list[str]) -> list[int]:
 
 
 def operator_lines(
-    record: RunRecord, number: int, architecture: Architecture, prices: list[dict[str, Any]]
+    record: RunRecord, number: int, architecture: Architecture, prices: list[dict[str, Any]], sources: bool = True
 ) -> Iterator[str]:
-    """Everything about the operator of this number in the record."""
+    """Everything about the operator of this number in the record; ``sources``: where its energy prices come from, too."""
     one = record.operators[number]
     dims = " ".join(f"{name}={value}" for name, value in in_order(one.dims))
     yield f"{one.name}: {one.kind} {dims}"
@@ -75,7 +75,7 @@ def operator_lines(
     yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)
     yield from _bytes(one)
-    yield from _energy(record, number, prices)
+    yield from _energy(record, number, prices, sources)
     yield ""
 
 
@@ -148,7 +148,7 @@ def _bytes(one: OperatorRecord) -> Iterator[str]:
         yield f"    {tier:24} {moved['read']:,} read, {moved['written']:,} written"
 
 
-def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]]) -> Iterator[str]:
+def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]], sources: bool) -> Iterator[str]:
     """Counts over all instances of a component, times the price of one."""
     table = {(row["component"], row["action"]): row for row in prices}
     counts: dict[tuple[str, str], int] = {}
@@ -159,14 +159,14 @@ def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]]) -> Ite
         return
     total = sum(amount * table[key]["joules"] for key, amount in counts.items())
     yield f"  energy {format_si(total, 'J', 4)} = sum of counts x prices:"
-    sources: dict[str, int] = {}
+    notes: dict[str, int] = {}
     for (declared, action), amount in sorted(
         counts.items(), key=lambda row: (-row[1] * table[row[0]]["joules"], row[0])
     ):
         row = table[declared, action]
-        note = sources.setdefault(f"{row['source']} ({row['confidence']})", len(sources) + 1)
+        note = notes.setdefault(f"{row['source']} ({row['confidence']})", len(notes) + 1)
         each, joules = format_si(row["joules"], "J"), format_si(amount * row["joules"], "J")
         yield f"    {declared:24} {action}: {amount:,} x {each}/{row['per']} = {joules}"
-        yield f"    {'':24}   {row['entry']} [{note}]"
-    for source, note in sources.items():
+        yield f"    {'':24}   {row['entry']}" + (f" [{note}]" if sources else "")
+    for source, note in notes.items() if sources else ():
         yield f"    [{note}] {source}"

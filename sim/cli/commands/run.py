@@ -29,8 +29,8 @@ def run(
 ) -> None:
     """Simulate MODEL on an architecture: cycles, time, utilization, energy, and what bounds it.
 
-    With -o DIR, writes report.json, operators.csv, components.csv, timeline.json (open it in ui.perfetto.dev) and
-    result.json (for `tilesim explain`).
+    With -o DIR, writes report.html (open it in a browser), report.json, operators.csv, components.csv, timeline.json
+    (open it in ui.perfetto.dev), and result.json and recording.npz (for `tilesim explain`, `timeline` and `diff`).
     """
     from sim.core.errors import all_of
     from sim.report.compare import check_dataflows

@@ -87,7 +87,7 @@ def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any
     operations, joules = _operations(result), joules_by_component(result)
     found = []
     for number, one in enumerate(result.operators):
-        text = "\n".join(operator_lines(result.record, number, architecture, prices)).rstrip()
+        text = "\n".join(operator_lines(result.record, number, architecture, prices, sources=False)).rstrip()
         found.append({
             "name": one["name"], "title": operator_title(one), "kind": one["kind"], "engine": one["engine"],
             "dataflow": one["dataflow"], "count": one["count"], "region": one["region"], "job": one["job"],
