@@ -136,10 +136,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="counted runs of each case")
     parser.add_argument("--all", action="store_true", help="long cases too")
     parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
+    parser.add_argument("--mapping", action="store_true", help="instead: the mapper against random mappings (minutes)")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     if options.list:
         print("\n".join(f"{name}{'  (long)' if case.long else ''}" for name, case in CASES.items()))
+        return
+    if options.mapping:
+        from bench_mapping import bench_mapping
+
+        bench_mapping()
         return
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:

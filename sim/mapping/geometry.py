@@ -67,15 +67,17 @@ def _slab_rows(conv: ConvShape, first: int, count: int) -> int:
 
 
 def sizes(extent: int, granule: int, most: int) -> list[int]:
-    """Candidate tile sizes of a dimension: the whole, granule * 2^i, and even parts rounded up to the granule.
+    """Candidate tile sizes of a dimension: the whole, granule * 2^i and * 3 * 2^i, and even parts rounded up to the granule.
 
+    Above two granules, neighbours are a factor of at most 3/2 apart, so that little of a scratchpad stays empty; even
+    parts avoid a small remainder where tiles are few (``scripts/bench --mapping`` measures both).
     The list depends on the shape and the array only, never on a bandwidth or capacity, so that a better machine can
     choose from at least the same candidates. ``most`` bounds how many even parts are tried.
     """
     found = {extent}
     size = granule
     while size < extent:
-        found.add(size)
+        found |= {each for each in (size, 3 * size) if each < extent}
         size *= 2
     for parts in range(2, most + 1):
         even = ceil_div(ceil_div(extent, parts), granule) * granule

@@ -90,17 +90,50 @@ class MatrixSearch:
         self.geometry = Geometry(shape.segment)
         self.paths = Paths(layout, self.core)
         self.considered = 0
-        self._most_tiles: int | None = MAX_TILES_PER_CORE
+        self.most_tiles: int | None = MAX_TILES_PER_CORE
 
     def best(self) -> tuple[MatrixChoice, Choice] | None:
         """The best choice and its report, or None when no candidate fits this core."""
         wanted = self.pin.buffers if self.pin and self.pin.buffers else self.core.scratchpad_model.spec.buffers
-        for self._most_tiles in (MAX_TILES_PER_CORE, None):
+        for self.most_tiles in (MAX_TILES_PER_CORE, None):
             for buffers in range(wanted, 0, -1):
                 found = self._best_with(buffers)
                 if found is not None:
                     return found
         return None
+
+    def combinations(self) -> Iterator[tuple[type[Dataflow] | None, tuple[int, int, int], str]]:
+        """(dataflow or None for the vector unit, split, order): what a candidate chooses besides its tile sizes."""
+        for flow in self._flows():
+            for split in self._splits():
+                for order in self._orders():
+                    yield flow, split, order
+
+    def share(self, split: tuple[int, int, int]) -> tuple[int, int, int, int]:
+        """Extents in units (batch, M, N, K) of the largest share when the segment is cut over cores by ``split``."""
+        segment, geometry = self.shape.segment, self.geometry
+        b, m, n = (
+            int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True)
+        )
+        return b, m, n, geometry.k_units
+
+    def costs(
+        self, tiles: tuple[Array, Array, Array, Array], flow: type[Dataflow] | None, split: tuple[int, int, int],
+        order: str, buffers: int,
+    ) -> Array:  # fmt: skip
+        """Costs in picoseconds of those of any tile sizes (units of b, m, n, k) that fit and stay within the bound on tiles.
+
+        After :meth:`best`, the bound is the one that search ended with.
+        """
+        found = _Candidates(*tiles, *self.share(split))
+        groups = self._evaluate(self._within_bound(found), flow, split, (order,), buffers)
+        return groups[0].cost if groups else np.zeros(0, dtype=np.int64)
+
+    def _within_bound(self, tiles: _Candidates) -> _Candidates:
+        if self.most_tiles is None:
+            return tiles
+        nb, nm, nn, nk = tiles.counts()
+        return tiles.keep(nb * nm * nn * nk <= self.most_tiles)
 
     def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
         found: list[_Group] = []
@@ -108,8 +141,7 @@ class MatrixSearch:
             for split in self._splits():
                 candidates = self._grid(flow, split)
                 if candidates is not None:
-                    found += [group for order in self._orders()
-                              if (group := self._evaluate(candidates, flow, split, order, buffers)) is not None]  # fmt: skip
+                    found += self._evaluate(candidates, flow, split, self._orders(), buffers)
         if not found:
             return None
         best = min(int(group.cost.min()) for group in found)
@@ -168,28 +200,22 @@ class MatrixSearch:
                         yield (pb, pm, used // pb // pm)
 
     def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> _Candidates | None:
-        segment, geometry = self.shape.segment, self.geometry
-        b, m, n = (
-            int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True)
-        )
+        geometry, (b, m, n, k_units) = self.geometry, self.share(split)
         model = self.core.array_model
         rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
         m_granule = max(1, max(rows, cols) // geometry.m_unit)
         axes = [sizes(b, 1, 2), sizes(m, m_granule, EVEN_PARTS), sizes(n, cols, EVEN_PARTS),
-                sizes(geometry.k_units, max(1, rows // geometry.k_unit), 4)]  # fmt: skip
+                sizes(k_units, max(1, rows // geometry.k_unit), EVEN_PARTS)]  # fmt: skip
         if m_granule > 1 or geometry.m_unit > 1:
             axes[1] = sorted({*axes[1], *(size for size in (1, 2, 4, 8) if size < m)})
         for place, (name, unit) in enumerate((("b", 1), ("m", geometry.m_unit), ("n", 1), ("k", geometry.k_unit))):
             if self.pin and self.pin.tile and name in self.pin.tile:
-                most = (b, m, n, geometry.k_units)[place]
+                most = (b, m, n, k_units)[place]
                 axes[place] = [min(most, max(1, self.pin.tile[name] // unit))]
         tb, tm, tn, tk = grid(*axes)
-        found = _Candidates(tb, tm, tn, tk, b, m, n, geometry.k_units)
-        nb, nm, nn, nk = found.counts()
-        if self._most_tiles is None:
-            return found
-        fits = nb * nm * nn * nk <= self._most_tiles
-        return found.keep(fits) if fits.any() else (found if self.pin and self.pin.tile else None)
+        found = _Candidates(tb, tm, tn, tk, b, m, n, k_units)
+        bounded = self._within_bound(found)
+        return bounded if len(bounded.tb) else (found if self.pin and self.pin.tile else None)
 
     def _bytes_of(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
         """Scratchpad bytes of one A, B and result block per candidate."""
@@ -208,8 +234,10 @@ class MatrixSearch:
         return a, b, np.where(whole_k & shape.c.local, 0, block)
 
     def _evaluate(
-        self, tiles: _Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str, buffers: int
-    ) -> _Group | None:
+        self, tiles: _Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], orders: tuple[str, ...],
+        buffers: int,
+    ) -> list[_Group]:  # fmt: skip
+        """The candidates that fit, costed, one group per order; none when nothing fits."""
         a, b, block = self._bytes_of(tiles, flow)
         nb, nm, nn, nk = tiles.counts()
         extra = sum(source.transferred(total) for total, source in self.shape.extras)
@@ -219,20 +247,26 @@ class MatrixSearch:
         fits = ((a + b + extra_per_block) * at_once <= self.input_capacity) & (
             block * smaller(buffers, blocks) <= self.output_capacity
         )
-        self.considered += int(fits.sum())
+        self.considered += int(fits.sum()) * len(orders)
         if not fits.any():
-            return None
-        tiles = tiles.keep(fits)
-        cost, count, off_chip, terms = self._cost(tiles, a[fits], b[fits], flow, split, order)
-        return _Group(tiles, flow, split, order, cost, count, np.broadcast_to(off_chip, cost.shape), terms)
+            return []
+        tiles, a = tiles.keep(fits), a[fits]
+        computed = self._compute(tiles, flow)
+        found = []
+        for order in orders:
+            cost, count, off_chip, terms = self._cost(tiles, a, computed, split, order)
+            off_chip = np.broadcast_to(off_chip, cost.shape)
+            found.append(_Group(tiles, flow, split, order, cost, count, off_chip, terms))
+        return found
 
     def _cost(
-        self, tiles: _Candidates, a: Array, b: Array, flow: type[Dataflow] | None, split: tuple[int, int, int], order: str
+        self, tiles: _Candidates, a: Array, computed: tuple[Array, Array, Array], split: tuple[int, int, int],
+        order: str,
     ) -> tuple[Array, Array, Any, dict[str, Any]]:  # fmt: skip
         shape, geometry = self.shape, self.geometry
         nb, nm, nn, nk = tiles.counts()
         used = split[0] * split[1] * split[2]
-        compute, banks, tile_compute = self._compute(tiles, flow)
+        compute, banks, tile_compute = computed
         a_again = np.where((nk > 1) | ((order == "nm") & (nm > 1)), nn, 1)
         b_again = np.where((nk > 1) | ((order == "mn") & (nn > 1)), nm, 1)
         edge = tiles.m - (nm - 1) * tiles.tm

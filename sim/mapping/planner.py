@@ -69,9 +69,9 @@ class Planner:
     def plan(self, region: Region, homes: Homes) -> Plan:
         """The best plan for ``region`` with its tensors where ``homes`` says."""
         pin = self._pin(region.head.name)
-        operands = [self._sources(slices, homes) for slices in self.operands(region)]
+        operands = [self.sources(slices, homes) for slices in self.operands(region)]
         sizes = tuple(sum(one.size_bytes for one in slices) for slices in self.operands(region))
-        key = (self._signature(region), tuple(operands), sizes, self._sources(region.tail.outputs, homes),
+        key = (self._signature(region), tuple(operands), sizes, self.sources(region.tail.outputs, homes),
                sum(one.size_bytes for one in region.tail.outputs), pin)  # fmt: skip
         found = self._cache.get(key)
         if found is None:
@@ -95,7 +95,7 @@ class Planner:
             return pin
         return (pin or MappingPin()).model_copy(update={"dataflow": self._dataflow})
 
-    def _sources(self, slices: Sequence[Slice], homes: Homes) -> Sources:
+    def sources(self, slices: Sequence[Slice], homes: Homes) -> Sources:
         """Tiers of an operand's parts; what lies in the only core's own scratchpad needs no transfer."""
         tiers: dict[int, int] = {}
         here = 0
@@ -127,7 +127,7 @@ class Planner:
         homes: Homes, pin: MappingPin | None,
     ) -> Plan | None:  # fmt: skip
         capacity = stream_capacity(cores[0], self.resident[cores[0].index])
-        output = self._sources(region.tail.outputs, homes)
+        output = self.sources(region.tail.outputs, homes)
         work = region.head.work
         found: list[tuple[Schedule, Choice]] = []
         added: Counter[str] = Counter()
@@ -139,7 +139,7 @@ class Planner:
                 found.append(fused)
                 added += fused[0].added_operations()
         elif isinstance(work, MatrixWork):
-            for shape in _matrix_shapes(region, work, operands, sizes, output):
+            for shape in matrix_shapes(region, work, operands, sizes, output):
                 best = MatrixSearch(self.layout, cores, shape, pin, capacity).best()
                 if best is None:
                     return None
@@ -155,9 +155,11 @@ class Planner:
         if any(region.operators[1:]) and cores[0].vector_model is None:
             return None
         uses_arrays = any(choice.engine == "array" for _, choice in found)
-        model = cores[0].array_model
-        peak = model.peak_macs_per_s(_compute_type(region)) * len(cores) if uses_arrays and model else Fraction(0)
-        typed = model is None or model.rate(_compute_type(region)) is not None
+        compute_type, model = _compute_type(region), cores[0].array_model
+        peak = Fraction(0)
+        if isinstance(work, MatrixWork):
+            peak = cores[0].peak_macs_per_s(compute_type if uses_arrays else None) * len(cores)
+        typed = model is None or model.rate(compute_type) is not None
         return Plan(
             core_class=name,
             schedules=tuple(schedule for schedule, _ in found),
@@ -167,6 +169,7 @@ class Planner:
             local_operands=tuple(place for place, source in enumerate(operands) if source.here),
             peak_macs_per_s=peak,
             untyped=isinstance(work, MatrixWork) and not typed,
+            compute_type=compute_type,
             added_operations=tuple(sorted(added.items())),
         )
 
@@ -175,6 +178,10 @@ class Planner:
             stream_capacity(cores[0], self.resident[cores[0].index]) for cores in self.layout.core_classes.values()
         ]
         kind = region.head.operator.kind
+        chain = [one.name for one in region.operators if isinstance(one.work, VectorWork)]
+        if chain and not any(core.vector_model for core in self.layout.cores):
+            return Problem(f"no core has a vector_unit, which {', '.join(map(repr, chain))} needs (part of the region of "
+                           f"{region.head.name!r})", region.head.operator.place, found=kind)  # fmt: skip
         types = sorted({name for core in self.layout.cores if core.array_model for name in core.array_model.spec.types})
         return Problem(
             f"operator {region.head.name!r} ({kind}) fits no core: its smallest tile needs more scratchpad than there is, "
@@ -194,7 +201,7 @@ def _compute_type(region: Region) -> str:
     return max(types, key=lambda one: (one.bits, one.name)).compute
 
 
-def _matrix_shapes(
+def matrix_shapes(
     region: Region, work: MatrixWork, operands: list[Sources], sizes: tuple[int, ...], output: Sources
 ) -> list[MatrixRegionShape]:
     """One shape per segment; the fused chain and its operands are shared out by results."""
