@@ -126,6 +126,7 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "point_to_point": _always("bytes"),
     "bus": _always("bytes"),
     "crossbar": _always("bytes"),
+    "fabric": _always("bytes", "hop_bytes"),
     "dma": _always("transfers"),
     "host": _always("launches"),
 }

@@ -17,7 +17,7 @@ from typing import Any
 
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
 from sim.config.spec import links as link_kinds
-from sim.core.errors import Problems
+from sim.core.errors import InputError, Problems
 from sim.hardware.dma import DmaSpec
 from sim.hardware.host import HostSpec
 from sim.hardware.memory.dram import DramSpec
@@ -66,6 +66,13 @@ class CoreView:
         assert isinstance(self.vector.spec, VectorSpec) and self.vector.clock_hz is not None
         return VectorModel(self.vector.spec, self.vector.clock_hz)
 
+    def peak_macs_per_s(self, compute_type: str | None) -> Fraction:
+        """Peak of this core for an element type: of its arrays if they multiply it, else of its vector unit."""
+        peak = Fraction(0)
+        if self.array_model is not None and compute_type is not None:
+            peak = self.array_model.peak_macs_per_s(compute_type)
+        return peak or (self.vector_model.peak_macs_per_s() if self.vector_model is not None else peak)
+
     @cached_property
     def scratchpad_model(self) -> ScratchpadModel:
         assert isinstance(self.scratchpad.spec, ScratchpadSpec) and self.scratchpad.clock_hz is not None
@@ -89,9 +96,10 @@ class LinkView:
     node: LinkNode
     endpoints: tuple[str, ...]
 
-    @property
+    @cached_property
     def model(self) -> LinkModel:
-        return LinkModel(self.node.spec, self.node.clock_hz)  # type: ignore[arg-type]
+        made: LinkModel = link_class(self).model_of(self.node.spec, self.node.clock_hz)
+        return made
 
     @property
     def one_port_per_endpoint(self) -> bool:
@@ -124,12 +132,20 @@ class Layout:
             for node in architecture.links
             for one in architecture.instances(node)
         )
+        self._check_links()
         self.host = next((node for node in architecture.components if isinstance(node.spec, HostSpec)), None)
         self.cores = self._find_cores()
         self._problems.raise_if_any()
         self.tiers = self._find_tiers()
         self.routes = self._find_routes()
         self._problems.raise_if_any()
+
+    def _check_links(self) -> None:
+        for link in self.links:
+            try:
+                link_class(link).check(link.node.spec, link.endpoints, link.node.place)
+            except InputError as error:
+                self._problems.extend(error.problems)
 
     @cached_property
     def core_classes(self) -> dict[str, tuple[CoreView, ...]]:

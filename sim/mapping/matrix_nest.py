@@ -42,12 +42,6 @@ class MatrixRegionShape:
     operations: tuple[tuple[str, int], ...]
 
     @property
-    def kept_macs(self) -> int:
-        """MACs executed under sparsity."""
-        segment = self.segment
-        return segment.batch * segment.m * segment.n * kept_k(segment.k, self.sparsity)
-
-    @property
     def results(self) -> int:
         return self.segment.batch * self.segment.m * self.segment.n
 

@@ -136,6 +136,7 @@ class Plan:
     local_operands: tuple[int, ...]
     peak_macs_per_s: Fraction
     untyped: bool
+    compute_type: str
     added_operations: tuple[tuple[str, int], ...] = ()
 
     @property

@@ -14,7 +14,7 @@ from sim.report.components import component_rows
 from sim.report.energy import price_run
 from sim.report.operators import operator_rows
 from sim.report.result import SCHEMA_VERSION, Result
-from sim.report.roofline import array_macs, roofline
+from sim.report.roofline import executed_macs, roofline
 from sim.run.record import RunRecord
 
 TOOL = "tilesim"
@@ -45,7 +45,7 @@ def build_result(
         macs=sum(one.macs for one in record.operators),
         macs_executed=sum(one.macs_executed for one in record.operators),
         peak_macs_per_s=record.peak_macs_per_s,
-        utilization=array_macs(record) / peak_work if peak_work else None,
+        utilization=executed_macs(record) / peak_work if peak_work else None,
         operators=operator_rows(record, clock, prices),
         components=component_rows(record, architecture, prices),
         traffic=record.traffic,

@@ -14,6 +14,7 @@ from typing import Any
 
 from sim.config.architecture import Architecture, Node
 from sim.core.clock import PS_PER_S
+from sim.core.component import UNATTRIBUTED
 from sim.hardware.layout import natural_key
 from sim.report.energy import RunPrices, total_actions
 from sim.run.record import ComponentRecord, RunRecord
@@ -68,6 +69,7 @@ def _row(record: RunRecord, instances: list[ComponentRecord], count: int, prices
         "peak": peak,
         "unit": first.unit,
         **_extremes(instances, elapsed),
+        **_link_load(instances, elapsed),
     }
 
 
@@ -77,7 +79,7 @@ def _work(instances: list[ComponentRecord]) -> int:
         return sum(counts.get("macs_executed", 0) for one in instances for counts in one.ledger.values())
     return sum(
         amount for one in instances for counts in one.actions.values() for name, amount in counts.items()
-        if name.endswith("bytes") or name.startswith("op_")
+        if (name.endswith("bytes") and name != "hop_bytes") or name.startswith("op_")
     )  # fmt: skip
 
 
@@ -96,6 +98,19 @@ def _extremes(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, di
         shares.append((sum(lane.busy_ps for lane in one.lanes) / whole if whole else 0.0, one.path))
     low, high = min(shares, key=lambda pair: pair[0]), max(shares, key=lambda pair: pair[0])
     return {name: {"busy": share, "instance": path} for name, (share, path) in (("min", low), ("max", high))}
+
+
+def _link_load(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, dict[str, Any]]:
+    """Links between the routers of a fabric, over all copies: ``flits``, and the ``utilization`` of their cycles."""
+    flits: Counter[str] = Counter()
+    for one in instances:
+        for name, count in one.ledger.get(UNATTRIBUTED, {}).items():
+            if name.startswith("flits "):
+                flits[name.removeprefix("flits ")] += count
+    if not flits or not elapsed_ps:
+        return {}
+    cycles = elapsed_ps / PS_PER_S * (instances[0].clock_hz or 0.0) * len(instances)
+    return {"links": {name: {"flits": flits[name], "utilization": flits[name] / cycles} for name in sorted(flits)}}
 
 
 def _mean_s(total_ps: int, lanes: int) -> float:

@@ -1,7 +1,7 @@
 """The roofline of a run: what its MACs and its bytes allow at best, against what it reached.
 
 Arithmetic intensity is executed MACs per byte moved to or from the backing tiers (where model data live). Attainable is
-the least of the arrays' peak and, for every memory tier, its intensity times its sustained bandwidth. What it leaves
+the least of the machine's peak and, for every memory tier, its intensity times its sustained bandwidth. What it leaves
 out: links, launches and latencies (see the operators' bounds for those).
 """
 
@@ -19,9 +19,9 @@ COMPUTE = "compute"
 def roofline(record: RunRecord, layout: Layout) -> dict[str, Any]:
     """``arithmetic_intensity`` (MAC/B), ``attainable_macs_per_s``, ``achieved_macs_per_s``, ``bound_by``, ``tiers``.
 
-    None stands for what is undefined: no MACs on arrays, or no bytes moved.
+    None stands for what is undefined: no MACs, or no bytes moved.
     """
-    macs = array_macs(record)
+    macs = executed_macs(record)
     moved = _bytes_by_tier(record)
     backing = sum(moved.get(tier.path, 0) for tier in layout.backing)
     tiers = {}
@@ -45,12 +45,9 @@ def roofline(record: RunRecord, layout: Layout) -> dict[str, Any]:
     }
 
 
-def array_macs(record: RunRecord) -> int:
-    """MACs that the arrays executed (after sparsity)."""
-    return sum(
-        counts.get("macs_executed", 0) for one in record.components if one.unit == "MAC/s"
-        for counts in one.ledger.values()
-    )  # fmt: skip
+def executed_macs(record: RunRecord) -> int:
+    """MACs that arrays and vector units executed (after sparsity)."""
+    return sum(one.macs_executed for one in record.operators)
 
 
 def _bytes_by_tier(record: RunRecord) -> dict[str, int]:

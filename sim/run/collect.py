@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from sim.core.clock import PS_PER_S
-from sim.core.component import Component
+from sim.core.component import UNATTRIBUTED, Component
 from sim.hardware.layout import natural_key
+from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
 from sim.run.executor import Executor
@@ -24,6 +25,8 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
     found = []
     for path in sorted(machine.components, key=natural_key):
         component = machine.components[path]
+        if isinstance(component, Fabric):
+            component.ledger.update({(UNATTRIBUTED, f"flits {name}"): n for name, n in component.link_flits().items()})
         kind, hz = kinds.get(component.declared, ("dma", None))
         peak, unit = _peak(component)
         found.append(ComponentRecord(

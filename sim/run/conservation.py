@@ -15,6 +15,7 @@ from sim.core.component import Component
 from sim.core.errors import InconsistencyError
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
+from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
 from sim.run.machine import Machine
@@ -55,6 +56,7 @@ def check_run(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     _check_macs(machine, tally)
     _check_operations(machine, tally)
     _check_bytes(machine)
+    _check_fabrics(machine)
     _check_scratchpads(machine, tally)
     _check_rooflines(machine, tally, elapsed_ps)
 
@@ -128,6 +130,14 @@ def _check_bytes(machine: Machine) -> None:
     for path, amount in through.items():
         link: Link = machine.links[path]
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
+
+
+def _check_fabrics(machine: Machine) -> None:
+    """What the links of a fabric carried is every message times the links on its way; nothing is left inside."""
+    for link in machine.links.values():
+        if isinstance(link, Fabric):
+            _equal("flits", f"over the links of {link.path} against messages times hops",
+                   sum(link.link_flits().values()), ledger(link, "flit_hops"))  # fmt: skip
 
 
 def _check_scratchpads(machine: Machine, tally: Tally) -> None:

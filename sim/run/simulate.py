@@ -9,6 +9,7 @@ from typing import Any
 from sim.config.architecture import Architecture
 from sim.core.probe import Listener, Probe
 from sim.hardware.layout import Layout
+from sim.hardware.noc.fabric_link import Fabric
 from sim.run.collect import component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
 from sim.run.executor import Executor, Progress
@@ -46,7 +47,7 @@ def run_jobs(
         traffic=traffic_records(executor.machine),
         memory=_memory(executor),
         peak_macs_per_s=_peak(executor),
-        warnings=_warnings(executor, trace),
+        warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps)),
         events={"tiles": sum(core.tiles_taken for core in executor.cores), "regions": executor.tally.regions},
     )
 
@@ -87,8 +88,27 @@ def _memory(executor: Executor) -> dict[str, dict[str, int]]:
 
 
 def _peak(executor: Executor) -> float:
-    """Peak MACs per second of the arrays for the types this run multiplied (the fastest, when there are several)."""
-    return max((float(one.peak_macs_per_s) for one in executor.tally.entries), default=0.0)
+    """Peak MACs per second of the machine for this run.
+
+    Every core's arrays at the fastest of the element types that the run multiplied, plus the vector units where they
+    multiplied too or there are no arrays.
+    """
+    types = sorted({one.compute_type for one in executor.tally.entries if one.compute_type})
+    if not types:
+        return 0.0
+    on_vector = any(one.macs and "vector" in one.engines for one in executor.tally.entries)
+    total = Fraction(0)
+    for core in executor.layout.cores:
+        arrays = core.array_model
+        total += max((arrays.peak_macs_per_s(one) for one in types), default=Fraction(0)) if arrays else 0
+        if core.vector_model is not None and (on_vector or arrays is None):
+            total += core.vector_model.peak_macs_per_s()
+    return float(total)
+
+
+def _fabric_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
+    fabrics = [link for link in executor.machine.links.values() if isinstance(link, Fabric)]
+    return tuple(text for fabric in fabrics for text in fabric.warnings(elapsed_ps))
 
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from sim.trace.work import MatrixWork, VectorWork
 class OperatorTally:
     """One operator as written. ``region`` is the head operator it was executed with; ``choices`` of its first instance.
 
+    ``peak_macs_per_s``: the highest peak of its plans (layers may be planned differently, say from other memories).
+
     ``head``: number of the operator that heads its region; ``untyped``: no array of the machine multiplies its element type.
     """
 
@@ -36,6 +38,8 @@ class OperatorTally:
     fused: tuple[str, ...]
     untyped: bool
     dims: dict[str, object]
+    compute_type: str = ""
+    engines: set[str] = field(default_factory=set)
     head: int = 0
     count: int = 0
     macs: int = 0
@@ -76,6 +80,9 @@ class Tally:
             number = self._number(job, operator, region, plan)
             entry = self.entries[number]
             entry.count += 1
+            if operator is region.head:
+                entry.peak_macs_per_s = max(entry.peak_macs_per_s, plan.peak_macs_per_s)
+                entry.engines.update(choice.engine for choice in plan.choices)
             entry.head = found[0] if found else number
             if isinstance(operator.work, MatrixWork):
                 entry.macs += operator.work.macs
@@ -101,6 +108,7 @@ class Tally:
                 peak_macs_per_s=plan.peak_macs_per_s if head else Fraction(0),
                 fused=tuple(one.name for one in region.operators[1:]) if head else (),
                 untyped=head and plan.untyped,
+                compute_type=plan.compute_type if isinstance(operator.work, MatrixWork) else "",
                 dims=dict(operator.dims),
             ))  # fmt: skip
         return self._index[key]

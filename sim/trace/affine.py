@@ -75,13 +75,6 @@ def scaled(extent: Extent, factor: int) -> Extent:
     return Affine(extent.base * factor, tuple((name, slope * factor) for name, slope in extent.slopes))
 
 
-def shifted(extent: Extent, offset: int) -> Extent:
-    """``extent + offset``, still an extent."""
-    if isinstance(extent, int):
-        return extent + offset
-    return Affine(extent.base + offset, extent.slopes)
-
-
 def affine(base: int, **slopes: int) -> Extent:
     """Build an extent: ``affine(512, step=1)`` is ``512 + step``."""
     kept = tuple(sorted((name, slope) for name, slope in slopes.items() if slope))

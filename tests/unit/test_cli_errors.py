@@ -35,7 +35,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("run --frobnicate", "--frobnicate"),
         ("lower toy.yaml", "toy.yaml"),
         ("explain .", "result.json"),
-        ("timeline . --format svg", "svg"),
+        ("timeline . --format gif", "gif"),
         ("arch show nosuch", "nosuch"),
         ("trace check toy.yaml", "toy.yaml"),
         ("validate nosuch", "nosuch"),

@@ -91,7 +91,7 @@ def test_a_missing_price_is_told_before_the_run_starts() -> None:
     def never(done: int, last: str) -> None:
         raise AssertionError("the run started")
 
-    text = MACHINE.replace("device: HBM2_2400, ", "").replace("types: {bf16: 1}", "types: {bf16: 1, posit8: 1}")
+    text = MACHINE.replace("device: HBM2_2400, ", "").replace("types: {bf16: 1}", "types: {bf16: 1, fp64: 1}")
     with pytest.raises(InputError) as caught:
         simulate(network(), machine(text), progress=never)
     assert {"chip.hbm", "chip.core.mxu"} <= {

@@ -32,14 +32,14 @@ class BandwidthModel:
     @classmethod
     def of(cls, spec: TierSpec) -> BandwidthModel:
         device = DEVICES[spec.device] if spec.device is not None else None
-        peak, latency_ps, burst = spec.bandwidth, spec.latency, spec.burst
+        per_stack, latency_ps, burst = spec.bandwidth, spec.latency, spec.burst
         if device is not None:
-            peak = peak if peak is not None else device.bytes_per_s * spec.stacks
+            per_stack = per_stack if per_stack is not None else device.bytes_per_s
             latency_ps = latency_ps if latency_ps is not None else device.latency_ns * 1000
             burst = burst or device.burst_bytes
-        if peak is None:
+        if per_stack is None:
             raise InputError([Problem("a memory needs a `device` or a `bandwidth`")])
-        return cls(peak, spec.sustained, latency_ps or 0, burst or DEFAULT_BURST_BYTES)
+        return cls(per_stack * spec.stacks, spec.sustained, latency_ps or 0, burst or DEFAULT_BURST_BYTES)
 
     def engine(self) -> TransferEngine:
         return RoundRobinPipe(self.sustained_bytes_per_s, self._burst_bytes)

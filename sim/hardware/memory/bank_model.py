@@ -208,7 +208,7 @@ class BankModel:
         self.timing = resolve(device)
         self.parameters = bulk_parameters(device, self.timing, mapping or device.mapping)
         self.clock = Clock(device.clock_hz)
-        self.peak_bytes_per_s = bandwidth if bandwidth is not None else device.bytes_per_s * stacks
+        self.peak_bytes_per_s = (bandwidth if bandwidth is not None else device.bytes_per_s) * stacks
         self.channel_bytes = device.burst_bytes * self.peak_bytes_per_s * device.channels / device.bytes_per_s
         self.latency_ps = self.clock.duration_ps(device.timing["CL"])
 

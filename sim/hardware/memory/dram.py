@@ -29,7 +29,7 @@ class DramSpec(ComponentSpec):
     device: str | None = Field(default=None, description="a named device; gives bandwidth, latency and burst")
     stacks: PositiveInt = Field(default=1, description="stacks, modules or packages of the device side by side")
     bandwidth: Bandwidth | None = Field(
-        default=None, description="peak bandwidth of the whole tier; overrides the device's"
+        default=None, description="peak bandwidth of one stack (of the tier, without stacks); overrides the device's"
     )
     latency: DurationPs | None = Field(default=None, description="idle access latency; overrides the device's")
     burst: SizeBytes | None = Field(default=None, description="bytes per access; overrides the device's")

@@ -73,6 +73,14 @@ class FabricEngine:
         """The network as committed, for its counters."""
         return self._base
 
+    def settled(self) -> Network:
+        """A copy of the network run on until everything submitted has arrived: the committed one stops at the last
+        submission, so its counters lag behind what :meth:`advance` has delivered."""
+        network = self._base.copy()
+        if network.finished < network.submitted:
+            network.run(FAR_CYCLES, network.submitted)
+        return network
+
     def submit(self, now_ps: int, stream: Hashable, size_bytes: int, token: Any) -> None:
         """A message of ``size_bytes`` from ``stream[0]`` to ``stream[1]`` arrives now; completions due by now must have
         been taken with :meth:`advance` first."""

@@ -17,6 +17,7 @@ from sim.config.fields import Bandwidth, DurationPs, SizeBytes
 from sim.config.spec import LinkSpec
 from sim.core.channel import Channel
 from sim.core.component import Activity, Component, Context
+from sim.core.errors import Place
 from sim.core.pipe import RoundRobinPipe
 
 DEFAULT_PACKET_BYTES = 64
@@ -65,6 +66,15 @@ class Link(Component):
         for name in self.port_names(endpoints):
             pipe = RoundRobinPipe(self.model.bytes_per_s, self.model.packet_bytes)
             self._channels[name] = Channel(self, pipe, self.lane(name))
+
+    @classmethod
+    def model_of(cls, spec: Any, clock_hz: Fraction | None) -> LinkModel:
+        """The closed form of a link with this spec, for the mapper."""
+        return LinkModel(spec, clock_hz)
+
+    @classmethod
+    def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
+        """Raise InputError at ``place`` when a link with this spec cannot join ``endpoints`` (instance paths)."""
 
     def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the channels of this link, in a fixed order."""

@@ -41,6 +41,10 @@ class VectorModel:
         self.clock = Clock(clock_hz)
         self.lanes = spec.lanes * spec.count
 
+    def peak_macs_per_s(self) -> Fraction:
+        """Multiply-accumulates per second of all lanes."""
+        return self.lanes * self.spec.rates.get("mac", Fraction(1)) * self.clock.hz
+
     def cycles(self, operations: Iterable[tuple[str, Any]]) -> Any:
         """Cycles of a tile with these operation counts."""
         total: Any = self.spec.latency_cycles

@@ -16,7 +16,7 @@ from typing import Any
 
 from sim.core.errors import InputError, Problem
 from sim.core.units import format_bytes
-from sim.hardware.layout import Layout
+from sim.hardware.layout import Layout, TierView
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.trace.expand import TensorInstance, output_keys
@@ -54,12 +54,16 @@ class ByLifetime:
             return placed[0]
         backing = tensor.persistent or not produced or tensor.key in self._outputs
         size = self._largest[tensor.name] if tensor.persistent else tensor.size_bytes
-        for tier in self._layout.backing if backing else self._layout.tiers:
+        for tier in self.candidates(backing):
             address = self._arenas[tier.index].allocate(size)
             if address is not None:
                 self._homes[tensor.key] = (tier.index, address, size)
                 return tier.index
         raise InputError([self._no_room(tensor, size)])
+
+    def candidates(self, backing: bool) -> tuple[TierView, ...]:
+        """The tiers a new tensor may live in, the preferred first."""
+        return self._layout.backing if backing else self._layout.tiers
 
     def address(self, tensor: TensorInstance) -> int:
         return self._homes[tensor.key][1]

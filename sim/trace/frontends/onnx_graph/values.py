@@ -87,15 +87,3 @@ def joined(name: str, shape: tuple[int, ...], values: list[Value]) -> Value:
     return replace(
         values[0], name=name, shape=shape, pieces=tuple(pieces), constant=all(v.constant for v in values), data=None
     )
-
-
-def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that numpy broadcasting gives; ValueError when the shapes do not fit."""
-    rank = max(map(len, shapes))
-    result = []
-    for extents in zip(*(((1,) * (rank - len(shape)) + shape) for shape in shapes), strict=True):
-        sizes = {extent for extent in extents if extent != 1}
-        if len(sizes) > 1:
-            raise ValueError(f"shapes {', '.join(map(str, shapes))} cannot be broadcast together")
-        result.append(sizes.pop() if sizes else 1)
-    return tuple(result)

@@ -1,0 +1,166 @@
+"""A routed fabric between memories: cores and memory controllers sit on routers, messages take links hop by hop.
+
+``{kind: fabric, topology: mesh, dims: [4, 4], connects: [core.pad, dram], place: {"core[3].pad": 12}, width: 32 B,
+clock: noc}``: endpoints take terminals in the order of ``connects`` unless ``place`` names one. A message is cut into
+packets of at most ``packet`` bytes; its end is the arrival of the last, so contention, back-pressure and the time of
+flight are all inside. Left out: requests (a load moves its data only) and multicast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from fractions import Fraction
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from sim.config.fields import NonNegativeInt, SizeBytes
+from sim.config.spec import LinkSpec, links
+from sim.core.channel import Channel
+from sim.core.clock import PS_PER_S
+from sim.core.component import Activity, Cause, Component, Context, Lane
+from sim.core.errors import Place, Problems, all_of
+from sim.core.probe import Probe
+from sim.hardware.noc.fabric_engine import FabricEngine
+from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
+from sim.hardware.noc.link import Link, LinkModel
+from sim.hardware.noc.packet_network import PacketNetwork
+
+
+class FabricLinkKeys(LinkSpec, FabricKeys):
+    """YAML keys of ``kind: fabric``; those of the topology stand beside ``topology``."""
+
+    width: SizeBytes = Field(description="bytes of a flit: what a link carries per cycle of `clock`")
+    packet: SizeBytes = Field(default=4096, description="bytes of the largest packet; longer messages are cut")
+    place: dict[str, NonNegativeInt] = Field(
+        default_factory=dict, description="terminal of an endpoint, by instance path such as chip.core[3].pad"
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.clock is None or self.width == 0:
+            raise ValueError("`width` must be positive and needs a `clock`")
+        if self.packet < self.width:
+            raise ValueError("`packet` must be at least one flit, `width`")
+        return self
+
+
+FabricLinkSpec = with_topology_keys(FabricLinkKeys, "FabricLinkSpec")
+
+
+class FabricLinkModel(LinkModel):
+    """Closed form for the mapper: the rate of a terminal's port, and the mean time of a head alone in the network."""
+
+    def __init__(self, spec: FabricLinkKeys, clock_hz: Fraction) -> None:
+        self.bytes_per_s, self.packet_bytes = spec.width * clock_hz, spec.width
+        self.latency_ps = int(mean_idle_cycles(spec) * PS_PER_S / clock_hz)
+
+
+def mean_idle_cycles(spec: FabricLinkKeys) -> Fraction:
+    """Cycles of a single flit from one terminal to another, mean over all pairs: links, routers and both ends."""
+    routes = spec.routes()
+    pairs = [(one, other) for one in range(routes.terminals) for other in range(routes.terminals) if one != other]
+    total = 0
+    for one, other in pairs:
+        on_links = [int(routes.links.latency[link]) for link, _ in routes.path(one, other)]
+        total += sum(on_links) + (len(on_links) + 1) * spec.router.router_cycles + 2 * spec.router.injection_latency
+    return Fraction(total, max(1, len(pairs)))
+
+
+def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place | None) -> dict[str, int]:
+    """The terminal of every endpoint; InputError tells all that do not fit the fabric."""
+    problems = Problems()
+    count = len(spec.build().homes())
+    for name, terminal in spec.place.items():
+        if name not in endpoints:
+            problems.add(
+                "place: not an endpoint of this fabric", place, found=name, allowed=endpoints, suggest_for=name
+            )
+        if terminal >= count:
+            problems.add(f"place: {name} sits on a terminal that is not there", place, found=terminal,
+                         allowed=f"0 to {count - 1}")  # fmt: skip
+    taken: dict[int, str] = {}
+    for name, terminal in spec.place.items():
+        if terminal in taken:
+            problems.add(f"place: two endpoints on terminal {terminal}", place, found=f"{taken[terminal]} and {name}")
+        taken[terminal] = name
+    if len(endpoints) > count:
+        message = f"{spec.topology} has too few terminals for its endpoints"
+        problems.add(message, place, found=f"{count} terminals, {len(endpoints)} endpoints")
+    problems.raise_if_any()
+    free = iter([terminal for terminal in range(count) if terminal not in taken])
+    return {name: spec.place[name] if name in spec.place else next(free) for name in endpoints}
+
+
+@links.register("fabric")
+class Fabric(Link):
+    """Two lanes per endpoint, busy while a message is under way from (to) it; its links are counted, not lanes."""
+
+    Spec = FabricLinkSpec
+
+    def __init__(
+        self, context: Context, path: str, rank: int, declared: str, spec: Any, hz: Fraction | None,
+        endpoints: tuple[str, ...],
+    ) -> None:  # fmt: skip
+        Component.__init__(self, context, path, rank, declared)
+        self.model = self.model_of(spec, hz)
+        self.latency_ps = 0  # the time of flight is in the network
+        self.endpoints = endpoints
+        self._terminals = terminals_of(spec, endpoints, None)
+        self._lanes = {(name, way): self.lane(f"{name}.{way}") for name in endpoints for way in ("out", "in")}
+        self._under_way = dict.fromkeys(self._lanes, 0)
+        self._width, self.routes = spec.width, spec.routes()
+        self._hops: dict[tuple[str, str], int] = {}
+        assert hz is not None
+        self._hz = hz
+        engine = FabricEngine(self.routes, spec.router, spec.model, hz, spec.width, spec.packet // spec.width)
+        self._fabric = engine
+        self._channel = Channel(self, engine, Lane(path, Probe()))  # whole-network busy time; nobody reads it
+
+    @classmethod
+    def model_of(cls, spec: Any, clock_hz: Fraction | None) -> FabricLinkModel:
+        assert clock_hz is not None
+        return FabricLinkModel(spec, clock_hz)
+
+    @classmethod
+    def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
+        all_of(lambda: terminals_of(spec, endpoints, place), lambda: spec.routes(place))
+
+    def move(
+        self, source: str, destination: str, stream: Hashable, size_bytes: int, activity: Activity,
+        done: Callable[[], None],
+    ) -> None:  # fmt: skip
+        ends = self._terminals[source], self._terminals[destination]
+        hops = self._hops.get((source, destination))
+        if hops is None:
+            hops = self._hops[source, destination] = len(self.routes.path(*ends))
+        self.count(activity.owner, "bytes", size_bytes)
+        self.count(activity.owner, "hop_bytes", size_bytes * hops)
+        self.ledger[activity.owner, "flit_hops"] += max(1, -(-size_bytes // self._width)) * hops
+        keys = (source, "out"), (destination, "in")
+        for key in keys:
+            if self._under_way[key] == 0:
+                self._lanes[key].assign(self.engine.now)
+                self._lanes[key].begin(self.engine.now, Cause.OPERAND)
+            self._under_way[key] += 1
+
+        def arrived() -> None:
+            for key in keys:
+                self._under_way[key] -= 1
+                close = self._lanes[key].hand_over if self._under_way[key] else self._lanes[key].end
+                close(self.engine.now, "transfer", activity.owner, activity.tile)
+            done()
+
+        self._channel.submit(ends, size_bytes, arrived, activity)
+
+    def link_flits(self) -> dict[str, int]:
+        """Flits that each link between routers has carried, by name; all of them when nothing is under way."""
+        flits = self._fabric.settled().link_flits()
+        return {self.routes.links.name(link): int(count) for link, count in enumerate(flits)}
+
+    def warnings(self, elapsed_ps: int) -> list[str]:
+        """What the network model says about its limits after a run of ``elapsed_ps``."""
+        network = self._fabric.settled()
+        cycles = int(elapsed_ps * self._hz / PS_PER_S)
+        found = network.warnings(cycles) if isinstance(network, PacketNetwork) else []
+        return [f"{self.path}: {text}" for text in found]
