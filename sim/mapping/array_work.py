@@ -40,6 +40,6 @@ def array_work(
         scratchpad_write=traffic.scratchpad_write,
         accumulator_read=traffic.accumulator_read,
         accumulator_write=traffic.accumulator_write,
-        conflicts=core.scratchpad_model.conflict_factor(int(bits_to_bytes(k, bits[0]))),
+        conflicts=int(core.scratchpad_model.conflict_factor(int(bits_to_bytes(k, bits[0])))),
         compute_type=compute_type,
     )

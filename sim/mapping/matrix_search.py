@@ -20,7 +20,7 @@ that lie below the resolution of this cost.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -31,6 +31,7 @@ from sim.core.arith import ceil_div, larger, smaller
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import Dataflow, dataflows
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
+from sim.mapping.candidates import Array, Candidates, Group, kept_array
 from sim.mapping.geometry import Geometry, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Paths, rate_ps
@@ -44,30 +45,6 @@ TOLERANCE = Fraction(2, 100)
 """See the module docstring; the executor's own timing, not this cost, is what a run reports."""
 EVEN_PARTS = 8
 """How many even cuts of a dimension are tried besides powers of two."""
-
-Array = np.ndarray[Any, Any]
-
-
-@dataclass
-class _Candidates:
-    """Tile sizes in units, per candidate, for one split, dataflow and order; extents are those of the largest share."""
-
-    tb: Array
-    tm: Array
-    tn: Array
-    tk: Array
-    b: int
-    m: int
-    n: int
-    k: int
-
-    def keep(self, mask: Array) -> _Candidates:
-        return _Candidates(self.tb[mask], self.tm[mask], self.tn[mask], self.tk[mask], self.b, self.m, self.n, self.k)
-
-    def counts(self) -> tuple[Array, Array, Array, Array]:
-        return (
-            ceil_div(self.b, self.tb), ceil_div(self.m, self.tm), ceil_div(self.n, self.tn), ceil_div(self.k, self.tk)
-        )  # fmt: skip
 
 
 class MatrixSearch:
@@ -125,18 +102,18 @@ class MatrixSearch:
 
         After :meth:`best`, the bound is the one that search ended with.
         """
-        found = _Candidates(*tiles, *self.share(split))
+        found = Candidates(*tiles, *self.share(split))
         groups = self._evaluate(self._within_bound(found), flow, split, (order,), buffers)
         return groups[0].cost if groups else np.zeros(0, dtype=np.int64)
 
-    def _within_bound(self, tiles: _Candidates) -> _Candidates:
+    def _within_bound(self, tiles: Candidates) -> Candidates:
         if self.most_tiles is None:
             return tiles
         nb, nm, nn, nk = tiles.counts()
         return tiles.keep(nb * nm * nn * nk <= self.most_tiles)
 
     def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
-        found: list[_Group] = []
+        found: list[Group] = []
         for flow in self._flows():
             for split in self._splits():
                 candidates = self._grid(flow, split)
@@ -157,7 +134,7 @@ class MatrixSearch:
         return found[rank].choice(place), replace(report, alternatives=others)
 
     def _alternatives(
-        self, found: list[_Group], rank: int, place: int, buffers: int, best_ps: int
+        self, found: list[Group], rank: int, place: int, buffers: int, best_ps: int
     ) -> tuple[dict[str, Any], ...]:
         """The cheapest candidates of other groups, and the cheapest of the chosen group when it is not the chosen one."""
         cheapest = [(int(group.cost.min()), other, int(group.cost.argmin())) for other, group in enumerate(found)]
@@ -199,7 +176,7 @@ class MatrixSearch:
                     if used // pb // pm <= segment.n:
                         yield (pb, pm, used // pb // pm)
 
-    def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> _Candidates | None:
+    def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> Candidates | None:
         geometry, (b, m, n, k_units) = self.geometry, self.share(split)
         model = self.core.array_model
         rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
@@ -213,15 +190,15 @@ class MatrixSearch:
                 most = (b, m, n, k_units)[place]
                 axes[place] = [min(most, max(1, self.pin.tile[name] // unit))]
         tb, tm, tn, tk = grid(*axes)
-        found = _Candidates(tb, tm, tn, tk, b, m, n, k_units)
+        found = Candidates(tb, tm, tn, tk, b, m, n, k_units)
         bounded = self._within_bound(found)
         return bounded if len(bounded.tb) else (found if self.pin and self.pin.tile else None)
 
-    def _bytes_of(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
+    def _bytes_of(self, tiles: Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
         """Scratchpad bytes of one A, B and result block per candidate."""
         shape, geometry = self.shape, self.geometry
         k = tiles.tk * geometry.k_unit
-        kept = _kept(k, shape.sparsity)
+        kept = kept_array(k, shape.sparsity)
         zero = np.zeros_like(k)
         a = shape.a.transferred(bits_to_bytes(tiles.tb * geometry.m_factor(tiles.tm) * tiles.tk, shape.a_bits))
         b = shape.b.transferred(bits_to_bytes(tiles.tb * kept * tiles.tn, shape.b_bits))
@@ -234,9 +211,9 @@ class MatrixSearch:
         return a, b, np.where(whole_k & shape.c.local, 0, block)
 
     def _evaluate(
-        self, tiles: _Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], orders: tuple[str, ...],
+        self, tiles: Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], orders: tuple[str, ...],
         buffers: int,
-    ) -> list[_Group]:  # fmt: skip
+    ) -> list[Group]:  # fmt: skip
         """The candidates that fit, costed, one group per order; none when nothing fits."""
         a, b, block = self._bytes_of(tiles, flow)
         nb, nm, nn, nk = tiles.counts()
@@ -256,11 +233,11 @@ class MatrixSearch:
         for order in orders:
             cost, count, off_chip, terms = self._cost(tiles, a, computed, split, order)
             off_chip = np.broadcast_to(off_chip, cost.shape)
-            found.append(_Group(tiles, flow, split, order, cost, count, off_chip, terms))
+            found.append(Group(tiles, flow, split, order, cost, count, off_chip, terms))
         return found
 
     def _cost(
-        self, tiles: _Candidates, a: Array, computed: tuple[Array, Array, Array], split: tuple[int, int, int],
+        self, tiles: Candidates, a: Array, computed: tuple[Array, Array, Array], split: tuple[int, int, int],
         order: str,
     ) -> tuple[Array, Array, Any, dict[str, Any]]:  # fmt: skip
         shape, geometry = self.shape, self.geometry
@@ -279,6 +256,12 @@ class MatrixSearch:
         flows = [(shape.a, a_bytes), (shape.b, b_bytes), (shape.c, c_bytes)]
         flows += [(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
         memory = self.paths.slowest_ps(flows, used)
+        moved = sum(amount for _, amount in flows)
+        if shape.operations:  # the fused chain reads and writes each result, and reads its own operands
+            moved = (
+                moved + 2 * int(bits_to_bytes(results, shape.c_bits)) + sum(size for size, _ in shape.extras) // used
+            )
+        banks = banks + rate_ps(moved, self.core.scratchpad_model.bytes_per_s)
         vector_total, vector_tile = self._vector(tiles, used)
         first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)
         last = self.paths.transfer_ps(shape.c, ceil_div(c_bytes, nb * nm * nn)) if c_bytes else 0
@@ -289,7 +272,7 @@ class MatrixSearch:
                  "last_tile": tail, "last_store": last}  # fmt: skip
         return cost, nb * nm * nn * nk, self.paths.off_chip(flows) * used, terms
 
-    def _vector(self, tiles: _Candidates, used: int) -> tuple[int | Array, int | Array]:
+    def _vector(self, tiles: Candidates, used: int) -> tuple[int | Array, int | Array]:
         model = self.core.vector_model
         if not self.shape.operations or model is None:
             return 0, 0
@@ -299,11 +282,10 @@ class MatrixSearch:
         tile = rate_ps(per_block, model.clock.hz)
         return tile * blocks, tile
 
-    def _compute(self, tiles: _Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
+    def _compute(self, tiles: Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
         """Per candidate: compute time of all tiles, scratchpad time of all tiles, compute time of one full tile."""
         total = np.zeros_like(tiles.tb)
         moved = np.zeros_like(tiles.tb)
-        first = np.zeros_like(tiles.tb)
         counts = tiles.counts()
         fulls = (tiles.tb, tiles.tm, tiles.tn, tiles.tk)
         edges = tuple(extent - (count - 1) * full for extent, count, full in
@@ -327,11 +309,12 @@ class MatrixSearch:
         """Cycles and scratchpad bytes of one tile given in units."""
         shape, geometry = self.shape, self.geometry
         tb, m, n, k = units[0], units[1] * geometry.m_unit, units[2], units[3] * geometry.k_unit
-        kept = _kept(k, shape.sparsity)
+        kept = kept_array(k, shape.sparsity)
         if flow is None:
             assert self.core.vector_model is not None
             macs = tb * m * n * kept
-            return self.core.vector_model.cycles([("mac", macs)]), bits_to_bytes(macs, shape.a_bits)
+            read = bits_to_bytes(macs, shape.a_bits) + bits_to_bytes(tb * kept * n, shape.b_bits)
+            return self.core.vector_model.cycles([("mac", macs)]), read
         model = self.core.array_model
         assert model is not None
         rate = model.rate(shape.compute_type)
@@ -339,14 +322,15 @@ class MatrixSearch:
         spread = model.spread(flow, tb, m, n, kept, rate)
         tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, shape.c_bits)
         traffic = model.traffic(flow, tile, spread, rate)
-        return spread.cycles, traffic.scratchpad_read + traffic.scratchpad_write
+        conflicts = self.core.scratchpad_model.conflict_factor(bits_to_bytes(k, shape.a_bits))
+        return spread.cycles, (traffic.scratchpad_read + traffic.scratchpad_write) * conflicts
 
     def _unit_hz(self, flow: type[Dataflow] | None) -> Fraction:
         model = self.core.array_model if flow is not None else self.core.vector_model
         assert model is not None
         return model.clock.hz
 
-    def _report(self, group: _Group, place: int, buffers: int, best_ps: int) -> Choice:
+    def _report(self, group: Group, place: int, buffers: int, best_ps: int) -> Choice:
         unit, choice = self.geometry, group.choice(place)
         return Choice(
             engine="array" if choice.flow is not None else "vector",
@@ -363,37 +347,3 @@ class MatrixSearch:
                 name: int(np.broadcast_to(value, group.cost.shape)[place]) for name, value in group.terms.items()
             },
         )
-
-
-@dataclass
-class _Group:
-    """Costed candidates of one dataflow, split and order. ``count``: tiles per core; ``off_chip``: bytes of all cores."""
-
-    tiles: _Candidates
-    flow: type[Dataflow] | None
-    split: tuple[int, int, int]
-    order: str
-    cost: Array
-    count: Array
-    off_chip: Array
-    terms: dict[str, Any]
-
-    def pick(self, limit_ps: int) -> tuple[int, int, int, int]:
-        """(off-chip bytes, tiles, cost, place) of the candidate to take among those that cost at most ``limit_ps``."""
-        within = np.flatnonzero(self.cost <= limit_ps)
-        order = np.lexsort((self.cost[within], self.count[within], self.off_chip[within]))
-        place = int(within[order[0]])
-        return int(self.off_chip[place]), int(self.count[place]), int(self.cost[place]), place
-
-    def choice(self, place: int) -> MatrixChoice:
-        tiles = self.tiles
-        return MatrixChoice(int(tiles.tb[place]), int(tiles.tm[place]), int(tiles.tn[place]), int(tiles.tk[place]),
-                            self.order, self.split, self.flow)  # fmt: skip
-
-
-def _kept(k: Array, sparsity: tuple[int, int] | None) -> Array:
-    if sparsity is None:
-        return k
-    kept, block = sparsity
-    result: Array = k // block * kept + smaller(kept, k % block)
-    return result

@@ -11,13 +11,14 @@ Busy means: at least one access stream is in service.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from sim.config.fields import PositiveInt, Rate, SizeBytes, at_most
 from sim.config.spec import ComponentSpec, components
+from sim.core.arith import larger
 from sim.core.clock import Clock
 from sim.core.component import Context
 from sim.core.pipe import RoundRobinPipe
@@ -57,12 +58,14 @@ class ScratchpadModel:
         self.bytes_per_cycle = spec.banks * spec.width * spec.count
         self.bytes_per_s = self.bytes_per_cycle * self.clock.hz
 
-    def conflict_factor(self, stride_bytes: int) -> int:
-        """Slow-down of an access pattern with this stride: banks / distinct banks hit; 1 when interleaved."""
-        if self.spec.layout == "interleaved" or stride_bytes == 0:
+    def conflict_factor(self, stride_bytes: Any) -> Any:
+        """Slow-down of an access pattern with this stride (integer or array): banks / distinct banks hit.
+
+        1 when interleaved, or when the stride is within a bank's width.
+        """
+        if self.spec.layout == "interleaved":
             return 1
-        words = max(1, stride_bytes // self.spec.width)
-        return gcd(words, self.spec.banks)
+        return np.gcd(larger(stride_bytes // self.spec.width, 1), self.spec.banks)
 
 
 @components.register("scratchpad")
