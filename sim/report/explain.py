@@ -81,7 +81,11 @@ def operator_lines(
 
 def _share(record: RunRecord, one: OperatorRecord) -> str:
     whole = record.elapsed_ps
-    return f"in progress during {100 * one.active_ps / whole:.1f} % of the run" if whole else "the run is empty"
+    if not whole:
+        return "the run is empty"
+    before = one.span_ps - one.active_ps
+    early = f"; its transfers began {format_si(before / PS_PER_S, 's', 3)} earlier (prefetch)" if before > 0 else ""
+    return f"in progress during {100 * one.active_ps / whole:.1f} % of the run{early}"
 
 
 def _time(duration_ps: int) -> str:

@@ -107,7 +107,7 @@ def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
     left = len(heads) - len(shown)
     notes = [f"{left} more operators (--detail shows all)"] if left else []
     notes += [f"{fused} more run fused into these (+n)"] if fused else []
-    notes += ["shares are of the operators' own times, which overlap"]
+    notes += ["times are of execution, without prefetches, and may overlap; shares are of their sum"]
     return Group(made, Text("; ".join(notes), style="dim"))
 
 
