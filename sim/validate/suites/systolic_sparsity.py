@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.core.arith import ceil_div
-from sim.validate.bare_array import Array, Counts, Product, gemm, run_products
+from sim.validate.bare_array import Array, Counts, Product, gemm
+from sim.validate.product_rows import score_products
 from sim.validate.scores import Metric, Scores
 from sim.validate.suite import Progress, Suite, suites
 from sim.validate.suites.systolic import (
@@ -69,22 +70,7 @@ class SystolicSparsity(Suite):
     primary = "compute_cycles"
 
     def score(self, rows: Sequence[Row], scores: Scores, progress: Progress) -> None:
-        """One run per array and dataflow, with all of its rows as independent operators."""
-        groups: dict[Array, list[tuple[Row, Product]]] = {}
-        for row in rows:
-            product = _product(row)
-            if product is None:
-                scores.skip(row, BAD_SPARSITY)
-                continue
-            array = Array(row.text("dataflow"), row.integer("rows"), row.integer("cols"))
-            groups.setdefault(array, []).append((row, product))
-        done = 0
-        for array, members in groups.items():
-            found = run_products(array, [product for _, product in members])
-            for (row, _), counts in zip(members, found, strict=True):
-                _score_row(row, array, counts, scores)
-            done += len(members)
-            progress(done, len(rows))
+        score_products(rows, _product, BAD_SPARSITY, _score_row, scores, progress)
 
 
 def _product(row: Row) -> Product | None:
