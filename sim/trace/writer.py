@@ -6,12 +6,11 @@ A file appears whole or not at all: it is written beside its destination and the
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sim.core.atomic import write_files
 from sim.core.errors import InputError, Place, Problem
 from sim.trace.affine import Affine
 from sim.trace.kinds import operator_kinds
@@ -19,22 +18,15 @@ from sim.trace.model import FORMAT, VERSION, Item, Operator, Repeat, Tensor, Tra
 
 
 def write_trace(trace: Trace, path: str | Path) -> None:
-    """Write ``trace`` to ``path``, replacing what is there. Raises InputError when the file cannot be written."""
+    """Write ``trace`` to ``path``, replacing what is there.
+
+    Raises InputError when the file cannot be written; its folder has to be there.
+    """
     target = Path(path)
-    temporary = ""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", newline="\n", dir=target.parent, prefix=f".{target.name}.", delete=False
-        ) as file:
-            temporary = file.name
-            file.writelines(line + "\n" for line in trace_lines(trace))
-        os.chmod(temporary, _file_mode(target))
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError([Problem(f"cannot write the trace: {error.strerror}", Place(str(target)))]) from error
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+    if not target.parent.is_dir():
+        message = f"cannot write the trace: {target.parent} is not a folder"
+        raise InputError([Problem(message, Place(str(target)))])
+    write_files({target: (line + "\n" for line in trace_lines(trace))})
 
 
 def trace_lines(trace: Trace) -> Iterator[str]:
@@ -99,12 +91,3 @@ def _value(value: Any) -> Any:
 
 def _line(table: dict[str, Any]) -> str:
     return json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _file_mode(target: Path) -> int:
-    """The permissions a plainly written file would have, instead of the private ones of a temporary file."""
-    if target.exists():
-        return target.stat().st_mode & 0o7777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
