@@ -47,6 +47,11 @@ def test_every_action_of_a_preset_has_a_price_with_a_source(name: str) -> None:
         ("tpu_v3", "bf16", 123),
         ("tpu_v4i", "int8", 138),
         ("edge_npu", "int8", 8),
+        ("a100", "bf16", 312),
+        ("a100", "int8", 624),
+        ("a100_sm", "fp16", 312),
+        ("h100", "bf16", 989),
+        ("h100", "fp8", 1979),
     ],
 )
 def test_peak_rate_is_the_published_one(name: str, type_name: str, tera_operations_per_s: int) -> None:
@@ -66,6 +71,12 @@ def test_peak_rate_is_the_published_one(name: str, type_name: str, tera_operatio
 def test_hbm_capacity_is_the_published_one(name: str, gib: int) -> None:
     tiers = [node for node in load_architecture(name).components if node.kind == "dram"]
     assert [node.spec.capacity for node in tiers] == [gib * 2**30]
+
+
+@pytest.mark.parametrize(("name", "gb_per_s"), [("a100", 2039), ("h100", 3352), ("tpu_v4", 1200)])
+def test_hbm_bandwidth_is_the_published_one(name: str, gb_per_s: int) -> None:
+    (tier,) = (node for node in load_architecture(name).components if node.kind == "dram")
+    assert float(tier.spec.bandwidth * tier.spec.stacks) / 1e9 == pytest.approx(gb_per_s, rel=0.001)
 
 
 @pytest.mark.parametrize("name", ["tpu_v3", "tpu_v4i", "tpu_v4"])
