@@ -14,15 +14,14 @@ Field numbers are those of perfetto.dev's ``protos/perfetto/trace``; the tests r
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sim.hardware.layout import natural_key
+from sim.observe.counters import Amounts, rates
 from sim.observe.flows import OPERATORS, Row, execution_lane, execution_rows, flow_points
 from sim.observe.protobuf import double, fixed64, message, number, text
 from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
-from sim.observe.series import Series, shares
 from sim.observe.time_base import SECONDS, TimeBase
 from sim.run.record import ComponentRecord, RunRecord
 
@@ -36,16 +35,6 @@ NOTE_IID, NOTE_INT, NOTE_TEXT_IID = 1, 4, 17
 EVENT_NAMES, NOTE_NAMES, NOTE_TEXTS = 2, 3, 29
 UNIT_BYTES, UNIT_NAME, COUNTER_UNIT = 3, 6, 3
 ONE_SEQUENCE = 1
-BINS = 500
-
-
-@dataclass(frozen=True)
-class Amounts:
-    """What is spread over a component's busy time: bytes and attojoules by operator, and static attojoules in all."""
-
-    bytes_by: Mapping[int, int]
-    attojoules_by: Mapping[int, int]
-    static_attojoules: int
 
 
 def perfetto_chunks(
@@ -163,25 +152,8 @@ class _Trace:
         yield _packet(number(TIMESTAMP, self.base.shown(end)), message(EVENT, number(EVENT_TYPE, END), track))
 
     def _counters(self) -> Iterator[bytes]:
-        series = Series(self.record, self.recorded, BINS)
-        widths = series.widths_ps
-        if not len(widths):
-            return
-        for component in self.components:
-            amounts = self.amounts[component.path]
-            one = series.component(component)
-            moved = one.spread(amounts.bytes_by, widths)
-            if moved.any():
-                rates = [
-                    float(size) * 1e12 / width for size, width in zip(moved.tolist(), widths.tolist(), strict=True)
-                ]
-                yield from self._counter((*_parts(component.path), "bandwidth"), "B/s", series.edges_ps.tolist(), rates)
-            energy = one.spread(amounts.attojoules_by, widths) + shares(amounts.static_attojoules, widths)
-            if energy.any():
-                watts = [
-                    float(some) * 1e-6 / width for some, width in zip(energy.tolist(), widths.tolist(), strict=True)
-                ]
-                yield from self._counter((*_parts(component.path), "power"), "W", series.edges_ps.tolist(), watts)
+        for one in rates(self.record, self.recorded, self.components, self.amounts):
+            yield from self._counter((*_parts(one.component.path), one.name), one.unit, one.edges_ps, one.values)
 
     def _counter(self, path: tuple[str, ...], unit: str, edges: list[int], values: list[float]) -> Iterator[bytes]:
         """A value from each edge on; zero from the last."""

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from sim.observe.bins import edges
 from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
 from sim.run.record import ComponentRecord, RunRecord
@@ -115,6 +114,6 @@ class Series:
 
 
 def _edges(elapsed_ps: int, bins: int, width_ps: int | None) -> Table:
-    if width_ps is None:
-        return edges(elapsed_ps, bins)
-    return np.minimum(np.arange(-(-elapsed_ps // width_ps) + 1, dtype=np.int64) * width_ps, elapsed_ps)
+    """Edges of equal bins, at most ``bins`` of them or each of ``width_ps``; the last bin may be shorter."""
+    width = max(1, -(-elapsed_ps // bins)) if width_ps is None else width_ps
+    return np.minimum(np.arange(-(-elapsed_ps // width) + 1, dtype=np.int64) * width, elapsed_ps)

@@ -3,32 +3,24 @@
 One process per group of the architecture and one thread per lane, both in order of their paths; a process ``operators``
 with each execution of a region. A slice's ``args`` hold ``start_ps`` and ``duration_ps`` as exact integers; ``ts`` and
 ``dur`` (microseconds) are floored to whole nanoseconds at both ends alike, so that abutting slices stay abutting.
-Stalls are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth of memories and links
-(the component's bytes spread over its busy time, in equal bins) and bytes taken of each buffer. Flows: between the
+Stalls are slices named by their cause; where nothing is drawn a lane is idle. Counters: bandwidth and power
+of components (:mod:`sim.observe.counters`) and bytes taken of each buffer. Flows: between the
 first execution of an operator and the load, compute and store of its first tiles on each core, in order of time.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from sim.core.atomic import write_files
 from sim.hardware.layout import natural_key
-from sim.observe.bins import bandwidth, busy_in_bins, edges
+from sim.observe.counters import Amounts, rates
 from sim.observe.flows import FLOW_TILES, OPERATORS, Row, execution_lane, execution_rows, flow_points, group_of
 from sim.observe.recorder import STALL
 from sim.observe.recording import Recorded
 from sim.observe.time_base import SECONDS, TimeBase
 from sim.run.record import ComponentRecord, RunRecord
-
-BINS = 500
-MOVED = ("bytes", "read_bytes", "write_bytes")
 
 
 @dataclass
@@ -40,13 +32,13 @@ class _Track:
     component: ComponentRecord
 
 
-def write_timeline(path: Path, record: RunRecord, recorder: Recorded) -> None:
-    """Write the timeline of a run to ``path``, whole or not at all."""
-    write_files({path: timeline_chunks(record, recorder)})
+def timeline_chunks(
+    record: RunRecord, recorder: Recorded, amounts: Mapping[str, Amounts], base: TimeBase = SECONDS
+) -> Iterator[str]:
+    """The text of ``timeline.json``; the same run gives the same bytes.
 
-
-def timeline_chunks(record: RunRecord, recorder: Recorded, base: TimeBase = SECONDS) -> Iterator[str]:
-    """The text of ``timeline.json``; the same run gives the same bytes. ``base``: what displayed times stand for."""
+    ``amounts``: bytes and joules by path of component; ``base``: what displayed times stand for.
+    """
     head = {
         "elapsed_ps": record.elapsed_ps,
         "trace": record.trace["name"],
@@ -58,15 +50,15 @@ def timeline_chunks(record: RunRecord, recorder: Recorded, base: TimeBase = SECO
     }
     yield f'{{"displayTimeUnit":"ns","otherData":{_json(head)},"traceEvents":[\n'
     first = True
-    for event in _Timeline(record, recorder, base).events():
+    for event in _Timeline(record, recorder, amounts, base).events():
         yield event if first else f",\n{event}"
         first = False
     yield "\n]}\n"
 
 
 class _Timeline:
-    def __init__(self, record: RunRecord, recorder: Recorded, base: TimeBase) -> None:
-        self.record, self.base = record, base
+    def __init__(self, record: RunRecord, recorder: Recorded, amounts: Mapping[str, Amounts], base: TimeBase) -> None:
+        self.record, self.base, self.amounts = record, base, amounts
         self.recorder = recorder
         components = sorted(record.components, key=lambda one: natural_key(one.path))
         groups = sorted({group_of(one.path) for one in components}, key=natural_key)
@@ -85,7 +77,7 @@ class _Timeline:
         executions = execution_rows(self.recorder.executions())
         yield from self._executions(executions)
         yield from self._slices()
-        yield from self._bandwidths()
+        yield from self._rates()
         yield from self._levels()
         yield from self._flows(executions)
 
@@ -122,39 +114,18 @@ class _Timeline:
             kind = '"stall"' if cause else '"busy"'
             yield f'{{"ph":"X",{places[lane]},{_times(self.base, start, end)},"cat":{kind},"name":{title},"args":{{"start_ps":{start},"duration_ps":{end - start},"operator":{operator}{rest}}}}}'  # noqa: E501
 
-    def _bandwidths(self) -> Iterator[str]:
-        numbers = {name: number for number, name in enumerate(self.recorder.lanes)}
-        grid = edges(self.record.elapsed_ps, BINS)
-        if len(grid) < 2:
-            return
-        for component in self.components:
-            moved = sum(count.get(name, 0) for count in component.actions.values() for name in MOVED)
-            if not moved:
-                continue
-            busy = np.zeros(len(grid) - 1, np.int64)
-            for lane in component.lanes:
-                if lane.name in numbers:
-                    start, end = self._busy(numbers[lane.name])
-                    busy += busy_in_bins(start, end, grid)
-            name = _json(f"{component.path} bandwidth (B/s)")
-            pid = self.pids[group_of(component.path)]
-            yield from _counter(
-                self.base, pid, name, grid[:-1].tolist(), bandwidth(busy, grid, moved), self.record.elapsed_ps
-            )
-
-    def _busy(self, lane: int) -> tuple[Any, Any]:
-        first, last = np.searchsorted(self.slices.lane, (lane, lane + 1))
-        stalled = [number for number, what in enumerate(self.recorder.whats) if what.startswith(STALL)]
-        rows = np.arange(first, last)[~np.isin(self.slices.what[first:last], stalled)]
-        return self.slices.start[rows], self.slices.end[rows]
+    def _rates(self) -> Iterator[str]:
+        for one in rates(self.record, self.recorder, self.components, self.amounts):
+            pid = self.pids[group_of(one.component.path)]
+            label = _json(f"{one.component.path} {one.name} ({one.unit})")
+            yield from _counter(self.base, pid, label, one.edges_ps, [*one.values, 0.0])
 
     def _levels(self) -> Iterator[str]:
         for name, (times, values) in self.recorder.level_points().items():
             group = group_of(name.rpartition(".")[0])
             label = _json(f"{name} taken (B)")
-            yield from _counter(
-                self.base, self.pids.get(group, 1), label, times.tolist(), values.tolist(), self.record.elapsed_ps
-            )
+            ends = [*times.tolist(), self.record.elapsed_ps]
+            yield from _counter(self.base, self.pids.get(group, 1), label, ends, [*values.tolist(), values[-1].item()])
 
     def _flows(self, executions: list[Row]) -> Iterator[str]:
         """Arrows operator -> load -> compute -> store."""
@@ -180,16 +151,13 @@ def _metadata(what: str, pid: int, tid: int, **args: object) -> str:
     return _json({"ph": "M", "pid": pid, "tid": tid, "name": what, "args": args})
 
 
-def _counter(
-    base: TimeBase, pid: int, name: str, times_ps: list[int], values: list[int], elapsed_ps: int
-) -> Iterator[str]:
-    """Points of a counter, leaving out those that change nothing; it ends at the end of the run."""
-    last: int | None = None
-    for time_ps, value in zip(times_ps, values, strict=True):
-        if value != last:
+def _counter(base: TimeBase, pid: int, name: str, times_ps: Sequence[int], values: Sequence[float]) -> Iterator[str]:
+    """Points of a counter, leaving out those between the first and the last that change nothing."""
+    shown: float | None = None
+    for place, (time_ps, value) in enumerate(zip(times_ps, values, strict=True)):
+        if value != shown or place == len(values) - 1:
             yield f'{{"ph":"C","pid":{pid},{_at(base, time_ps)},"name":{name},"args":{{"value":{value}}}}}'
-        last = value
-    yield f'{{"ph":"C","pid":{pid},{_at(base, elapsed_ps)},"name":{name},"args":{{"value":{last or 0}}}}}'
+        shown = value
 
 
 def _flow(base: TimeBase, phase: str, number: int, pid: int, tid: int, time_ps: int) -> str:

@@ -7,6 +7,7 @@ next, stalls of the lanes by cause, bytes per tier and how often each operand mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sim.config.yaml_source import dump_yaml, parse_yaml
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
-from sim.hardware.layout import Layout
+from sim.hardware.layout import Layout, link_class
 from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.files import RESULT, load_run
 from sim.report.operators import demands
@@ -99,13 +100,17 @@ def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Itera
     if not ranked:
         return
     yield "  demand (time that this work alone keeps a resource busy):"
-    rates = {tier.node.path: tier.bytes_per_s for tier in Layout(architecture).tiers if tier.core is None}
+    layout = Layout(architecture)
+    rates = {tier.node.path: tier.bytes_per_s for tier in layout.tiers if tier.core is None}
+    ports = {link.node.path: link_class(link).model_of(link.node.spec, link.node.clock_hz) for link in layout.links}
     for place, (path, duration) in enumerate(ranked):
         said = "  <- bound" if place == 0 else "  <- next bound" if place == 1 else ""
         yield f"    {path:24} {_time(duration)}{said}"
         if path in rates:
             moved = max(_moved(component, number) for component in record.components if component.declared == path)
             yield f"    {'':24}   floor({moved} B * 10**12 / {rates[path]} B/s) = {duration} ps"
+        elif path in ports:
+            yield f"    {'':24}   {_over_ports(record, number, path, ports[path].bytes_per_s)} = {duration} ps"
         else:
             yield f"    {'':24}   {_measured(record, number, path)}"
     if one.active_ps > ranked[0][1]:
@@ -118,16 +123,19 @@ def _moved(component: ComponentRecord, number: int) -> int:
 
 
 def _measured(record: RunRecord, number: int, path: str) -> str:
-    """What the demand of something that is not a memory counts."""
+    """What the demand of a unit counts: its lanes were occupied by this operator's pieces one after the other."""
     lanes = [
         (lane.busy_by.get(number, 0), lane.name) for component in record.components
         if component.declared == path for lane in component.lanes
     ]  # fmt: skip
-    busy = max(lanes, default=(0, ""))
-    if busy[0] == record.operators[number].demand_ps[path]:
-        return f"busy time of its busiest lane, {busy[1]}"
-    moved = max(_moved(component, number) for component in record.components if component.declared == path)
-    return f"{moved} B at the rate of one port, over its ports"
+    return f"busy time of its busiest lane, {max(lanes, default=(0, ''))[1]}"
+
+
+def _over_ports(record: RunRecord, number: int, path: str, bytes_per_s: Fraction) -> str:
+    """The demand of a link: the bytes of its busiest instance at the rate of one port, over its ports."""
+    link = max((one for one in record.components if one.declared == path), key=lambda one: _moved(one, number))
+    ports = max(1, len(link.lanes) // 2)
+    return f"floor({_moved(link, number)} B * 10**12 / {bytes_per_s} B/s / {ports})"
 
 
 def _stalls(record: RunRecord, number: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from sim.core.atomic import write_files
 from sim.core.errors import InputError, Place, Problem
 from sim.observe.recording import read_recording, recording_bytes
 from sim.observe.timeline import timeline_chunks
+from sim.report.power import amounts
 from sim.report.result import Result
 from sim.run.record import RunRecord, record_from_dict
 
@@ -41,7 +42,7 @@ def save(result: Result, folder: Path) -> tuple[Path, ...]:
         folder / RESULT: [_result_text(result)],
     }
     if result.recorder is not None:
-        files[folder / TIMELINE] = timeline_chunks(result.record, result.recorder)
+        files[folder / TIMELINE] = timeline_chunks(result.record, result.recorder, amounts(result))
         files[folder / RECORDING] = [recording_bytes(result.recorder)]
     files[folder / PAGE] = run_page(result)
     write_files(files)

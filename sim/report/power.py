@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from sim.observe.perfetto import Amounts
+from sim.observe.counters import Amounts
 from sim.report.result import Result
 from sim.run.record import ComponentRecord
 

@@ -92,6 +92,7 @@ def test_every_demand_of_a_memory_and_the_bound() -> None:
         assert {path: int(duration) for path, duration in demands.items()} == one.demand_ps
         for formula, printed in re.findall(r"(floor\(.*\)) = (\d+) ps", text):
             assert value(re.sub(r" B(/s)?", "", formula)) == int(printed), one.name
+        assert text.count("floor(") + text.count("busy time of its busiest lane") == len(demands), one.name
         if one.region == one.name and demands:
             assert re.search(rf"{re.escape(row['bound_by'])} .*<- bound", text), one.name
 

@@ -20,7 +20,7 @@ from sim.core.atomic import write_files
 from sim.observe.perfetto import perfetto_chunks
 from sim.observe.recorder import Recorder
 from sim.observe.recording import recording_bytes
-from sim.observe.timeline import write_timeline
+from sim.observe.timeline import timeline_chunks
 from sim.report.page.run_page import run_page
 from sim.report.power import amounts
 
@@ -36,8 +36,8 @@ for number in range(each):
             busy[lane] += 700
 record = replace(result.record, elapsed_ps=each * 1000 + len(lanes))
 result = replace(result, record=record, time_ps=record.elapsed_ps, recorder=recorder)
-write_timeline(folder / "timeline.json", record, recorder)
 write_files({
+    folder / "timeline.json": timeline_chunks(record, recorder, amounts(result)),
     folder / "trace.pftrace": perfetto_chunks(record, recorder, amounts(result)),
     folder / "recording.npz": [recording_bytes(recorder)], folder / "report.html": run_page(result),
 })

@@ -219,7 +219,7 @@ def test_time_in_cycles_of_a_clock() -> None:
     shown = [(one.begin_ns, one.notes["start_ps"]) for slices in trace.slices.values() for one in slices]
     assert shown and all(cycles == start * 3 // 2000 for cycles, start in shown)
     assert "cycle of clock core (1.5 GHz)" in next(iter(trace.tracks.values())).description
-    chrome = json.loads("".join(timeline_chunks(result.record, result.recorder, base)))
+    chrome = json.loads("".join(timeline_chunks(result.record, result.recorder, amounts(result), base)))
     assert "cycle of clock core" in chrome["otherData"]["time"]
     found = [(one["ts"], one["args"]["start_ps"]) for one in chrome["traceEvents"] if one["ph"] == "X"]
     assert found and all(round(1000 * ts) == start * 3 // 2000 for ts, start in found)

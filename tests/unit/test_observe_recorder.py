@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.observe.bins import bandwidth, busy_in_bins, edges
 from sim.observe.recorder import Recorder
 
 piece = st.tuples(
@@ -77,26 +74,3 @@ def test_levels_keep_the_last_value_of_an_instant_and_peaks_when_coarsened() -> 
         recorder.level("pool", time_ps, 100 if time_ps == 517 else time_ps % 3)
     times, values = recorder.level_points()["pool"]
     assert len(times) <= 11 and values.max() == 100
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30)), max_size=30), st.integers(1, 12))
-def test_busy_in_bins_equals_counting_picoseconds(pieces: list[tuple[int, int]], bins: int) -> None:
-    now, start, end = 0, [], []
-    for gap, duration in pieces:
-        start.append(now + gap)
-        now += gap + duration
-        end.append(now)
-    elapsed = now + 5
-    grid = edges(elapsed, bins)
-    counted = [
-        sum(1 for t in range(int(low), int(high)) if any(s <= t < e for s, e in zip(start, end, strict=True)))
-        for low, high in itertools.pairwise(grid)
-    ]
-    assert busy_in_bins(np.array(start, np.int64), np.array(end, np.int64), grid).tolist() == counted
-    assert grid[0] == 0 and grid[-1] == elapsed
-
-
-def test_bandwidth_is_bytes_over_the_bin() -> None:
-    grid = np.array([0, 1000, 2000])
-    assert bandwidth(np.array([500, 1000]), grid, 3000) == [10**12, 2 * 10**12]

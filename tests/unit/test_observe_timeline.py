@@ -6,13 +6,16 @@ import itertools
 import json
 from collections import Counter, defaultdict
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+import pytest
 from report_toys import machine, network, toy_result
 
+from sim.observe.counters import BINS
 from sim.observe.recorder import Recorder
-from sim.observe.timeline import timeline_chunks, write_timeline
+from sim.observe.series import Series
+from sim.observe.timeline import timeline_chunks
+from sim.report.power import amounts
 from sim.report.simulation import simulate
 from sim.run.simulate import run_trace
 
@@ -23,7 +26,9 @@ OPERATORS_PROCESS = 1
 def events() -> list[dict[str, Any]]:
     result = toy_result()
     assert result.recorder is not None
-    found: list[dict[str, Any]] = json.loads("".join(timeline_chunks(result.record, result.recorder)))["traceEvents"]
+    found: list[dict[str, Any]] = json.loads("".join(timeline_chunks(result.record, result.recorder, amounts(result))))[
+        "traceEvents"
+    ]
     return found
 
 
@@ -60,7 +65,7 @@ def test_busy_and_stalls_per_lane_equal_the_record_exactly() -> None:
 def test_totals_stay_exact_when_slices_are_merged() -> None:
     recorder = Recorder(limit=60)
     record = run_trace(network(), machine(), None, (recorder,))
-    data = json.loads("".join(timeline_chunks(record, recorder)))
+    data = json.loads("".join(timeline_chunks(record, recorder, amounts(toy_result()))))
     assert recorder.window_ps > 0 and "merged" in data["otherData"]["slices"]
     check_totals(data["traceEvents"], record.components)
 
@@ -106,6 +111,32 @@ def test_counters_show_bandwidth_and_occupancy() -> None:
     assert 0 < max(rates) <= 64e9 + 1
 
 
+def integral(points: list[dict[str, Any]], edges_ps: list[int]) -> float:
+    """A counter's value times time, in units times seconds; its points stand at some of ``edges_ps``."""
+    by_us = {edge // 1000 / 1000: edge for edge in edges_ps}
+    times = [by_us[one["ts"]] for one in points]
+    return (
+        sum(one["args"]["value"] * (end - start) for one, start, end in zip(points, times, times[1:], strict=False))
+        / 1e12
+    )
+
+
+def test_counters_integrate_to_bytes_and_joules() -> None:
+    result = toy_result()
+    assert result.recorder is not None
+    edges_ps = Series(result.record, result.recorder, BINS).edges_ps.tolist()
+    counters: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in events():
+        if one["ph"] == "C":
+            counters[one["name"]].append(one)
+    for path, own in amounts(result).items():
+        moved, energy = sum(own.bytes_by.values()), sum(own.attojoules_by.values()) + own.static_attojoules
+        for name, whole in ((f"{path} bandwidth (B/s)", moved), (f"{path} power (W)", energy / 1e18)):
+            assert (name in counters) == bool(whole), name
+            if whole:
+                assert integral(counters[name], edges_ps) == pytest.approx(whole, rel=1e-9), name
+
+
 def test_arrows_start_end_and_lie_on_slices() -> None:
     starts = {(one["pid"], one["tid"], one["ts"]) for one in events() if one["ph"] == "X"}
     flows: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -125,13 +156,11 @@ def test_executions_of_a_repeated_operator_are_drawn_one_by_one() -> None:
     assert drawn == {"layer.up": 3, "layer.down": 3}
 
 
-def test_two_runs_write_the_same_bytes_and_nothing_but_the_file(tmp_path: Path) -> None:
-    result = toy_result()
-    again = simulate(network(), machine())
-    assert result.recorder is not None and again.recorder is not None
-    write_timeline(tmp_path / "timeline.json", result.record, result.recorder)
-    assert (tmp_path / "timeline.json").read_text() == "".join(timeline_chunks(again.record, again.recorder))
-    assert [path.name for path in tmp_path.iterdir()] == ["timeline.json"]
+def test_two_runs_give_the_same_bytes() -> None:
+    one, again = toy_result(), simulate(network(), machine())
+    assert one.recorder is not None and again.recorder is not None
+    texts = ["".join(timeline_chunks(each.record, each.recorder, amounts(each))) for each in (one, again)]
+    assert texts[0] == texts[1]
 
 
 def test_recording_changes_nothing() -> None:

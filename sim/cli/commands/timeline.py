@@ -82,14 +82,14 @@ def _chunks(result: Result, format: str, what: str, clock: str | None) -> Iterab
         message = "the folder holds no recording of the run, so it has no timeline"
         raise InputError([Problem(message, allowed="a folder written by `tilesim run -o`")])
     from sim.observe.time_base import time_base
+    from sim.report.power import amounts
 
     base = time_base(result.record, clock)
     if format == "chrome":
         from sim.observe.timeline import timeline_chunks
 
-        return timeline_chunks(result.record, result.recorder, base)
+        return timeline_chunks(result.record, result.recorder, amounts(result), base)
     from sim.observe.perfetto import perfetto_chunks
-    from sim.report.power import amounts
 
     return perfetto_chunks(result.record, result.recorder, amounts(result), base)
 

@@ -13,7 +13,7 @@ import numpy as np
 from sim.hardware.layout import natural_key
 from sim.observe.recorder import merge_windows
 from sim.observe.recording import Recorded
-from sim.observe.series import Series
+from sim.observe.series import Series, shares
 from sim.report.power import attojoules_by_owner, bytes_by_owner, static_attojoules
 from sim.report.result import Result
 from sim.run.record import ComponentRecord, RunRecord
@@ -80,7 +80,7 @@ def series_data(result: Result, recorded: Recorded) -> dict[str, Any]:
     found = {}
     for path, instances in _shown(record).items():
         one = series.of(instances, path)
-        moved = one.spread(bytes_by_owner(instances), widths)
+        moved = shares(sum(bytes_by_owner(instances).values()), one.busy if one.busy.any() else widths)
         energy = one.spread(attojoules_by_owner(instances, result), widths)
         declared = instances[0].declared
         every = sum(other.declared == declared for other in record.components)
