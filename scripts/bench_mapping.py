@@ -19,10 +19,11 @@ import numpy as np
 from sim.config.load import load_architecture
 from sim.core.errors import Place
 from sim.hardware.layout import Layout
+from sim.mapping.engines.core_class import matrix_shapes, stream_capacity
 from sim.mapping.matrix_search import MatrixSearch
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
-from sim.mapping.planner import Planner, matrix_shapes, stream_capacity
+from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.trace.expand import expand
 from sim.trace.load import load_trace

@@ -26,6 +26,7 @@ MAX_ENERGY_J = 10**3
 MAX_POWER_W = 10**9
 MAX_COUNT = 2**40
 MAX_RATE = 10**12
+MAX_COMPUTE_PER_S = 10**21
 _RATIO = re.compile(r"^\s*(\d{1,20})\s*/\s*(\d{1,20})\s*$")
 _DECIMAL_NUMBER = re.compile(r"^\s*(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?\s*$")
 
@@ -171,6 +172,14 @@ Energy = Annotated[Fraction, PlainValidator(read_energy), _schema("energy"), _AS
 
 Power = Annotated[Fraction, PlainValidator(read_power), _schema("power"), _AS_TEXT]
 """A power such as "3 W", as exact watts (Fraction), at least 0."""
+
+ComputeRate = Annotated[
+    Fraction,
+    PlainValidator(_quantity("compute rate", 0, MAX_COMPUTE_PER_S, "10^21 operations per second", above=True)),
+    _schema("compute rate"),
+    _AS_TEXT,
+]
+"""A peak such as "312 TFLOP/s", as exact operations per second (Fraction), greater than 0; a multiply-add is two."""
 
 PositiveInt = Annotated[
     int, PlainValidator(_whole(1)), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})

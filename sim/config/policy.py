@@ -47,6 +47,9 @@ class Policy(FrozenSpec):
 
     placement: str = Field(default="by_lifetime", description="placement policy of tensors in memory tiers")
     scheduler: str = Field(default="overlap", description="scheduler of operators on engines")
+    dispatch: str = Field(
+        default="by_prediction", description="strategy that chooses among the engines that can execute an operator"
+    )
     fusion: Literal["none", "elementwise", "attention"] = Field(
         default="elementwise", description="which chains of operators become one region"
     )

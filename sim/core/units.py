@@ -1,8 +1,9 @@
 """Quantities with units: reading ("16 MiB", "1.05 GHz", "1.2 TB/s") and showing.
 
 A quantity is read to its base unit as an exact :class:`~fractions.Fraction` (hertz, bytes, seconds, bytes per second,
-joules, watts), so that nothing is lost before a model decides how to round. Decimal prefixes are powers of 1000, the
-IEC ones (KiB, MiB, ...) powers of 1024. A bit is an eighth of a byte; ``b`` is a bit and ``B`` a byte.
+joules, watts, operations per second), so that nothing is lost before a model decides how to round. Decimal prefixes
+are powers of 1000, the IEC ones (KiB, MiB, ...) powers of 1024. A bit is an eighth of a byte; ``b`` is a bit and ``B``
+a byte.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ def _table() -> dict[str, dict[str, Fraction]]:
         "bandwidth": {f"{name}/s": factor for name, factor in size.items()},
         "duration": {f"{prefix}s": factor for prefix, factor in small.items()},
         "energy": {f"{prefix}J": factor for prefix, factor in small.items()},
+        "compute rate": {
+            f"{prefix}{unit}/s": Fraction(1000**power) for prefix, power in _DECIMAL.items() for unit in ("FLOP", "OP")
+        },
         "power": {f"{prefix}W": factor for prefix, factor in small.items()} | {"kW": Fraction(1000)},
     }
 
@@ -39,6 +43,7 @@ EXAMPLES = {
     "duration": "20 ns",
     "energy": "0.59 pJ",
     "power": "3 W",
+    "compute rate": "312 TFLOP/s",
 }
 
 

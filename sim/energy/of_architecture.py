@@ -112,15 +112,21 @@ def _systolic(parameters: Mapping[str, object]) -> tuple[str, ...]:
     return (*macs, *held)
 
 
+def _roofline(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    types = parameters.get("types")
+    macs = tuple(f"mac_{name}" for name in types) if isinstance(types, Mapping) else ()
+    return (*macs, *(f"op_{name}" for name in _FUNCTIONS))
+
+
 def _always(*actions: str) -> Callable[[Mapping[str, object]], tuple[str, ...]]:
     return lambda parameters: actions
 
 
+_FUNCTIONS = ("add", "copy", "div", "exp", "log", "mac", "max", "mul", "rsqrt", "sin")
 _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "systolic_array": _systolic,
-    "vector_unit": _always(
-        *(f"op_{name}" for name in ("add", "copy", "div", "exp", "log", "mac", "max", "mul", "rsqrt", "sin"))
-    ),
+    "roofline": _roofline,
+    "vector_unit": _always(*(f"op_{name}" for name in _FUNCTIONS)),
     "scratchpad": _always("read_bytes", "write_bytes"),
     "dram": _always("read_bytes", "write_bytes"),
     "point_to_point": _always("bytes"),

@@ -19,6 +19,7 @@ from sim.config.architecture import Architecture, ComponentNode, Instance, LinkN
 from sim.config.spec import links as link_kinds
 from sim.core.errors import InputError, Problems
 from sim.hardware.dma import DmaSpec
+from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
 from sim.hardware.memory.dram import DramSpec
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
@@ -134,10 +135,12 @@ class Layout:
         )
         self._check_links()
         self.host = next((node for node in architecture.components if isinstance(node.spec, HostSpec)), None)
+        self.engines = find_engines(architecture)
         self.cores = self._find_cores()
         self._problems.raise_if_any()
         self.tiers = self._find_tiers()
         self.routes = self._find_routes()
+        self.engine_routes = self._find_engine_routes()
         self._problems.raise_if_any()
 
     def _check_links(self) -> None:
@@ -165,7 +168,7 @@ class Layout:
         for node in self.architecture.components:
             by_group.setdefault(node.group, []).append(node)
         cores = [core for group, nodes in by_group.items() for core in self._cores_of(group, nodes)]
-        if not cores and not self._problems:
+        if not cores and not self.engines and not self._problems:
             self._problems.add("the architecture has no compute unit", found="no systolic_array and no vector_unit")
         cores.sort(key=lambda core: natural_key(core.path))
         return tuple(replace(core, index=index) for index, core in enumerate(cores))
@@ -261,6 +264,26 @@ class Layout:
                 else:
                     self._problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
         return routes
+
+    def _find_engine_routes(self) -> dict[tuple[int, str], tuple[Hop, ...]]:
+        """Shortest routes from every tier outside the cores to the engines that links lead to."""
+        routes: dict[tuple[int, str], tuple[Hop, ...]] = {}
+        for tier in self.tiers:
+            reached = self._reach(tier.path) if tier.core is None else {}
+            for engine in self.engines:
+                if engine.path in reached:
+                    routes[tier.index, engine.path] = reached[engine.path]
+                elif tier.core is None and not self.links:
+                    routes[tier.index, engine.path] = ()
+        return routes
+
+    def link(self, path: str) -> LinkView:
+        """The link at an instance path."""
+        return self._links_by_path[path]
+
+    @cached_property
+    def _links_by_path(self) -> dict[str, LinkView]:
+        return {link.path: link for link in self.links}
 
     def _reach(self, start: str) -> dict[str, tuple[Hop, ...]]:
         reached: dict[str, tuple[Hop, ...]] = {start: ()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sim.config.policy import MappingPin
 from sim.core.errors import Place, Problems
@@ -20,12 +21,15 @@ def wants(pin: MappingPin | None, engine: str, core: CoreView) -> bool:
     return node is not None and pin.engine in (engine, node.path)
 
 
-def check_pins(layout: Layout, dataflow: str | None) -> None:
-    """Raise InputError with every unknown engine or dataflow named by pins, components or ``dataflow``."""
+def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) -> None:
+    """Raise InputError with every unknown engine or dataflow named by pins, components or ``dataflow``.
+
+    ``named``: engines that a pin may name besides the units of cores.
+    """
     problems = Problems()
     place = Place(layout.architecture.file)
     flows = (*dataflows.names(), AUTO)
-    engines = {"array", "vector"}
+    engines = {"array", "vector", *(name for name in named if name)}
     for core in layout.cores:
         engines |= {node.path for node in (core.arrays, core.vector) if node is not None}
         if core.array_model is not None and core.array_model.spec.dataflow not in flows:
@@ -43,7 +47,7 @@ def check_pins(layout: Layout, dataflow: str | None) -> None:
                 f"{what}: unknown dataflow", place, found=pin.dataflow, allowed=flows, suggest_for=pin.dataflow
             )
         used = math.prod((pin.cores or {}).values())
-        if used > len(layout.cores):
+        if used > max(1, len(layout.cores)):
             problems.add(
                 f"{what}: more cores than there are", place, found=used, allowed=f"at most {len(layout.cores)}"
             )

@@ -78,9 +78,14 @@ class Step(NamedTuple):
 
 
 class Schedule(Protocol):
-    """Produces the steps of each core slot."""
+    """What the units of an engine are to do; ``slots``: how many of them take part."""
 
-    slots: int
+    @property
+    def slots(self) -> int: ...
+
+
+class StepSchedule(Schedule, Protocol):
+    """Produces the steps of each core slot."""
 
     def steps(self, slot: int) -> Iterator[Step]: ...
 
@@ -121,14 +126,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan for one shape of region on one class of cores.
+    """A plan for one shape of region on one engine.
 
-    ``local_operands``: positions of operands that are read in place; ``untyped``: matrix work whose element type the
-    arrays of the class cannot multiply; ``added_operations``: vector operations that the plan does beyond the
-    operators' own.
+    ``engine``: the name of the engine (a class of cores: the path of their declaration). ``local_operands``:
+    positions of operands that are read in place; ``untyped``: matrix work whose element type the arrays of the class
+    cannot multiply; ``added_operations``: vector operations that the plan does beyond the operators' own.
     """
 
-    core_class: str
+    engine: str
     schedules: tuple[Schedule, ...]
     choices: tuple[Choice, ...]
     uses_arrays: bool
@@ -140,8 +145,13 @@ class Plan:
     added_operations: tuple[tuple[str, int], ...] = ()
 
     @property
+    def predicted_ps(self) -> int:
+        """Time the plan is predicted to take alone."""
+        return sum(choice.predicted_ps for choice in self.choices)
+
+    @property
     def slots(self) -> int:
-        """Cores that take part."""
+        """Cores (or other units of the engine) that take part."""
         return max(schedule.slots for schedule in self.schedules)
 
 

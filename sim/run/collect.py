@@ -12,6 +12,7 @@ from sim.hardware.layout import natural_key
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
+from sim.hardware.roofline import Roofline
 from sim.run.executor import Executor
 from sim.run.machine import Core, Machine
 from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
@@ -66,6 +67,8 @@ def _peak(component: Component) -> tuple[float | None, str | None]:
         fastest = max(component.model.spec.types.values())
         spec = component.model.spec
         return float(spec.rows * spec.cols * spec.count * component.model.clock.hz * fastest), "MAC/s"
+    if isinstance(component, Roofline):
+        return float(max(component.model.peak_macs_per_s(one) for one in component.model.spec.types)), "MAC/s"
     if isinstance(component, Link):
         return float(component.model.bytes_per_s * len(component.lanes)), "B/s"
     model = getattr(component, "model", None)
@@ -103,11 +106,13 @@ def _plain(value: Any) -> Any:
 
 def _executed(machine: Machine) -> dict[int, int]:
     found: defaultdict[int, int] = defaultdict(int)
+    units: list[Component] = [engine.component for engine in machine.engines]
     for core in machine.cores:
-        for unit in (core.arrays, core.vector):
-            for (owner, name), amount in (unit.ledger if unit is not None else {}).items():
-                if name == "macs_executed":
-                    found[owner] += amount
+        units += [unit for unit in (core.arrays, core.vector) if unit is not None]
+    for unit in units:
+        for (owner, name), amount in unit.ledger.items():
+            if name == "macs_executed":
+                found[owner] += amount
     return found
 
 
@@ -167,6 +172,11 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
             found[machine.layout.tiers[index].node.path, here] += amount
         for index, amount in core.stored.items():
             found[here, machine.layout.tiers[index].node.path] += amount
+    for engine in machine.engines:
+        for index, amount in engine.loaded.items():
+            found[machine.layout.tiers[index].node.path, engine.view.declared] += amount
+        for index, amount in engine.stored.items():
+            found[engine.view.declared, machine.layout.tiers[index].node.path] += amount
     return tuple(
         {"source": source, "destination": destination, "bytes": amount}
         for (source, destination), amount in sorted(found.items())

@@ -18,7 +18,7 @@ from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
-from sim.run.machine import Machine
+from sim.run.machine import BoundEngine, Core, Machine
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
 from sim.trace.dtypes import data_type
@@ -79,6 +79,12 @@ def _equal(rule: str, what: str, one: int, other: int) -> None:
 def _units(machine: Machine) -> Iterable[Component]:
     for core in machine.cores:
         yield from (unit for unit in (core.arrays, core.vector) if unit is not None)
+    yield from (engine.component for engine in machine.engines)
+
+
+def _movers(machine: Machine) -> Iterable[BoundEngine | Core]:
+    yield from machine.cores
+    yield from machine.engines
 
 
 def _check_trace(tally: Tally) -> None:
@@ -101,7 +107,7 @@ def _check_macs(machine: Machine, tally: Tally) -> None:
 def _check_operations(machine: Machine, tally: Tally) -> None:
     on_vector = sum(ledger(core.vector, "macs_executed") for core in machine.cores if core.vector is not None)
     for name in FUNCTIONS:
-        done = sum(total(core.vector, f"op_{name}") for core in machine.cores if core.vector is not None)
+        done = sum(total(unit, f"op_{name}") for unit in _units(machine))
         planned = tally.planned_operations.get(name, 0) + (on_vector if name == "mac" else 0)
         _equal("operations", f"{name} executed against planned", done, planned)
 
@@ -111,8 +117,8 @@ def _check_bytes(machine: Machine) -> None:
     for tier, memory in zip(layout.tiers, machine.tiers, strict=True):
         if tier.core is not None:
             continue
-        loaded = sum(core.loaded.get(tier.index, 0) for core in machine.cores)
-        stored = sum(core.stored.get(tier.index, 0) for core in machine.cores)
+        loaded = sum(one.loaded.get(tier.index, 0) for one in _movers(machine))
+        stored = sum(one.stored.get(tier.index, 0) for one in _movers(machine))
         _equal("bytes", f"out of {tier.path} against into the cores", total(memory, "read_bytes"), loaded)
         _equal("bytes", f"into {tier.path} against out of the cores", total(memory, "write_bytes"), stored)
     through: dict[str, int] = dict.fromkeys(machine.links, 0)
@@ -127,6 +133,11 @@ def _check_bytes(machine: Machine) -> None:
         _equal(
             "bytes", f"DMA out of {core.scratchpad.path}", ledger(core.scratchpad, "dma_out"), sum(core.stored.values())
         )
+    for engine in machine.engines:
+        for moved in (engine.loaded, engine.stored):
+            for tier_index, amount in moved.items():
+                for hop in layout.engine_routes[tier_index, engine.view.path]:
+                    through[hop.link] += amount
     for path, amount in through.items():
         link: Link = machine.links[path]
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
@@ -142,8 +153,8 @@ def _check_fabrics(machine: Machine) -> None:
 
 def _check_scratchpads(machine: Machine, tally: Tally) -> None:
     """What went through a scratchpad's banks is what its arrays, vector unit and DMA moved; tiles and DMA agree."""
-    loaded = sum(sum(core.loaded.values()) for core in machine.cores)
-    stored = sum(sum(core.stored.values()) for core in machine.cores)
+    loaded = sum(sum(one.loaded.values()) for one in _movers(machine))
+    stored = sum(sum(one.stored.values()) for one in _movers(machine))
     _equal("bytes", "loaded for tiles against into the cores", tally.loaded_bytes, loaded)
     _equal("bytes", "stored by tiles against out of the cores", tally.stored_bytes, stored)
     for core in machine.cores:
@@ -160,7 +171,9 @@ def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     """No operator beats its arrays' peak, no memory or link its bandwidth, over the run and while it was busy."""
     on_arrays: dict[int, int] = {}
     for owner, one in enumerate(tally.entries):
-        executed = sum(core.arrays.ledger[owner, "macs_executed"] for core in machine.cores if core.arrays is not None)
+        units: list[Component] = [core.arrays for core in machine.cores if core.arrays is not None]
+        units += [engine.component for engine in machine.engines]
+        executed = sum(unit.ledger[owner, "macs_executed"] for unit in units)
         on_arrays[one.head] = on_arrays.get(one.head, 0) + executed
     for head, executed in on_arrays.items():
         entry = tally.entries[head]

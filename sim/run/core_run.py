@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain
+from typing import cast
 
 from sim.core.component import Activity, Cause
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.core.server import ClockedServer
-from sim.mapping.plan import ArrayWork, Load, Step, VectorStep
+from sim.mapping.plan import ArrayWork, Load, Step, StepSchedule, VectorStep
 from sim.run.machine import Core, Machine
 from sim.run.output_order import OutputOrder
 from sim.run.region_run import RegionRun
@@ -76,11 +77,11 @@ class CoreRun:
         self._array_load = [0] * (len(core.arrays.servers) if core.arrays else 0)
         self.predicted_ps = 0
         self.index = core.view.index
-        self.core_class = core.view.declared
+        self.engine = core.view.declared
 
     def admit(self, run: RegionRun, slot: int) -> None:
         """Append this core's share of a region to its program and get on with it."""
-        schedules = [schedule for schedule in run.plan.schedules if slot < schedule.slots]
+        schedules = [cast(StepSchedule, schedule) for schedule in run.plan.schedules if slot < schedule.slots]
         steps = chain.from_iterable(schedule.steps(slot) for schedule in schedules)
         self._programs.append((run, steps, _Slot(run)))
         self._pump()

@@ -1,8 +1,8 @@
 """The executor: jobs from a job source, regions in program order, a bounded window of them in flight.
 
 Control is one SimPy process: it takes regions from the planner as long as fewer than ``lookahead`` separate the oldest
-unfinished region from the newest, launches them through the host when there is one, and hands each core its share.
-Everything below runs as callbacks (:mod:`sim.run.core_run`).
+unfinished region from the newest, launches them through the host when there is one, and hands each unit of
+the plan's engine its share. Everything below runs as callbacks (:mod:`sim.run.core_run`, :mod:`sim.run.engines`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from sim.core.component import Activity, Cause
 from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
+from sim.mapping.dispatch.policy import Moment
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
+from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import schedulers
 from sim.run.conservation import check_moved
-from sim.run.core_run import CoreRun
+from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.job_run import JobRun
 from sim.run.jobs import Job, JobSource
 from sim.run.machine import Machine
@@ -53,7 +55,11 @@ class Executor:
         place = Place(layout.architecture.file)
         self._window = schedulers.get(policy.scheduler, place).window(policy)
         self._placement = placements.get(policy.placement, place)
-        self.cores = [CoreRun(self.machine, core) for core in self.machine.cores]
+        self.units = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
+        self._engines: dict[str, list[Unit]] = {}
+        for unit in self.units:
+            self._engines.setdefault(unit.engine, []).append(unit)
+        self._free_ps: dict[str, int] = {}
         self._writers: dict[Any, list[RegionRun]] = {}
         self._active: deque[RegionRun] = deque()
         self._frees: deque[tuple[int, Region, JobRun]] = deque()
@@ -66,8 +72,8 @@ class Executor:
         """Execute everything; returns the elapsed picoseconds."""
         self.machine.engine.process(self._control())
         self.machine.engine.run()
-        for core in self.cores:
-            core.finish()
+        for unit in self.units:
+            unit.finish()
         for path in sorted(self.machine.components):
             for lane in self.machine.components[path].lanes:
                 lane.finish(self.elapsed_ps)
@@ -121,11 +127,13 @@ class Executor:
         outputs = region.tail.outputs
         for one in outputs:
             homes[one.tensor.key] = placement.home(one.tensor, produced=True)
-        plan = self.planner.plan(region, homes)
+        producers = [self._producers(owner, slices) for slices in operands]
+        plan = self.planner.plan(region, homes, self._moment(producers))
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
         run = RegionRun(region, plan, owners, entry.clock, entry.span)
-        run.producers = [self._producers(owner, slices) for slices in operands]
+        run.producers = producers
+        run.predicted_end_ps = self._predicted_end(plan, producers)
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
         for one in outputs:
@@ -136,6 +144,15 @@ class Executor:
         self.machine.engine.waits(run, run.waits_for)
         run.on_complete.append(lambda: self._completed(owner, run))
         self._launch(run)
+
+    def _moment(self, producers: Sequence[tuple[RegionRun, ...]]) -> Moment:
+        ready_ps = max((one.predicted_end_ps for group in producers for one in group), default=0)
+        return Moment(self.machine.engine.now, ready_ps, self._free_ps)
+
+    def _predicted_end(self, plan: Plan, producers: Sequence[tuple[RegionRun, ...]]) -> int:
+        """When the plan is predicted to end; its engine is free from then on."""
+        self._free_ps[plan.engine] = self._moment(producers).finish_ps(plan)
+        return self._free_ps[plan.engine]
 
     def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
         """Bytes of these slices whose home is not the core's own scratchpad."""
@@ -164,14 +181,12 @@ class Executor:
         self.machine.host.launch(Activity(run.owner, 0), launched)
 
     def _admit(self, run: RegionRun) -> None:
-        """Give the region's shares to the cores of its class that have been given least so far."""
-        members = [core for core in self.cores if core.core_class == run.plan.core_class]
-        members.sort(key=lambda core: (core.predicted_ps, core.index))
-        chosen = sorted(members[: run.plan.slots], key=lambda core: core.index)
-        predicted = sum(choice.predicted_ps for choice in run.plan.choices)
-        for slot, core in enumerate(chosen):
-            core.predicted_ps += predicted
-            core.admit(run, slot)
+        """Give the region's shares to the units of its engine that have been given least so far."""
+        members = sorted(self._engines[run.plan.engine], key=lambda unit: (unit.predicted_ps, unit.index))
+        chosen = sorted(members[: run.plan.slots], key=lambda unit: unit.index)
+        for slot, unit in enumerate(chosen):
+            unit.predicted_ps += run.plan.predicted_ps
+            unit.admit(run, slot)
 
     def _completed(self, owner: JobRun, run: RegionRun) -> None:
         self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sim.config.spec import components as component_kinds
 from sim.core.component import Activity, Component, Context
 from sim.core.credits import CreditPool
 from sim.core.engine import Engine, Phase
 from sim.core.probe import Probe
 from sim.hardware.dma import Dma, DmaSpec
+from sim.hardware.engine import EngineView
 from sim.hardware.host import Host
 from sim.hardware.layout import CoreView, Layout, LinkView, link_class, natural_key
 from sim.hardware.memory.dram import Dram
@@ -21,7 +23,7 @@ from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.vector.vector_unit import VectorUnit
-from sim.mapping.planner import stream_capacity
+from sim.mapping.engines.core_class import stream_capacity
 
 
 @dataclass
@@ -39,6 +41,16 @@ class Core:
     stored: dict[int, int]
 
 
+@dataclass
+class BoundEngine:
+    """An engine that is not a core, and the bytes it moved per tier (for conservation)."""
+
+    view: EngineView
+    component: Component
+    loaded: dict[int, int]
+    stored: dict[int, int]
+
+
 class Machine:
     """All components of one run, by instance path."""
 
@@ -52,6 +64,7 @@ class Machine:
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
         self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
         self.links = {link.path: self._link(link) for link in layout.links}
+        self.engines = [self._engine(view) for view in layout.engines]
         self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
 
     def load(
@@ -65,6 +78,27 @@ class Machine:
     ) -> None:
         """Move bytes from a core's scratchpad out to a tier."""
         self._move(core, tier, size_bytes, stream, activity, done, into=False)
+
+    def stream(
+        self, own: BoundEngine, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None], into: bool
+    ) -> None:
+        """Move bytes between a tier and an engine that is not a core, occupying memory and links side by side."""
+        memory, hops = self.tiers[tier], self.layout.engine_routes[tier, own.view.path]
+        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        left = 1 + len(hops)
+
+        def served() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                ledger = own.loaded if into else own.stored
+                ledger[tier] = ledger.get(tier, 0) + size_bytes
+                self.engine.at(self.engine.now + latency, done, Phase.FINISH, own.component.rank)
+
+        memory.access(own.view.path, size_bytes if into else 0, 0 if into else size_bytes, activity, served)
+        for hop in hops:
+            ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
+            self.links[hop.link].move(*ends, own.view.path, size_bytes, activity, served)
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool
@@ -99,6 +133,7 @@ class Machine:
         for core in layout.cores:
             units = [unit for unit in (core.arrays, core.vector, core.scratchpad, core.dma) if unit is not None]
             paths += [core.unit_path(unit) for unit in units] + [_implied_dma(core)]
+        paths += [engine.path for engine in layout.engines]
         return sorted({*paths, *([layout.host.path] if layout.host else [])})
 
     def _make(self, path: str, node: Any, cls: type[Any]) -> Any:
@@ -119,6 +154,13 @@ class Machine:
         space = stream_capacity(view, resident)
         return Core(view, arrays, vector, scratchpad, dma, CreditPool(scratchpad, "inputs", space[0]),
                     CreditPool(scratchpad, "outputs", space[1]), {}, {})  # fmt: skip
+
+    def _engine(self, view: EngineView) -> BoundEngine:
+        made: Component = component_kinds.get(view.kind)(
+            self._context, view.path, self._ranks[view.path], view.declared, view.spec, view.clock_hz
+        )
+        self.components[view.path] = made
+        return BoundEngine(view, made, {}, {})
 
     def _tier(self, index: int) -> Dram | Scratchpad:
         tier = self.layout.tiers[index]

@@ -39,8 +39,9 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``owners`` numbers the region's operators as written, head first. ``clock`` runs while it executes, ``span`` from its
-    first transfer (weights are prefetched) to its end.
+    ``predicted_end_ps``: when the dispatcher thinks it ends. ``owners`` numbers the region's operators as written,
+    head first. ``clock`` runs while it executes, ``span`` from its first transfer (weights are prefetched) to its
+    end.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class RegionRun:
         self.touched = False
         self.stored_bytes = 0
         self.expected_bytes = 0
+        self.predicted_end_ps = 0
         self.loaded_bytes: dict[int, int] = {}
         self.expected_loads: tuple[int, ...] = ()
         self.on_complete: list[Callable[[], None]] = []

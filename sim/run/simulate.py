@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from sim.config.architecture import Architecture
+from sim.core.clock import PS_PER_S
 from sim.core.probe import Listener, Probe
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
@@ -48,7 +49,7 @@ def run_jobs(
         memory=_memory(executor),
         peak_macs_per_s=_peak(executor),
         warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps)),
-        events={"tiles": sum(core.tiles_taken for core in executor.cores), "regions": executor.tally.regions},
+        events={"tiles": sum(unit.tiles_taken for unit in executor.units), "regions": executor.tally.regions},
     )
 
 
@@ -72,6 +73,8 @@ def _trace(trace: Trace | None) -> dict[str, Any]:
 
 def _clock(layout: Layout) -> dict[str, Any]:
     """The clock that cycle counts are given in: the arrays', else the vector unit's."""
+    if not layout.cores:
+        return {"name": "picoseconds", "hz": 1e12, "numerator": PS_PER_S, "denominator": 1}
     core = layout.cores[0]
     node = core.arrays or core.vector
     assert node is not None and node.clock_hz is not None
@@ -103,6 +106,11 @@ def _peak(executor: Executor) -> float:
         total += max((arrays.peak_macs_per_s(one) for one in types), default=Fraction(0)) if arrays else 0
         if core.vector_model is not None and (on_vector or arrays is None):
             total += core.vector_model.peak_macs_per_s()
+    multiplying = {one.engine for one in executor.tally.entries if one.macs}
+    for engine in executor.machine.engines:
+        peak = getattr(getattr(engine.component, "model", None), "peak_macs_per_s", None)
+        if peak is not None and (engine.view.kind in multiplying or not executor.layout.cores):
+            total += max(peak(one) for one in types)
     return float(total)
 
 

@@ -1,0 +1,1 @@
+"""Which engine a region goes to, one strategy a file; see :mod:`sim.mapping.dispatch.policy`."""

@@ -1,0 +1,45 @@
+"""The interface of dispatch strategies: which of the engines that can execute a region does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
+
+from sim.core.registry import Registry
+from sim.hardware.layout import Layout
+from sim.mapping.plan import Plan
+from sim.mapping.regions import Region
+
+
+class Moment(NamedTuple):
+    """The machine when a region is dispatched. ``ready_ps``: predicted end of what it waits for.
+
+    ``free_ps``: engine -> predicted end of the work it has been given (missing: it has none).
+    """
+
+    now_ps: int
+    ready_ps: int
+    free_ps: Mapping[str, int]
+
+    def finish_ps(self, plan: Plan) -> int:
+        """Predicted end of ``plan`` if given to its engine now."""
+        start = max(self.now_ps, self.ready_ps, self.free_ps.get(plan.engine, 0))
+        return start + plan.predicted_ps
+
+
+IDLE = Moment(0, 0, MappingProxyType({}))
+"""Nothing else is going on."""
+
+
+class Dispatcher(Protocol):
+    """A strategy; it is asked for a value and does no work."""
+
+    def __init__(self, layout: Layout) -> None: ...
+
+    def choose(self, region: Region, plans: Sequence[Plan], moment: Moment) -> Plan:
+        """One of ``plans`` (one per engine that can execute the region, at least two)."""
+        ...
+
+
+dispatchers: Registry[type[Dispatcher]] = Registry("dispatchers", "dispatch strategy")

@@ -1,0 +1,1 @@
+"""What can execute regions, one kind a file; see :mod:`sim.mapping.engines.engine`."""

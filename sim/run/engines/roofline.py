@@ -1,0 +1,139 @@
+"""A roofline engine executing regions one after another, each tile by tile: load, compute, store.
+
+Two tiles' operands are on their way or in use at a time (double buffering); a kernel starts when the one before has ended,
+and loads an operand when its producers have.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import cast
+
+from sim.core.component import Activity, Cause
+from sim.core.errors import InconsistencyError
+from sim.hardware.roofline import Roofline
+from sim.mapping.engines.roofline import RooflineSchedule, RooflineTile
+from sim.run.engines.unit import Unit, unit_kinds
+from sim.run.machine import BoundEngine, Machine
+from sim.run.region_run import RegionRun
+
+BUFFERS = 2
+
+
+@unit_kinds.register("roofline")
+class RooflineRun:
+    """The sequencer of one roofline engine."""
+
+    def __init__(self, machine: Machine, engine: BoundEngine) -> None:
+        self._machine = machine
+        self._own = engine
+        self._component = cast(Roofline, engine.component)
+        self._events = machine.engine
+        self._programs: deque[RegionRun] = deque()
+        self._run: RegionRun | None = None
+        self._next: deque[tuple[int, RooflineTile]] = deque()
+        self._open = 0
+        self._buffered = 0
+        self.engine = engine.view.path
+        self.index = 0
+        self.predicted_ps = 0
+        self.tiles_taken = 0
+
+    @classmethod
+    def of(cls, machine: Machine) -> Sequence[Unit]:
+        """Every roofline engine of the machine."""
+        return [cls(machine, engine) for engine in machine.engines if engine.view.kind == "roofline"]
+
+    def admit(self, run: RegionRun, slot: int) -> None:
+        """As in :class:`~sim.run.engines.unit.Unit`."""
+        self._programs.append(run)
+        if self._run is None:
+            self._begin()
+
+    def _begin(self) -> None:
+        run = self._programs.popleft()
+        self._run = run
+        tiles = cast(RooflineSchedule, run.plan.schedules[0]).tiles
+        self._next.extend(enumerate(tiles))
+        self._open = len(tiles)
+        for _ in tiles:
+            self._component.server.lane.assign(self._events.now)
+        self._pump()
+
+    def _pump(self) -> None:
+        while self._run is not None and self._next and self._buffered < BUFFERS:
+            number, tile = self._next.popleft()
+            self._buffered += 1
+            self.tiles_taken += 1
+            self._load(self._run, number, tile)
+
+    def _load(self, run: RegionRun, number: int, tile: RooflineTile) -> None:
+        activity = Activity(run.owner, number)
+        left = sum(len(load.split) for load in tile.loads)
+        cause = Cause.OPERAND
+
+        def arrived() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._compute(run, tile, cause, activity)
+
+        def go(position: int, split: tuple[tuple[int, int], ...]) -> None:
+            run.touch(self._events.now)
+            for tier, size in split:
+                run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
+                self._machine.stream(self._own, tier, size, activity, arrived, into=True)
+
+        if left == 0:
+            self._compute(run, tile, cause, activity)
+        for load in tile.loads:
+            if not run.when_ready((load.operand,), lambda load=load: go(load.operand, load.split)):  # type: ignore[misc]
+                cause = Cause.DEPENDENCY
+
+    def _compute(self, run: RegionRun, tile: RooflineTile, cause: str, activity: Activity) -> None:
+        component = self._component
+
+        def done() -> None:
+            self._buffered -= 1
+            self._store(run, tile, activity)
+            self._pump()
+
+        run.start(self._events.now)
+        component.ledger[activity.owner, "macs"] += tile.macs
+        component.ledger[activity.owner, "macs_executed"] += tile.macs_executed
+        if tile.macs_executed:
+            component.count(activity.owner, f"mac_{run.plan.compute_type}", tile.macs_executed)
+        for name, count in tile.operations:
+            if count:
+                component.count(activity.owner, f"op_{name}", count)
+        component.server.submit(tile.compute_ps, done, cause, "compute", activity)
+
+    def _store(self, run: RegionRun, tile: RooflineTile, activity: Activity) -> None:
+        left = len(tile.stores)
+
+        def stored() -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                self._tile_done(run)
+
+        for tier, size in tile.stores:
+            run.stored_bytes += size
+            self._machine.stream(self._own, tier, size, activity, stored, into=False)
+        if not tile.stores:
+            self._tile_done(run)
+
+    def _tile_done(self, run: RegionRun) -> None:
+        self._open -= 1
+        if self._open:
+            return
+        self._run = None
+        if self._programs:
+            self._begin()
+        run.slot_done(self._events.now)
+
+    def finish(self) -> None:
+        """As in :class:`~sim.run.engines.unit.Unit`."""
+        if self._run is not None or self._programs:
+            raise InconsistencyError("completion", f"{self.engine} ends with regions in flight")
