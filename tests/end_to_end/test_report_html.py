@@ -60,7 +60,7 @@ def test_pages_open_without_complaint_and_without_network(opened: Browser) -> No
 def test_nothing_sticks_out_of_the_window(opened: Browser, width: int) -> None:
     opened.resize(width, 900)
     opened.call("Page.reload")
-    opened.wait("document.body && document.body.dataset.ready === 'yes'")
+    opened.wait("document.body && document.body.dataset.drawn === 'yes'")
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.errors == []
 
@@ -148,6 +148,12 @@ def test_the_page_is_small_and_opens_soon(pages: dict[str, Path], browser: Brows
     for path in pages.values():
         assert path.stat().st_size < MOST_BYTES
     assert min(browser.open(pages["resnet50"]) for _ in range(3)) < OPENS_WITHIN_S
+
+
+def test_tables_can_be_read_before_the_plotting_library_arrives(pages: dict[str, Path]) -> None:
+    for path in pages.values():
+        text = path.read_text(encoding="utf-8")
+        assert text.index("<script>fill();") < text.index("plotly.js v") < text.index("<script>draw();")
 
 
 def test_the_page_draws_the_report_and_nothing_else(pages: dict[str, Path], resnet: Browser) -> None:

@@ -64,7 +64,7 @@ class Browser:
         """Open a file and wait until its scripts say that they are done; returns the seconds it took."""
         begin = time.monotonic()
         self.call("Page.navigate", url=path.resolve().as_uri())
-        self.wait("document.body && document.body.dataset.ready === 'yes'")
+        self.wait("document.body && document.body.dataset.drawn === 'yes'")
         return time.monotonic() - begin
 
     def evaluate(self, expression: str) -> Any:

@@ -21,15 +21,20 @@ SHARED = ("format.js", "table.js", "charts.js")
 
 
 def html_chunks(title: str, body: str, scripts: tuple[str, ...], data: dict[str, Any]) -> Iterator[str]:
-    """The text of a page: ``body`` and ``scripts`` name asset files, ``data`` is what the scripts draw."""
+    """The text of a page: ``body`` and ``scripts`` name asset files, ``data`` is what the scripts draw.
+
+    The scripts define ``fill``, which makes what can be read, and ``draw``, which makes the charts. The library, which is
+    most of the page, stands between them, so that a reader does not wait for it.
+    """
     yield f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n{_asset(body)}"
     yield f'<script type="application/json" id="data">{_embedded(data)}</script>\n'
-    yield f"<script>{_library()}</script>\n"
     for name in (*SHARED, *scripts):
         yield f"<script>\n{_asset(name)}</script>\n"
-    yield "</body>\n</html>\n"
+    yield "<script>fill();</script>\n"
+    yield f"<script>{_library()}</script>\n"
+    yield "<script>draw();</script>\n</body>\n</html>\n"
 
 
 def _asset(name: str) -> str:

@@ -36,3 +36,14 @@ function horizontalBars(id, labels, series, title, unit, mode) {
     yaxis: axis("", { autorange: "reversed", fixedrange: true, title: undefined }),
   }), CONFIG);
 }
+
+// Draws one chart after the other; between two of them the page answers its reader.
+function drawInTurn(steps) {
+  const next = () => {
+    const step = steps.shift();
+    if (!step) { document.body.dataset.drawn = "yes"; return; }
+    step();
+    setTimeout(next, 0);
+  };
+  setTimeout(next, 0);
+}

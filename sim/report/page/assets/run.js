@@ -58,7 +58,7 @@ function select(number) {
   element("selected-name").textContent = one.title;
   element("selected-text").textContent = one.text;
   if (timeline) timeline.mark(one.start_s, one.end_s);
-  drawRoofline();
+  if (document.body.dataset.drawn) drawRoofline();
 }
 
 function drawRoofline() {
@@ -150,17 +150,20 @@ function fillArchitecture() {
   ], DATA.prices);
 }
 
-function main() {
-  fillSummary();
-  fillOperators();
-  fillRoofline();
-  timeline = DATA.timeline ? new Timeline(DATA, (number) => select(number)) : null;
-  if (!timeline) element("timeline-part").hidden = true;
-  fillStalls();
-  fillEnergy();
-  drawDiagram("diagram", DATA.diagram);
-  fillArchitecture();
-  document.body.dataset.ready = "yes";
+function fillTimeline() {
+  if (DATA.timeline) timeline = new Timeline(DATA, (number) => select(number));
+  if (timeline && selected !== null) timeline.mark(DATA.operators[selected].start_s, DATA.operators[selected].end_s);
 }
 
-main();
+function fill() {
+  fillSummary();
+  fillOperators();
+  fillArchitecture();
+  if (!DATA.timeline) element("timeline-part").hidden = true;
+  document.body.dataset.ready = "yes";
+  performance.mark("ready");
+}
+
+function draw() {
+  drawInTurn([fillRoofline, fillTimeline, fillStalls, fillEnergy, () => drawDiagram("diagram", DATA.diagram)]);
+}
