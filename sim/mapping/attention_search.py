@@ -16,13 +16,11 @@ from itertools import product
 from sim.config.policy import MappingPin
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
-from sim.hardware.pe.dataflow import dataflows
 from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.attention_nest import AttentionChoice, AttentionNest, AttentionShape, K, Q, V
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import MAX_TILES_PER_CORE, TOLERANCE
 from sim.mapping.paths import Paths, rate_ps
-from sim.mapping.pins import AUTO
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
@@ -69,8 +67,7 @@ class AttentionSearch:
     def _choices(self) -> Iterator[AttentionChoice]:
         model, shape = self.core.array_model, self.shape
         assert model is not None
-        name = (self.pin.dataflow if self.pin else None) or model.spec.dataflow
-        flows = [dataflows.get(each) for each in (dataflows.names() if name == AUTO else (name,))]
+        flows = model.flows((self.pin.dataflow if self.pin else None) or model.spec.dataflow)
         count = len(self.cores)
         splits = [
             (pb, used // pb)

@@ -232,7 +232,8 @@ class MatrixNest:
         extents = (block.b, block.m.extent, block.n, block.k.extent)
         bits = (shape.a_bits, shape.b_bits, shape.c_bits)
         kept = kept_k(block.k.extent, shape.sparsity)
-        return array_work(self.core, flow, shape.compute_type, extents, kept, bits, block.first_k, block.last_k)
+        return array_work(self.core, flow, shape.compute_type, extents, kept, bits, block.first_k, block.last_k,
+                          shape.segment.conv)  # fmt: skip
 
     def _vector_step(
         self, block: _Block, operations: tuple[tuple[str, int], ...], extra_bytes: int, result_bytes: int, whole: bool

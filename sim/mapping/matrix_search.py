@@ -29,13 +29,13 @@ import numpy as np
 from sim.config.policy import MappingPin
 from sim.core.arith import ceil_div, larger, smaller
 from sim.hardware.layout import CoreView, Layout
-from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
 from sim.mapping.candidates import Array, Candidates, Group, kept_array
 from sim.mapping.geometry import Geometry, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Paths, rate_ps
-from sim.mapping.pins import AUTO, wants
+from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice
 
 MAX_TILES_PER_CORE = 4096
@@ -152,9 +152,7 @@ class MatrixSearch:
     def _flows(self) -> Iterator[type[Dataflow] | None]:
         model, pin = self.core.array_model, self.pin
         if model is not None and model.rate(self.shape.compute_type) and wants(pin, "array", self.core):
-            name = (pin.dataflow if pin else None) or model.spec.dataflow
-            for each in dataflows.names() if name == AUTO else (name,):
-                yield dataflows.get(each)
+            yield from model.flows((pin.dataflow if pin else None) or model.spec.dataflow)
         if self.core.vector_model is not None and wants(pin, "vector", self.core):
             yield None
 
@@ -319,8 +317,9 @@ class MatrixSearch:
         assert model is not None
         rate = model.rate(shape.compute_type)
         assert rate is not None
-        spread = model.spread(flow, tb, m, n, kept, rate)
-        tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, shape.c_bits)
+        conv = shape.segment.conv
+        spread = model.spread(flow, tb, m, n, kept, rate, conv)
+        tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, shape.c_bits, conv)
         traffic = model.traffic(flow, tile, spread, rate)
         conflicts = self.core.scratchpad_model.conflict_factor(bits_to_bytes(k, shape.a_bits))
         return spread.cycles, (traffic.scratchpad_read + traffic.scratchpad_write) * conflicts

@@ -20,7 +20,7 @@ Split = tuple[tuple[int, int], ...]
 
 
 class ArrayWork(NamedTuple):
-    """One tile on the systolic arrays: cycles per participating array, and what it moves at their edge."""
+    """One tile on the PE arrays: cycles per participating array, what it moves at their edge, and (rs) inside the PEs."""
 
     shares: tuple[int, ...]
     macs: int
@@ -32,6 +32,9 @@ class ArrayWork(NamedTuple):
     scratchpad_write: int
     accumulator_read: int
     accumulator_write: int
+    register_reads: int
+    register_writes: int
+    hops: int
     conflicts: int
     compute_type: str
 

@@ -104,40 +104,18 @@ def _folds(record: RunRecord, number: int, choice: dict[str, Any], layout: Layou
         return
     tile, spec = choice["tile"], model.spec
     kept = ceil(Fraction(tile["k"] * one.macs_executed, one.macs)) if one.macs else tile["k"]
-    steps = model.effective_k(kept, rate)
-    rows, cols, stream = flow.extents(tile["m"], tile["n"], steps)
-    spread = model.spread(flow, tile["b"], tile["m"], tile["n"], kept, rate)
+    work = operator_kinds.get(one.kind).work(one.dims, {})
+    conv = work.segments[0].conv if isinstance(work, MatrixWork) else None
+    extents = model.extents(tile["b"], tile["m"], tile["n"], kept, rate, conv, tile["k"])
+    spread = model.spread(flow, tile["b"], tile["m"], tile["n"], kept, rate, conv)
     yield (
         f"    one tile on {spec.count} arrays of {spec.rows} x {spec.cols} ({choice['dataflow']}, {types[0]}, "
         f"fold_overlap {spec.fold_overlap}):"
     )
     if kept != tile["k"]:
         yield f"      K after sparsity: {kept} of {tile['k']}"
-    row_folds, col_folds = -(-rows // spec.rows), -(-cols // spec.cols)
-    yield (
-        f"      folds = b * ceil(S_r/R) * ceil(S_c/C) = {tile['b']} * ceil({rows}/{spec.rows}) * ceil({cols}/{spec.cols})"
-        f" = {tile['b'] * row_folds * col_folds}, T = {stream}"
-    )
-    how = "the stream is split" if spread.by_stream else "the folds are split"
-    folds = spread.folds if spread.by_stream else -(-spread.folds // spec.count)
-    length = -(-stream // spec.count) if spread.by_stream else stream
-    yield f"      {how} over the arrays: {folds} folds of T = {length} on the busiest"
-    yield f"      cycles = {_formula(choice['dataflow'], spec.fold_overlap, folds, spec.rows, spec.cols, length)}"
+    yield from (f"      {line}" for line in flow.explain(model.shape, extents, spread))
     yield f"      = {spread.cycles} cycles = {format_si(float(spread.cycles / model.clock.hz), 's', 4)}"
-
-
-def _formula(dataflow: str, overlap: str, folds: int, rows: int, cols: int, stream: int) -> str:
-    """The closed form with its numbers, for the built-in dataflows; just its name for others."""
-    if dataflow not in ("os", "ws", "is"):
-        return f"closed form of dataflow {dataflow}"
-    fold = f"({rows} + {cols} + {stream} - 2)" if dataflow == "os" else f"(2*{rows} + {cols} + {stream} - 2)"
-    if overlap == "none":
-        said = "R+C+T-2" if dataflow == "os" else "2R+C+T-2"
-        return f"folds * ({said}) = {folds} * {fold}"
-    if dataflow == "os":
-        return f"(folds-1) * max(T, R) + R+C+T-2 = {folds - 1} * max({stream}, {rows}) + {fold}"
-    last = f"({rows} + {cols} + {stream} - 2)"
-    return f"R + (folds-1) * max(R, T) + R+C+T-2 = {rows} + {folds - 1} * max({rows}, {stream}) + {last}"
 
 
 def _executed_on(record: RunRecord, number: int, layout: Layout) -> tuple[CoreView | None, list[str]]:

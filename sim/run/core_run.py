@@ -270,6 +270,10 @@ class CoreRun:
                              ("b_reads", work.b_reads), ("c_writes", work.c_writes),
                              ("scratchpad_bytes", work.scratchpad_read + work.scratchpad_write)):  # fmt: skip
             ledger[owner, name] += amount
+        if work.register_reads:
+            for name, amount in (("register_reads", work.register_reads), ("register_writes", work.register_writes),
+                                 ("pe_hops", work.hops)):  # fmt: skip
+                ledger[owner, name] += amount
         if work.accumulator_read:
             arrays.count(owner, "accumulator_read_bytes", work.accumulator_read)
         if work.accumulator_write:

@@ -23,7 +23,7 @@ from sim.core.component import Activity, Component
 from sim.core.registry import Registry
 from sim.hardware.layout import Layout
 from sim.hardware.memory.tier import tier_models
-from sim.hardware.pe.dataflow import dataflows
+from sim.hardware.pe.dataflow import ArrayShape, TileExtents, dataflows
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.mapping.schedulers.policy import schedulers
@@ -113,14 +113,15 @@ def test_a_dataflow_covers_the_gemm_and_overlap_never_costs(name: str) -> None:
     flow = dataflows.get(name)
     assert flow.name == name and flow.__doc__
     for m, n, k in ((1, 1, 1), (5, 7, 3), (64, 16, 100)):
-        assert sorted(flow.extents(m, n, k)) == sorted((m, n, k))
-        row, col, stream = flow.extents(m, n, k)
-        folds = -(-row // 8) * -(-col // 4)
-        assert flow.overlapped_cycles(8, 4, 1, stream) == flow.fold_cycles(8, 4, stream)
-        assert flow.overlapped_cycles(8, 4, folds, stream) <= folds * flow.fold_cycles(8, 4, stream)
-        assert flow.overlapped_cycles(8, 4, folds, stream) * 8 * 4 >= m * n * k
-        reads = flow.reads(m, n, k, k, -(-row // 8), -(-col // 4))
+        tile = TileExtents(1, m, n, k, k, k, Fraction(1), None)
+        serial, overlapped = (ArrayShape(8, 4, 1, overlap, None) for overlap in (False, True))
+        spread = flow.spread(serial, tile)
+        assert flow.spread(overlapped, tile).cycles <= spread.cycles
+        assert spread.cycles * 8 * 4 >= m * n * k
+        assert sum(flow.shares(serial, spread)) == spread.cycles
+        reads = flow.edge(serial, tile, spread)
         assert reads.a >= m * k and reads.b >= k * n and reads.c >= m * n
+        assert flow.explain(serial, tile, spread)
 
 
 @pytest.mark.parametrize("name", dataflows.names())

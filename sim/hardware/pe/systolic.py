@@ -1,10 +1,9 @@
-"""Systolic arrays: GEMM tiles on R x C processing elements, one or several arrays side by side.
+"""PE arrays: GEMM and convolution tiles on R x C processing elements, one or several arrays side by side.
 
-What it models: folds of a tile (ceil(S_r/R) * ceil(S_c/C) per batch item), serial or double-buffered; MAC rates per
+What it models: a tile under a dataflow (:mod:`sim.hardware.pe.dataflows`), serial or double-buffered; MAC rates per
 element type (a rate of 2 takes two K values per PE and cycle, 1/2 takes two cycles per K value); N:M structured
 sparsity along K; the spread of a tile's folds (or of its stream) over the arrays of a core; edge traffic to the
-scratchpad or the arrays' own accumulator. What it leaves out: partially filled folds cost as much as full ones (as in
-hardware without early exit), and clock gating.
+scratchpad or the arrays' own accumulator. What it leaves out: clock gating.
 
 Busy means: a tile is on the array, from its first operand to its last result.
 """
@@ -18,12 +17,14 @@ from pydantic import AfterValidator, Field
 
 from sim.config.fields import PositiveInt, Rate, SizeBytes, among, at_most
 from sim.config.spec import ComponentSpec, components
-from sim.core.arith import ceil_div, smaller
+from sim.core.arith import ceil_div
 from sim.core.clock import Clock
 from sim.core.component import Component, Context
 from sim.core.server import ClockedServer
-from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.hardware.pe.dataflow import ArrayShape, Dataflow, Spread, TileExtents, dataflows
+from sim.hardware.pe.row_spec import RowStationarySpec
 from sim.trace.dtypes import compute_names
+from sim.trace.work import ConvShape
 
 ACCUMULATE_BITS = 32
 """Partial sums are 32 bits wide (fp32 or int32), the common width of bf16/fp16/int8 arrays (e.g. TPU, Jouppi 2017)."""
@@ -42,7 +43,10 @@ class SystolicSpec(ComponentSpec):
     rows: Side = Field(description="PE rows R")
     cols: Side = Field(description="PE columns C")
     dataflow: Annotated[str, AfterValidator(among(lambda: (*dataflows.names(), AUTO)))] = Field(
-        default="ws", description="os, ws, is, or auto (chosen per operator)"
+        default="ws", description="os, ws, is, rs, or auto (chosen per operator)"
+    )
+    row_stationary: RowStationarySpec | None = Field(
+        default=None, description="registers of a PE and buses for rs; stated, auto tries rs too"
     )
     fold_overlap: Literal["none", "double_buffered"] = Field(
         default="double_buffered", description="do the next fold's operands load behind the current fold?"
@@ -58,7 +62,8 @@ class SystolicSpec(ComponentSpec):
 class MatrixTile(NamedTuple):
     """A tile of matrix work on one core. ``first_k``/``last_k``: does it start, does it finish its results?
 
-    ``b`` independent products of [m,k] x [k,n]; ``kept_k``: K after sparsity; bits per element of A, B and results.
+    ``b`` independent products of [m,k] x [k,n]; ``kept_k``: K after sparsity; bits per element of A, B and results;
+    ``conv``: the convolution that it is a part of, if any.
     """
 
     b: Any
@@ -71,15 +76,7 @@ class MatrixTile(NamedTuple):
     a_bits: Fraction
     b_bits: Fraction
     c_bits: Fraction
-
-
-class Spread(NamedTuple):
-    """How a tile lies on the arrays of a core (integers or arrays)."""
-
-    folds: Any
-    stream: Any
-    by_stream: Any
-    cycles: Any
+    conv: ConvShape | None = None
 
 
 class Traffic(NamedTuple):
@@ -92,6 +89,9 @@ class Traffic(NamedTuple):
     scratchpad_write: Any
     accumulator_read: Any
     accumulator_write: Any
+    register_reads: Any
+    register_writes: Any
+    hops: Any
 
 
 class SystolicModel:
@@ -101,48 +101,44 @@ class SystolicModel:
         self.spec = spec
         self.clock = Clock(clock_hz)
         self.arrays = spec.count
+        self.shape = ArrayShape(spec.rows, spec.cols, spec.count, spec.fold_overlap == "double_buffered",
+                                spec.row_stationary)  # fmt: skip
 
     def rate(self, compute_type: str) -> Fraction | None:
         """MACs per PE per cycle for an element type; None when the array cannot multiply it."""
         return self.spec.types.get(compute_type)
 
+    def flows(self, name: str) -> list[type[Dataflow]]:
+        """The dataflows that ``name`` stands for: itself, or with ``auto`` all that these arrays can work in."""
+        if name != AUTO:
+            return [dataflows.get(name)]
+        return [flow for flow in map(dataflows.get, dataflows.names()) if flow.offered_by(self.shape)]
+
     def effective_k(self, kept_k: Any, rate: Fraction) -> Any:
         """Steps along K after the type's rate."""
         return ceil_div(kept_k * rate.denominator, rate.numerator)
 
-    def spread(self, flow: type[Dataflow], b: Any, m: Any, n: Any, kept_k: Any, rate: Fraction) -> Spread:
+    def extents(
+        self, b: Any, m: Any, n: Any, kept_k: Any, rate: Fraction, conv: ConvShape | None = None, k: Any = None
+    ) -> TileExtents:
+        """A tile as dataflows see it; ``k``: before sparsity, the same as ``kept_k`` when left out."""
+        return TileExtents(b, m, n, kept_k if k is None else k, kept_k, self.effective_k(kept_k, rate), rate, conv)
+
+    def spread(
+        self, flow: type[Dataflow], b: Any, m: Any, n: Any, kept_k: Any, rate: Fraction, conv: ConvShape | None = None
+    ) -> Spread:
         """Spread a tile over the arrays: its folds if that is faster, else its stream (where the dataflow allows)."""
-        rows, cols = self.spec.rows, self.spec.cols
-        row_extent, col_extent, stream = flow.extents(m, n, self.effective_k(kept_k, rate))
-        folds = b * ceil_div(row_extent, rows) * ceil_div(col_extent, cols)
-        whole = self._cycles(flow, ceil_div(folds, self.arrays), stream)
-        if not flow.stream_splits or self.arrays == 1:
-            return Spread(folds, stream, folds != folds, whole)
-        split = self._cycles(flow, folds, ceil_div(stream, self.arrays))
-        return Spread(folds, stream, split < whole, smaller(whole, split))
+        return flow.spread(self.shape, self.extents(b, m, n, kept_k, rate, conv))
 
     def shares(self, flow: type[Dataflow], spread: Spread) -> list[int]:
         """Cycles of each array that takes part, longest first (integers only)."""
-        if spread.by_stream:
-            parts = _even(spread.stream, self.arrays)
-            return [self._cycles(flow, spread.folds, part) for part in parts]
-        return [self._cycles(flow, part, spread.stream) for part in _even(spread.folds, self.arrays)]
+        return flow.shares(self.shape, spread)
 
     def traffic(self, flow: type[Dataflow], tile: MatrixTile, spread: Spread, rate: Fraction) -> Traffic:
         """Edge traffic of a tile. Partial sums stay in the accumulator when the arrays' accumulators hold the tile."""
-        row_extent, col_extent, _ = flow.extents(tile.m, tile.n, self.effective_k(tile.kept_k, rate))
-        reads = flow.reads(
-            tile.m,
-            tile.n,
-            tile.k,
-            tile.kept_k,
-            ceil_div(row_extent, self.spec.rows),
-            ceil_div(col_extent, self.spec.cols),
-        )
-        copies = 1 + spread.by_stream * (self.arrays - 1)
-        a = tile.b * reads.a * (copies if flow.name == "is" else 1)
-        b = tile.b * reads.b * (copies if flow.name == "ws" else 1)
-        written, results = tile.b * reads.c, tile.b * tile.m * tile.n
+        extents = self.extents(tile.b, tile.m, tile.n, tile.kept_k, rate, tile.conv, tile.k)
+        reads = flow.edge(self.shape, extents, spread)
+        a, b, written, results = reads.a, reads.b, reads.c, tile.b * tile.m * tile.n
         partial_writes = written - results * tile.last_k
         partial_reads = written - results * tile.first_k
         held = self.accumulator_holds(results)
@@ -156,6 +152,9 @@ class SystolicModel:
             scratchpad_write=final + psum_write * (1 - held),
             accumulator_read=(psum_read + results * tile.last_k * (ACCUMULATE_BITS // 8)) * held,
             accumulator_write=written * (ACCUMULATE_BITS // 8) * held,
+            register_reads=reads.register_reads,
+            register_writes=reads.register_writes,
+            hops=reads.hops,
         )
 
     def accumulator_holds(self, results: Any) -> Any:
@@ -166,11 +165,6 @@ class SystolicModel:
         """Peak of all arrays of one core for an element type; 0 when it cannot multiply it."""
         rate = self.rate(compute_type)
         return self.spec.rows * self.spec.cols * self.arrays * self.clock.hz * rate if rate else Fraction(0)
-
-    def _cycles(self, flow: type[Dataflow], folds: Any, stream: Any) -> Any:
-        if self.spec.fold_overlap == "none":
-            return folds * flow.fold_cycles(self.spec.rows, self.spec.cols, stream)
-        return flow.overlapped_cycles(self.spec.rows, self.spec.cols, folds, stream)
 
 
 def bits_to_bytes(elements: Any, bits: Fraction) -> Any:
@@ -184,12 +178,6 @@ def kept_k(k: int, sparsity: tuple[int, int] | None) -> int:
         return k
     kept, block = sparsity
     return k // block * kept + min(kept, k % block)
-
-
-def _even(total: int, parts: int) -> list[int]:
-    """``total`` split into at most ``parts`` positive parts that differ by at most one, largest first."""
-    base, extra = divmod(total, parts)
-    return [base + (place < extra) for place in range(parts) if base + (place < extra)]
 
 
 @components.register("systolic_array")

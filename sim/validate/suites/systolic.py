@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from sim.core.arith import ceil_div
 from sim.hardware.pe.dataflow import dataflows
+from sim.hardware.pe.folded import FoldedDataflow
 from sim.hardware.pe.systolic import MAX_SIDE
 from sim.trace.bounds import MAX_EXTENT
 from sim.validate.bare_array import Array, Counts, Product, gemm
@@ -106,6 +107,7 @@ def describe(row: Row) -> str:
 def utilizations(array: Array, m: int, n: int, kept_k: int, counts: Counts) -> tuple[float, float]:
     """(mapping efficiency, compute utilization) in percent, as the reference defines them, from a run's counts."""
     flow = dataflows.get(array.dataflow)
+    assert issubclass(flow, FoldedDataflow)
     _, _, stream = flow.extents(m, n, kept_k)
     fold = flow.fold_cycles(array.rows, array.cols, stream)
     folds, pes = max(counts.cycles) // fold, array.rows * array.cols

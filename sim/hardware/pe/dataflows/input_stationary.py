@@ -17,6 +17,7 @@ class InputStationary(WeightStationary):
 
     name = "is"
     stream_splits = True
+    stationary = "a"
 
     @staticmethod
     def extents(m: Any, n: Any, k: Any) -> tuple[Any, Any, Any]:

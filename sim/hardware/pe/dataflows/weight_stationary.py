@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 from sim.core.arith import larger
-from sim.hardware.pe.dataflow import Dataflow, Reads, dataflows
+from sim.hardware.pe.dataflow import ArrayShape, Reads, dataflows
+from sim.hardware.pe.folded import FoldedDataflow
 
 
 @dataflows.register("ws")
-class WeightStationary(Dataflow):
+class WeightStationary(FoldedDataflow):
     """S_r = K, S_c = N, T = M."""
 
     name = "ws"
     stream_splits = True
+    stationary = "b"
 
     @staticmethod
     def extents(m: Any, n: Any, k: Any) -> tuple[Any, Any, Any]:
@@ -35,3 +37,11 @@ class WeightStationary(Dataflow):
     @staticmethod
     def reads(m: Any, n: Any, k: Any, kept_k: Any, row_folds: Any, col_folds: Any) -> Reads:
         return Reads(a=col_folds * m * k, b=kept_k * n, c=row_folds * m * n)
+
+    @classmethod
+    def formula(cls, array: ArrayShape, folds: int, stream: int) -> str:
+        rows, cols = array.rows, array.cols
+        if not array.double_buffered:
+            return f"folds * (2R+C+T-2) = {folds} * (2*{rows} + {cols} + {stream} - 2)"
+        last = f"({rows} + {cols} + {stream} - 2)"
+        return f"R + (folds-1) * max(R, T) + R+C+T-2 = {rows} + {folds - 1} * max({rows}, {stream}) + {last}"
