@@ -29,7 +29,7 @@ class MappingPin(FrozenSpec):
     """Fixes part of the mapping of the operators whose name matches; what is left out stays the mapper's choice."""
 
     engine: str | None = Field(default=None, description="path of the component that executes the operator")
-    dataflow: str | None = Field(default=None, description="dataflow, such as os, ws or is")
+    dataflow: str | None = Field(default=None, description="dataflow, such as os, ws, is or rs")
     tile: dict[Dimension, PositiveInt] | None = Field(
         default=None, description="tile size per dimension b, m, n, k (elements)"
     )

@@ -23,7 +23,7 @@ def simulate(
 ) -> Result:
     """Simulate a trace, or the jobs of a source, and report it.
 
-    ``dataflow`` (os, ws, is, auto ...) replaces the arrays' own; ``timeline=False`` saves recording what lanes did, and
+    ``dataflow`` (os, ws, is, rs, auto ...) replaces the arrays' own; ``timeline=False`` saves recording what lanes did, and
     the result then writes no ``timeline.json``. ``progress`` is called with (regions done, the last one's name).
 
     Raises InputError when the inputs cannot be used (every missing energy price among them, before the run starts), and

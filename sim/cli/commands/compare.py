@@ -17,7 +17,7 @@ def compare(
     model: Model,
     arch: Annotated[list[str], typer.Option("-a", "--arch", metavar="ARCH", help="an architecture; may be repeated")],
     dataflow: Annotated[
-        str | None, typer.Option("--dataflow", metavar="NAMES", help="dataflows to compare, such as os,ws,is")
+        str | None, typer.Option("--dataflow", metavar="NAMES", help="dataflows to compare, such as os,ws,is,rs")
     ] = None,
     set_: Overrides = None,
     out: Annotated[
