@@ -19,7 +19,8 @@ def run(
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="folder for report, tables and timeline")
     ] = None,
     dataflow: Annotated[
-        str | None, typer.Option("--dataflow", metavar="NAME", help="os, ws, is, rs or auto, instead of the arrays' own")
+        str | None,
+        typer.Option("--dataflow", metavar="NAME", help="os, ws, is, rs or auto, instead of the arrays' own"),
     ] = None,
     set_: Overrides = None,
     json: Json = None,
