@@ -94,13 +94,16 @@ class Gemm(OperatorKind):
 class Conv(OperatorKind):
     """2-D convolution (1-D with height 1) lowered to GEMM by im2col, one GEMM per group.
 
-    ``out_h`` and ``out_w`` are given, not derived, because tools round them differently (SCALE-Sim rounds up).
+    ``out_h`` and ``out_w`` are given, not derived, because tools round them differently (SCALE-Sim rounds up). A 3-D one
+    has the ``_d`` dimensions too: every output slice is a 2-D convolution over the channels of ``kernel_d`` input slices,
+    which are read again for the next one (no reuse along the depth is modelled).
     """
 
     dims = {
         "images": 1, "groups": 1, "in_channels": None, "out_channels": None, "in_h": None, "in_w": None,
         "out_h": None, "out_w": None, "kernel_h": None, "kernel_w": None, "stride_h": 1, "stride_w": 1,
         "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0,
+        "in_d": 1, "out_d": 1, "kernel_d": 1, "stride_d": 1, "dilation_d": 1, "pad_front": 0,
     }  # fmt: skip
     ports = ("a", "b")
     optional_ports = ("bias",)
@@ -109,14 +112,14 @@ class Conv(OperatorKind):
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
         d = dims
-        channels = d["in_channels"] // d["groups"]
+        channels, images = d["in_channels"] // d["groups"] * d["kernel_d"], d["images"] * d["out_d"]
         shape = ConvShape(
-            d["images"], d["in_h"], d["in_w"], channels, d["kernel_h"], d["kernel_w"], d["stride_h"], d["stride_w"],
+            images, d["in_h"], d["in_w"], channels, d["kernel_h"], d["kernel_w"], d["stride_h"], d["stride_w"],
             d["dilation_h"], d["dilation_w"], d["pad_top"], d["pad_left"], d["out_h"], d["out_w"],
         )  # fmt: skip
         segment = MatrixSegment(
             batch=d["groups"],
-            m=d["images"] * d["out_h"] * d["out_w"],
+            m=images * d["out_h"] * d["out_w"],
             n=d["out_channels"] // d["groups"],
             k=d["kernel_h"] * d["kernel_w"] * channels,
             conv=shape,
@@ -135,10 +138,10 @@ class Conv(OperatorKind):
     def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
         d = dims
         return {
-            "a": d["images"] * d["in_channels"] * d["in_h"] * d["in_w"],
-            "b": d["out_channels"] * (d["in_channels"] // d["groups"]) * d["kernel_h"] * d["kernel_w"],
+            "a": d["images"] * d["in_channels"] * d["in_d"] * d["in_h"] * d["in_w"],
+            "b": d["out_channels"] * (d["in_channels"] // d["groups"]) * d["kernel_d"] * d["kernel_h"] * d["kernel_w"],
             "bias": d["out_channels"],
-            "outputs": d["images"] * d["out_channels"] * d["out_h"] * d["out_w"],
+            "outputs": d["images"] * d["out_channels"] * d["out_d"] * d["out_h"] * d["out_w"],
         }
 
 

@@ -13,7 +13,8 @@ from sim.trace.kinds import OperatorKind, Resolved, operator_kinds, request_sums
 from sim.trace.work import VectorWork, Work
 
 #: function of an ``elementwise`` operator -> operations per element. sigmoid(x) = 1 / (1 + exp(-x)),
-#: silu = x * sigmoid, gelu = tanh form, tanh(u) = 1 - 2 / (1 + exp(2u)); erf-form gelu is charged the same.
+#: silu = x * sigmoid, gelu = tanh form, tanh(u) = 1 - 2 / (1 + exp(2u)); erf-form gelu is charged the same. Inverse
+#: circular functions are the polynomials 4.4.45 and 4.4.47 of Abramowitz and Stegun; the hyperbolic ones their definitions.
 ELEMENTWISE: dict[str, dict[str, int]] = {
     "add": {"add": 1}, "sub": {"add": 1}, "mul": {"mul": 1}, "div": {"div": 1}, "max": {"max": 1}, "min": {"max": 1},
     "relu": {"max": 1}, "leaky_relu": {"mul": 1, "max": 1}, "prelu": {"mul": 1, "max": 1}, "clip": {"max": 2},
@@ -29,6 +30,9 @@ ELEMENTWISE: dict[str, dict[str, int]] = {
     "softcap": {"exp": 1, "mul": 3, "add": 2, "div": 1}, "swiglu": {"exp": 1, "add": 1, "div": 1, "mul": 2},
     "geglu": {"mul": 6, "add": 4, "exp": 1, "div": 1}, "bitwise": {"max": 1}, "floor": {"add": 1},
     "mod": {"div": 1, "add": 1, "mac": 1}, "elu": {"exp": 1, "add": 1, "max": 1},
+    "tan": {"sin": 2, "div": 1}, "asin": {"add": 2, "rsqrt": 1, "mul": 2, "mac": 3}, "atan": {"mul": 2, "mac": 4},
+    "sinh": {"exp": 1, "div": 1, "add": 1, "mul": 1}, "asinh": {"mac": 1, "rsqrt": 1, "mul": 1, "add": 1, "log": 1},
+    "atanh": {"add": 2, "div": 1, "log": 1, "mul": 1},
 }  # fmt: skip
 
 

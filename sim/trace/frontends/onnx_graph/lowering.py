@@ -8,11 +8,13 @@ operators, or makes its output a view of its input. All nodes that cannot be low
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sim.core.errors import Problems
 from sim.core.registry import Registry
+from sim.trace.frontends.onnx_graph.blocks import Block, items_of
 from sim.trace.frontends.onnx_graph.constants import constant_outputs
 from sim.trace.frontends.onnx_graph.document import Document, Node
 from sim.trace.frontends.onnx_graph.names import OperatorNames
@@ -41,6 +43,7 @@ class Lowering:
         self.operators: list[Operator] = []
         self.producer: dict[str, int] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.blocks: list[Block] = []
         self.unsupported: dict[str, list[tuple[str, str]]] = {}
         self.folded: Counter[str] = Counter()
         self.readers: dict[str, list[Node]] = {}
@@ -137,6 +140,14 @@ class Lowering:
             self.emit(node, "copy", {"elements": value.elements}, [("x", value.uses)], stored, part="repeat")
         return stored
 
+    @contextmanager
+    def steps(self, count: int, carry: Mapping[str, str]) -> Iterator[None]:
+        """What is emitted inside runs ``count`` times; ``carry``: outer tensor -> the inner one that follows on it."""
+        first, known = len(self.operators), set(self.tensors)
+        yield
+        own = frozenset(name for name in self.tensors if name not in known)
+        self.blocks.append(Block(first, len(self.operators), count, tuple(carry.items()), own))
+
     # The walk.
 
     def run(self) -> None:
@@ -199,18 +210,8 @@ class Lowering:
         return texts
 
     def items(self, inputs: Iterable[str]) -> tuple[Item, ...]:
-        """Tensors and operators of the trace: each tensor declared before its first use, unused ones left out."""
-        used = {use.tensor for operator in self.operators for _, uses in operator.inputs for use in uses}
-        items: list[Item] = [self.tensors[name] for name in inputs if name in used]
-        declared = {name for name in inputs if name in used}
-        for operator in self.operators:
-            touched = [use for _, uses in operator.inputs for use in uses] + list(operator.outputs)
-            for use in touched:
-                if use.tensor not in declared:
-                    declared.add(use.tensor)
-                    items.append(self.tensors[use.tensor])
-            items.append(operator)
-        return tuple(items)
+        """Tensors, operators and blocks of the trace: each tensor declared before its first use, unused ones left out."""
+        return items_of(self.operators, self.tensors, self.blocks, tuple(inputs))
 
 
 lowerings: Registry[Callable[[Node, Lowering], None]] = Registry("onnx_lowerings", "ONNX operator")

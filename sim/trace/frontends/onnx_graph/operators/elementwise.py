@@ -17,6 +17,8 @@ FUNCTIONS = {
     "Or": "bitwise", "Xor": "bitwise", "BitwiseAnd": "bitwise", "BitwiseOr": "bitwise", "BitwiseXor": "bitwise",
     "BitwiseNot": "bitwise", "BitShift": "bitwise", "Equal": "compare", "Less": "compare", "Greater": "compare",
     "LessOrEqual": "compare", "GreaterOrEqual": "compare", "IsNaN": "compare", "IsInf": "compare", "Where": "where",
+    "Tan": "tan", "Asin": "asin", "Acos": "asin", "Atan": "atan", "Sinh": "sinh", "Cosh": "sinh", "Asinh": "asinh",
+    "Acosh": "asinh", "Atanh": "atanh", "BitCast": "cast", "Shrink": "where", "CumProd": "mul",
     "Sub": "sub", "Mod": "mod", "com.microsoft.Gelu": "gelu", "com.microsoft.QuickGelu": "silu",
 }  # fmt: skip
 

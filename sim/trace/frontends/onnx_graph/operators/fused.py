@@ -100,3 +100,14 @@ def fused_matmul(node: Node, lowering: Lowering) -> None:
     emit_matrix(node, lowering, a, b, matmul_dims(*shapes), target)
     if scaled:
         _step(node, lowering, "scale", target, None, "scale", output.name)
+
+
+@lowerings.register("SwiGLU")
+def swiglu(node: Node, lowering: Lowering) -> None:
+    """SwiGLU of a joined gate and value -> one ``elementwise`` over its result."""
+    x = lowering.whole(node, 0)
+    shape, _ = lowering.result(node)
+    elements = 1
+    for extent in shape:
+        elements *= extent
+    lowering.make(node, "elementwise", {"elements": elements}, [("x", x.uses)], function="swiglu")

@@ -87,16 +87,47 @@ def gemm(node: Node, lowering: Lowering) -> None:
 
 @lowerings.register("Einsum")
 def einsum(node: Node, lowering: Lowering) -> None:
-    """Einsum of two operands without repeated or summed-alone indices -> ``gemm``."""
-    equation = node.attributes["equation"].replace(" ", "")
-    left, arrow, result = equation.partition("->")
-    terms = left.split(",")
-    if len(terms) != 2 or not arrow or "." in equation or any(len(set(term)) < len(term) for term in terms):
-        raise Unsupported(f"equation {equation!r}; products of two operands with distinct named indices are")
-    a, b = lowering.value(node, 0), lowering.value(node, 1)
-    sizes = dict(zip(terms[0], a.shape, strict=True)) | dict(zip(terms[1], b.shape, strict=True))
+    """Einsum of two operands -> ``gemm``; of one -> its sum (``reduce``) or its other order (``copy``)."""
+    operands = [lowering.value(node, position) for position in range(len(node.inputs))]
+    terms, result = _letters(node.attributes["equation"].replace(" ", ""), [len(value.shape) for value in operands])
+    if any(len(set(term)) < len(term) for term in terms) or len(terms) > 2:
+        raise Unsupported(f"equation {node.attributes['equation']!r}; products of two operands are")
+    if len(terms) == 1:
+        _rearranged(node, lowering, lowering.materialised(node, operands[0]), terms[0], result)
+        return
+    sizes: Dims = {}
+    for term, operand in zip(terms, operands, strict=True):
+        for letter, extent in zip(term, operand.shape, strict=True):
+            sizes[letter] = max(extent, sizes.get(letter, 1))
     one, two, kept = set(terms[0]), set(terms[1]), set(result)
     if (one ^ two) - kept:
-        raise Unsupported(f"equation {equation!r} sums an index of one operand alone")
+        raise Unsupported(f"equation {node.attributes['equation']!r} sums an index of one operand alone")
     groups = {"batch": one & two & kept, "m": (one - two) & kept, "n": (two - one) & kept, "k": (one & two) - kept}
+    a, b = operands
     emit_product(node, lowering, a, b, {name: prod(sizes[i] for i in indices) for name, indices in groups.items()})
+
+
+def _letters(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """The terms and the result of an equation, with letters in place of ``...`` and the result written out."""
+    left, arrow, result = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ranks):
+        raise Unsupported(f"equation {equation!r} for {len(ranks)} operands")
+    unnamed = max((rank - len(term.replace("...", "")) for term, rank in zip(terms, ranks, strict=True)), default=0)
+    extra = "".join(chr(0x3B1 + position) for position in range(unnamed))
+    if not arrow:
+        letters = sorted({letter for letter in left if letter.isalpha() and left.count(letter) == 1})
+        result = ("..." if "..." in left else "") + "".join(letters)
+    full = [
+        term.replace("...", extra[unnamed - (rank - len(term.replace("...", ""))) :])
+        for term, rank in zip(terms, ranks, strict=True)
+    ]
+    return full, result.replace("...", extra)
+
+
+def _rearranged(node: Node, lowering: Lowering, source: Value, term: str, result: str) -> None:
+    rows = prod(extent for letter, extent in zip(term, source.shape, strict=True) if letter in result)
+    if rows == source.elements:
+        lowering.make(node, "copy", {"elements": rows}, [("x", source.uses)])
+    else:
+        lowering.make(node, "reduce", {"rows": rows, "width": source.elements // rows}, [("x", source.uses)])

@@ -5,15 +5,17 @@ from __future__ import annotations
 from math import prod
 
 from sim.trace.frontends.onnx_graph.document import Node
-from sim.trace.frontends.onnx_graph.lowering import Lowering, Unsupported, lowerings
+from sim.trace.frontends.onnx_graph.lowering import Lowering, lowerings
+from sim.trace.frontends.onnx_graph.operators.elementwise import emit_elementwise, result_value
 
 
 @lowerings.register("MaxPool")
 def max_pool(node: Node, lowering: Lowering) -> None:
-    """MaxPool -> ``pool``, one comparison per window place; the indices output is refused."""
-    if len(node.outputs) > 1 and node.outputs[1]:
-        raise Unsupported("with its output of indices")
+    """MaxPool -> ``pool``, one comparison per window place; the indices come with the values, by a conversion each."""
     _pool(node, lowering, prod(node.attributes["kernel_shape"]), "max")
+    if len(node.outputs) > 1 and node.outputs[1]:
+        emit_elementwise(node, lowering, "cast", [lowering.values[node.outputs[0]]], result_value(node, lowering, 1),
+                         part="indices")  # fmt: skip
 
 
 @lowerings.register("AveragePool")

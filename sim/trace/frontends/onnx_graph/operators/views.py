@@ -136,8 +136,16 @@ def rearranged(node: Node, lowering: Lowering) -> None:
 @lowerings.register("ScatterND")
 @lowerings.register("ScatterElements")
 @lowerings.register("Scatter")
+@lowerings.register("TensorScatter")
 def scatter(node: Node, lowering: Lowering) -> None:
-    """Scatter -> ``copy`` of the whole tensor with the updates put in; a reduction into places is refused."""
-    if node.attribute("reduction", "none") != "none":
-        raise Unsupported(f"with reduction {node.attributes['reduction']!r}")
-    copied(node, lowering, *(lowering.value(node, position) for position in range(3)))
+    """Scatter -> ``copy`` of the whole tensor with the updates put in; a reduction combines each update first."""
+    target, *rest = (lowering.value(node, position) for position in range(min(3, len(node.inputs))))
+    function = {"none": "", "add": "add", "mul": "mul", "max": "max", "min": "max"}[node.attribute("reduction", "none")]
+    if function:
+        updates = lowering.materialised(node, rest.pop())
+        there = target if target.broadcast else target.part(target.name, (min(updates.elements, target.elements),), 0)
+        combined = lowering.tensor(f"{node.outputs[0]}.combined", updates.shape, updates.element_type)
+        ports = [("x", updates.uses), ("y", there.uses)]
+        dims = {"elements": updates.elements}
+        rest.append(lowering.emit(node, "elementwise", dims, ports, combined, part=function, function=function))
+    copied(node, lowering, target, *rest)
