@@ -14,7 +14,11 @@ from sim.core.engine import Call, Phase
 
 
 class TransferEngine(Protocol):
-    """What a channel drives. Nothing may be committed past ``until_ps``."""
+    """What a channel drives. Nothing may be committed past ``until_ps``.
+
+    ``next_event_ps`` is when the next transfer ends if nothing else arrives, or an earlier instant after which the engine
+    knows more: ``advance`` to it may then deliver nothing.
+    """
 
     def submit(self, now_ps: int, stream: Hashable, size_bytes: int, token: Any) -> None: ...
 
@@ -68,6 +72,9 @@ class Channel:
         self._wake = None
         now = self._environment._now
         finished = self.model.advance(now)
+        if not finished:
+            self._arm(now)
+            return
         activity: Activity = finished[-1][1]
         if self.model.active:
             self.lane.hand_over(now, "transfer", activity.owner, activity.tile)

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.core.errors import InputError
-from sim.hardware.noc.fabric_engine import FabricEngine
+from sim.hardware.noc.fabric_engine import FabricEngine, engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
+from sim.hardware.noc.message_engine import MessageEngine
 from sim.hardware.noc.packet_list import packets_of
 from sim.hardware.noc.routing import Routes, freeze
 from sim.hardware.noc.traffic_measure import MODELS
@@ -26,7 +27,9 @@ def mesh() -> Routes:
     return freeze(topology(topology.Spec.model_validate({"dims": (3, 2)})))
 
 
-def drive(engine: FabricEngine, messages: list[tuple[int, int, int, int]], polls: list[int]) -> dict[int, int]:
+def drive(
+    engine: FabricEngine | MessageEngine, messages: list[tuple[int, int, int, int]], polls: list[int]
+) -> dict[int, int]:
     """Submit (cycle, source, destination, bytes) at their times; look at other times too. Returns completion times."""
     done: dict[int, int] = {}
     moments = sorted(
@@ -55,7 +58,7 @@ def test_completions_are_those_of_the_network_whenever_anyone_looks(
     model: str, messages: list[tuple[int, int, int, int]], polls: list[int]
 ) -> None:
     messages = sorted(messages)
-    engine = FabricEngine(mesh(), RouterSpec(), model, HZ, flit_bytes=16, packet_flits=5)
+    engine = engine_of(model, mesh(), RouterSpec(), HZ, flit_bytes=16, packet_flits=5)
     done = drive(engine, messages, polls)
 
     network = MODELS[model](mesh(), RouterSpec())
@@ -78,7 +81,7 @@ def test_completions_are_those_of_the_network_whenever_anyone_looks(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_records_do_not_pile_up_when_the_fabric_falls_idle(model: str) -> None:
-    engine = FabricEngine(mesh(), RouterSpec(), model, HZ, flit_bytes=16, packet_flits=8)
+    engine = engine_of(model, mesh(), RouterSpec(), HZ, flit_bytes=16, packet_flits=8)
     for round_ in range(50):
         drive(engine, [(round_ * 10_000, 0, 5, 1024), (round_ * 10_000, 1, 5, 1024)], [])
     assert engine.network.submitted <= 32
@@ -86,4 +89,4 @@ def test_records_do_not_pile_up_when_the_fabric_falls_idle(model: str) -> None:
 
 def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="packet"):
-        FabricEngine(mesh(), RouterSpec(), "packets", HZ, flit_bytes=16, packet_flits=8)
+        engine_of("packets", mesh(), RouterSpec(), HZ, flit_bytes=16, packet_flits=8)

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from numba import int64, njit, types, void
 
+from sim.hardware.noc._kernels_rows import booked_to_the_end, free_row, new_row
 from sim.hardware.noc._packet_layout import (
     ACTOR_NEXT,
     ALLOW_RING,
     ALLOW_TIMES,
     ALLOWED,
+    ASKED,
     ASLEEP,
     BEHIND,
     BLOCKED,
+    C_LEFT,
     CAPACITY,
     CHANNEL,
     CHANNEL_WIDTH,
     CLASS,
+    COPIES,
     CREATED,
     DEADLOCK,
     DELAY,
@@ -35,8 +39,13 @@ from sim.hardware.noc._packet_layout import (
     HOPS,
     IS_HEAD,
     IS_LAST,
+    MESSAGE,
+    N_CHANNEL,
+    N_CHILD,
+    N_SIBLING,
     NEVER,
     NEXT,
+    NODE,
     ORDER,
     PACKET,
     PENDING,
@@ -51,6 +60,7 @@ from sim.hardware.noc._packet_layout import (
     RING,
     ROUTER,
     SENT,
+    STALLED,
     STOPPED,
     TARGET,
     UNDER_WAY,
@@ -58,6 +68,7 @@ from sim.hardware.noc._packet_layout import (
     VARIANT,
     WAIT_FIRST,
     WAIT_LAST,
+    WAITED,
     WAKING,
     PacketLayout,
 )
@@ -148,6 +159,20 @@ def make_way(s, b, piece, when, now):  # type: ignore[no-untyped-def]
         wake(s, b, s[row + CHANNEL], max(when, now))
 
 
+@njit(inline="always")
+def last_copy(s, b, piece):  # type: ignore[no-untyped-def]
+    """Is ``piece``, which starts now, the last of the copies that share its place in the buffer (or the only one)?"""
+    copies = s[piece + COPIES]
+    if copies < 0:
+        return True
+    s[piece + COPIES] = -1
+    s[copies + C_LEFT] -= 1
+    if s[copies + C_LEFT] > 0:
+        return False
+    free_row(s, b, copies)
+    return True
+
+
 @njit(void(ROWS, LAYOUT, int64, int64, int64), cache=True)
 def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     """The piece takes the link of ``channel`` from the first free cycle on."""
@@ -155,15 +180,18 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     at = b.ports + port * PORT_WIDTH
     flits, held = s[piece + FLITS], s[piece + HELD]
     start = max(now, s[at + FREE])
+    s[at + STALLED] += start - max(s[at + FREE], s[piece + ASKED])
+    s[at + WAITED] += start - s[piece + ASKED]
     s[at + FREE] = start + flits
     s[at + SENT] += flits
     s[b.channels + channel * CHANNEL_WIDTH + USED] += flits
     s[piece + HOPS] += 1
     s[piece + HELD] = channel
     if held >= 0:
-        back = start + s[b.ports + (held // b.n_classes) * PORT_WIDTH + RETURN]
-        release(s, b, held, flits, back, now)
-        make_way(s, b, piece, back, now)
+        if last_copy(s, b, piece):
+            back = start + s[b.ports + (held // b.n_classes) * PORT_WIDTH + RETURN]
+            release(s, b, held, flits, back, now)
+            make_way(s, b, piece, back, now)
     else:
         s[piece + ENTERED] = start
         s[b.counters + UNDER_WAY] += 1
@@ -172,6 +200,11 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
         back = arrival + s[at + RETURN]
         release(s, b, channel, flits, back, now)
         make_way(s, b, piece, back, now)
+        if s[piece + MESSAGE] >= 0:
+            booked_to_the_end(s, b, s[piece + MESSAGE], flits, arrival + flits - 1)
+            s[b.counters + UNDER_WAY] -= 1
+            free_row(s, b, piece)
+            return
         s[piece + ROUTER] = -1
         post_piece(s, b, piece, arrival + flits - 1)
         return
@@ -205,6 +238,50 @@ def way_is_free(s, b, piece, now):  # type: ignore[no-untyped-def]
     return 1 if when <= now else -when
 
 
+@njit(void(ROWS, LAYOUT, int64, int64, int64), cache=True)
+def ask(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
+    """The piece takes the link of ``channel`` now, or stands in line for it."""
+    row = b.channels + channel * CHANNEL_WIDTH
+    room = int64(0)
+    if s[row + WAIT_FIRST] < 0:
+        room = has_room(s, b, channel, s[piece + FLITS], now)
+        if room == 1:
+            book(s, b, piece, channel, now)
+            return
+    s[piece + NEXT] = -1
+    if s[row + WAIT_FIRST] < 0:
+        s[row + WAIT_FIRST] = piece
+        if room < 0:
+            wake(s, b, channel, -room)
+    else:
+        s[s[row + WAIT_LAST] + NEXT] = piece
+    s[row + WAIT_LAST] = piece
+
+
+@njit(void(ROWS, LAYOUT, int64, int64), cache=True)
+def branch(s, b, piece, now):  # type: ignore[no-untyped-def]
+    """A piece of a multicast asks for every link that its tree takes from here, with one copy for each."""
+    child, count = s[s[piece + NODE] + N_CHILD], 0
+    while child >= 0:
+        count += 1
+        child = s[child + N_SIBLING]
+    copies = int64(-1)
+    if count > 1:
+        copies = new_row(s, b)
+        s[copies + C_LEFT] = count
+        s[b.counters + UNDER_WAY] += count - 1
+    child = s[s[piece + NODE] + N_CHILD]
+    while child >= 0:
+        following, one = s[child + N_SIBLING], piece
+        if following >= 0:
+            one = new_row(s, b)
+            for column in range(PIECE_WIDTH):
+                s[one + column] = s[piece + column]
+        s[one + COPIES], s[one + NODE] = copies, child
+        ask(s, b, one, s[child + N_CHANNEL], now)
+        child = following
+
+
 @njit(void(ROWS, LAYOUT, int64, int64), cache=True)
 def arrive(s, b, piece, now):  # type: ignore[no-untyped-def]
     """A piece is due: its tail reached its terminal, or it asks for the next link."""
@@ -222,22 +299,11 @@ def arrive(s, b, piece, now):  # type: ignore[no-untyped-def]
     if free < 0:
         post_piece(s, b, piece, -free)
         return
-    channel = next_channel(s, b, piece)
-    row = b.channels + channel * CHANNEL_WIDTH
-    room = int64(0)
-    if s[row + WAIT_FIRST] < 0:
-        room = has_room(s, b, channel, s[piece + FLITS], now)
-        if room == 1:
-            book(s, b, piece, channel, now)
-            return
-    s[piece + NEXT] = -1
-    if s[row + WAIT_FIRST] < 0:
-        s[row + WAIT_FIRST] = piece
-        if room < 0:
-            wake(s, b, channel, -room)
+    s[piece + ASKED] = now
+    if s[piece + NODE] >= 0:
+        branch(s, b, piece, now)
     else:
-        s[s[row + WAIT_LAST] + NEXT] = piece
-    s[row + WAIT_LAST] = piece
+        ask(s, b, piece, next_channel(s, b, piece), now)
 
 
 @njit(void(ROWS, LAYOUT, int64, int64), cache=True)

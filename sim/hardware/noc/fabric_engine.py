@@ -1,4 +1,6 @@
-"""A routed fabric behind the engine interface (``submit``, ``next_event_ps``, ``advance``): messages in bytes, picoseconds.
+"""Any network model behind the engine interface (``submit``, ``next_event_ps``, ``advance``): bytes and picoseconds.
+
+Whole runs with ``model: packet`` use :mod:`sim.hardware.noc.message_engine`; this one drives the flit model.
 
 A message becomes packets of at most ``packet_flits`` flits, which queue at its source terminal in order; it is done when
 the last tail has arrived. It enters at the first clock edge at or after its submission. The interface asks for the next
@@ -18,11 +20,27 @@ import numpy as np
 from sim.core.clock import Clock
 from sim.core.errors import Problems
 from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.message_engine import MessageEngine, terminals_of_stream
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.routing import Routes
 from sim.hardware.noc.traffic_measure import MODELS, Network
 
 FAR_CYCLES = 1 << 50
+
+
+def engine_of(
+    model: str, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int
+) -> FabricEngine | MessageEngine:
+    """The engine of a network model by name; InputError for one that does not exist and for sizes below 1."""
+    problems = Problems()
+    if model not in MODELS:
+        problems.add("unknown network model", found=model, allowed=tuple(MODELS), suggest_for=model)
+    if flit_bytes < 1 or packet_flits < 1:
+        problems.add("flit and packet sizes", found=f"{flit_bytes} B, {packet_flits} flits", allowed="1 or more")
+    problems.raise_if_any()
+    if model == "packet":
+        return MessageEngine(routes, spec, clock_hz, flit_bytes, packet_flits)
+    return FabricEngine(routes, spec, model, clock_hz, flit_bytes, packet_flits)
 
 
 @dataclass(eq=False)
@@ -42,17 +60,14 @@ class _Plan:
 
 
 class FabricEngine:
-    """``stream`` of a submission is the pair (source terminal, destination terminal)."""
+    """``stream`` of a submission: source terminal, and destination terminal or a tuple of several.
+
+    The router of the flit model has no multicast: a message to several terminals is one to each, all from the source.
+    """
 
     def __init__(
         self, routes: Routes, spec: RouterSpec, model: str, clock_hz: Fraction, flit_bytes: int, packet_flits: int
     ) -> None:
-        problems = Problems()
-        if model not in MODELS:
-            problems.add("unknown network model", found=model, allowed=tuple(MODELS), suggest_for=model)
-        if flit_bytes < 1 or packet_flits < 1:
-            problems.add("flit and packet sizes", found=f"{flit_bytes} B, {packet_flits} flits", allowed="1 or more")
-        problems.raise_if_any()
         self.routes = routes
         self._clock = Clock(clock_hz)
         self._flit_bytes, self._packet_flits = flit_bytes, packet_flits
@@ -81,11 +96,15 @@ class FabricEngine:
             network.run(FAR_CYCLES, network.submitted)
         return network
 
+    def links_of(self, stream: Hashable) -> int:
+        """Links that a message takes: those to each of its terminals."""
+        source, destinations = terminals_of_stream(stream)
+        return sum(len(self.routes.path(source, destination)) for destination in destinations)
+
     def submit(self, now_ps: int, stream: Hashable, size_bytes: int, token: Any) -> None:
         """A message of ``size_bytes`` from ``stream[0]`` to ``stream[1]`` arrives now; completions due by now must have
         been taken with :meth:`advance` first."""
-        assert isinstance(stream, tuple)
-        source, destination = stream
+        source, destinations = terminals_of_stream(stream)
         cycle = self._clock.index_at_or_after(now_ps)
         if self._base.now < cycle:
             self._base.run(cycle)
@@ -96,16 +115,17 @@ class FabricEngine:
         count = -(-flits // self._packet_flits)
         sizes = np.full(count, self._packet_flits, dtype=np.int64)
         sizes[-1] = flits - (count - 1) * self._packet_flits
-        numbers = np.arange(self._sent, self._sent + count, dtype=np.int64)
-        self._sent += count
-        column = np.zeros(count, dtype=np.int64)
+        numbers = np.arange(self._sent, self._sent + count * len(destinations), dtype=np.int64)
+        self._sent += len(numbers)
+        column = np.zeros(count * len(destinations), dtype=np.int64)
         created = max(cycle, self._base.now)
-        self._base.submit(
-            Packets(column + source, column + destination, sizes, column + created, numbers % self.routes.variants)
-        )
-        message = _Message(token, count)
+        self._base.submit(Packets(
+            column + source, np.repeat(np.array(destinations, dtype=np.int64), count),
+            np.tile(sizes, len(destinations)), column + created, numbers % self.routes.variants,
+        ))  # fmt: skip
+        message = _Message(token, count * len(destinations))
         self._active[message] = None
-        self._of_packet += [message] * count
+        self._of_packet += [message] * message.packets_left
 
     def _settle(self) -> None:
         """Nothing is under way for the caller: let the committed network catch up and drop its packet records."""

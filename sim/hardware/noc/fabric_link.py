@@ -21,7 +21,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.component import Activity, Cause, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
 from sim.core.probe import Probe
-from sim.hardware.noc.fabric_engine import FabricEngine
+from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
 from sim.hardware.noc.link import Link, LinkModel
 from sim.hardware.noc.packet_network import PacketNetwork
@@ -113,7 +113,7 @@ class Fabric(Link):
         self._hops: dict[tuple[str, str], int] = {}
         assert hz is not None
         self._hz = hz
-        engine = FabricEngine(self.routes, spec.router, spec.model, hz, spec.width, spec.packet // spec.width)
+        engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width)
         self._fabric = engine
         self._channel = Channel(self, engine, Lane(path, Probe()))  # whole-network busy time; nobody reads it
 

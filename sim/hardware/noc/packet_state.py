@@ -25,6 +25,7 @@ class PacketState:
         self.flat = np.zeros(self.layout.pieces, dtype=np.int64)
         self._cut()
         self.counters[at.ASLEEP] = at.NEVER
+        self.counters[[at.FREE_ROW, at.DUE_FIRST]] = -1
         self.ports[:] = _ports(routes, spec)
         self.channels[:] = _channels(routes, spec)
         self.flat[self.layout.routes : self.layout.routes + routes.table.size] = routes.table.ravel()
@@ -78,7 +79,8 @@ class PacketState:
         rows[:, at.PACKET] = number + whose
         rows[:, at.IS_HEAD], rows[:, at.IS_LAST] = place == 0, place == parts[whose] - 1
         rows[:, at.BEHIND] = np.where(rows[:, at.IS_LAST] == 1, -1, first + 1 + np.arange(len(whose)))
-        rows[:, (at.NEXT, at.HELD, at.ROUTER, at.ENTERED, at.DONE)] = -1
+        rows[:, (at.NEXT, at.HELD, at.ROUTER, at.ENTERED, at.DONE, at.MESSAGE, at.NODE, at.COPIES)] = -1
+        rows[:, at.ASKED] = packets.created[whose]
         rows[:, at.ALLOWED] = np.where(place == 0, UNCONSTRAINED, 0)
         self._count += len(whose)
         self.first_piece = np.concatenate([self.first_piece, first + ends - parts])
@@ -88,7 +90,12 @@ class PacketState:
 
     def _reserve(self, more: int) -> None:
         if self._count + more > len(self.pieces):
-            capacity = max(2 * len(self.pieces), self._count + more, 64)
+            self.grow(self._count + more)
+
+    def grow(self, rows: int) -> None:
+        """Make room for at least so many rows in all."""
+        if rows > len(self.pieces):
+            capacity = max(2 * len(self.pieces), rows, 64)
             grown = np.zeros((capacity - len(self.pieces)) * at.PIECE_WIDTH, dtype=np.int64)
             self.flat = np.concatenate([self.flat, grown])
             self._cut()
@@ -123,8 +130,9 @@ def _plan(routes: Routes, spec: RouterSpec) -> tuple[PacketLayout, dict[str, int
         "n_ports": routes.ports, "n_classes": routes.classes, "n_routers": routes.routers,
         "n_terminals": routes.terminals, "all_ports": all_ports,
         "head_cycles": spec.head_delay + (0 if spec.speculative else 1), "slots": 2 << latest.bit_length(),
-        "pool_width": pool + 1,
+        "pool_width": pool + 1, "eject_cycles": spec.switch_delay + spec.injection_latency + 1,
     }  # fmt: skip
+    scalars["least_idle"] = spec.injection_latency + 1 + scalars["head_cycles"] + scalars["eject_cycles"]
     sizes = {
         "counters": at.COUNTERS_WIDTH, "ports": (all_ports + routes.terminals) * at.PORT_WIDTH,
         "channels": channels * at.CHANNEL_WIDTH, "releases": channels * (pool + 1) * 2, "routes": routes.table.size,
@@ -140,7 +148,7 @@ def _plan(routes: Routes, spec: RouterSpec) -> tuple[PacketLayout, dict[str, int
 def _ports(routes: Routes, spec: RouterSpec) -> Ints:
     all_ports = routes.routers * routes.ports
     rows = np.zeros((all_ports + routes.terminals, at.PORT_WIDTH), dtype=np.int64)
-    rows[:, at.RING] = -1
+    rows[:, (at.RING, at.FIRST_MESSAGE, at.LAST_MESSAGE)] = -1
     links = routes.links
     out = links.source * routes.ports + links.source_port
     rows[out, at.TARGET], rows[out, at.RING] = links.target, links.ring

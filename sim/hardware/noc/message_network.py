@@ -1,0 +1,159 @@
+"""The packet model for whole runs: messages in flits that are sent, wait, arrive and are forgotten. Times are cycles.
+
+The same links, buffers and packets as :class:`~sim.hardware.noc.packet_network.PacketNetwork`, without a record per packet:
+rows are used again, and a message can go to several terminals at once. Such a *multicast* follows the union of the
+routes to its terminals and takes each link of that tree once (around a ring: once per class of channels); routers copy
+packets, each copy waits for its own link, and the buffer is free when the last has left. Its packets are cut to fit a
+buffer, so that a copy that waits never holds two routers: the dependencies between channels are those of the routes,
+which the check for deadlocks has judged. It is done when its last copy has arrived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.hardware.compiled import load_kernels
+from sim.hardware.noc import _packet_layout as at
+from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.packet_network import PacketNetwork
+from sim.hardware.noc.routing import Ints, Routes
+
+AT_ONCE = 64
+"""Most messages taken out of the compiled state by one call."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a message goes: links taken, idle cycles of a head, the terminal's port or -1, the tree's row or -1."""
+
+    links: int
+    copies: int
+    idle_cycles: int
+    port: int
+    tree: int
+
+
+class MessageNetwork(PacketNetwork):
+    """State of one run; :meth:`send`, :meth:`next_end` and :meth:`take` instead of packets in bulk."""
+
+    def __init__(self, routes: Routes, spec: RouterSpec, packet_flits: int) -> None:
+        super().__init__(routes, spec)
+        self._packet_flits = packet_flits
+        self._kernels = load_kernels("sim.hardware.noc._kernels_send")
+        self._ways: dict[tuple[int, tuple[int, ...]], Way] = {}
+        self._rows_of: dict[int, int] = {}
+        self._promised = 0
+        self._sent = 0
+        self._tokens: Ints = np.zeros(AT_ONCE, dtype=np.int64)
+
+    @property
+    def active(self) -> int:
+        """Messages sent and not taken yet."""
+        return len(self._rows_of)
+
+    def way(self, source: int, destinations: tuple[int, ...]) -> Way:
+        """The way from one terminal to one or several."""
+        found = self._ways.get((source, destinations))
+        if found is None:
+            found = self._ways[source, destinations] = self._find_way(source, destinations)
+        return found
+
+    def send(self, now: int, source: int, destinations: tuple[int, ...], flits: int) -> int:
+        """A message of ``flits`` enters the queue of ``source`` in cycle ``now``; returns its number."""
+        self._run_to(now)
+        way = self.way(source, destinations)
+        buffer = self.spec.buffer_flits
+        packet = self._packet_flits if way.tree < 0 else min(self._packet_flits, buffer)
+        piece = min(packet, buffer)
+        packets = -(-flits // packet)
+        rows = 1 + packets * -(-packet // piece) * (2 * way.copies if way.tree >= 0 else 1)
+        number = self._sent
+        self._sent += 1
+        self._rows_of[number] = rows
+        self._promised += rows
+        self._state.grow(self._promised)
+        sets = (number % self.routes.variants) << 16 | self.routes.variants
+        order = np.array([source, destinations[0], flits, packet, piece, sets, way.copies, way.idle_cycles, way.port,
+                          number, way.tree], dtype=np.int64)  # fmt: skip
+        self._kernels.send(self._state.flat, self._state.layout, order, self.now)
+        return number
+
+    def next_end(self) -> int:
+        """A cycle, not in the past, before which no message ends; with no news until then it comes closer."""
+        return int(self._kernels.next_end(self._state.flat, self._state.layout, self.now))
+
+    def take(self, cycle: int) -> list[int]:
+        """The messages that end by ``cycle``, in order; the state stays that before ``cycle``."""
+        taken: list[int] = []
+        count = AT_ONCE
+        while count == AT_ONCE:
+            found = int(self._kernels.advance(self._state.flat, self._state.layout, self._tokens, self.now, cycle))
+            result, count = found >> 20, found & ((1 << 20) - 1)
+            self._reached(result)
+            taken += self._tokens[:count].tolist()
+        for number in taken:
+            self._promised -= self._rows_of.pop(number)
+        return taken
+
+    def _run_to(self, cycle: int) -> None:
+        if self.now < cycle:
+            self._reached(int(self._kernels.run(self._state.flat, self._state.layout, self.now, cycle, 0)))
+
+    def waited_cycles(self) -> tuple[Ints, Ints]:
+        """Of each link: cycles it was free while a packet waited for buffers behind it; sum over packets of all waiting."""
+        links = self.routes.links
+        rows = self._state.ports[links.source * self.routes.ports + links.source_port]
+        return rows[:, at.STALLED], rows[:, at.WAITED]
+
+    def _find_way(self, source: int, destinations: tuple[int, ...]) -> Way:
+        """Walk the routes. Several destinations share links and channels as long as their routes agree."""
+        routes, idle = self.routes, 0
+        branches: set[tuple[tuple[int, int], ...]] = set()
+        for destination in destinations:
+            steps = routes.path(source, destination)
+            idle = max(idle, self._idle_cycles(steps))
+            branches |= {tuple(steps[:end]) for end in range(1, len(steps) + 1)}
+        if len(destinations) == 1:
+            return Way(len(branches), 1, idle, self._port(destinations[0]), -1)
+        return Way(len(branches), len(destinations), idle, -1, self._plant(source, destinations))
+
+    def _idle_cycles(self, steps: list[tuple[int, int]]) -> int:
+        layout, ports = self._state.layout, self._state.ports
+        links = self.routes.links
+        on_way = [
+            int(ports[links.source[link] * self.routes.ports + links.source_port[link], at.DELAY]) for link, _ in steps
+        ]
+        return (int(ports[layout.all_ports, at.DELAY]) + sum(on_way) + (len(steps) + 1) * layout.head_cycles
+                + layout.eject_cycles)  # fmt: skip
+
+    def _port(self, terminal: int) -> int:
+        return int(self.routes.terminal_router[terminal] * self.routes.ports + self.routes.terminal_port[terminal])
+
+    def _plant(self, source: int, destinations: tuple[int, ...]) -> int:
+        """Rows for the tree's nodes; returns the root's."""
+        links, classes = self.routes.links, self.routes.classes
+        rows: dict[tuple[int, ...], int] = {(): self._node(-1, -1)}
+        for destination in destinations:
+            channels = [int(links.source[link] * self.routes.ports + links.source_port[link]) * classes + vc_class
+                        for link, vc_class in self.routes.path(source, destination)]  # fmt: skip
+            channels.append(self._port(destination) * classes)
+            for end in range(1, len(channels) + 1):
+                key = tuple(channels[:end])
+                if key not in rows:
+                    rows[key] = self._node(channels[end - 1], rows[key[:-1]])
+        return rows[()]
+
+    def _node(self, channel: int, parent: int) -> int:
+        """A row that stays for the run."""
+        self._promised += 1
+        self._state.grow(self._promised)
+        flat, layout = self._state.flat, self._state.layout
+        row = layout.pieces + int(self._state.counters[at.FRESH]) * at.PIECE_WIDTH
+        self._state.counters[at.FRESH] += 1
+        flat[row + at.N_CHANNEL], flat[row + at.N_CHILD], flat[row + at.N_SIBLING] = channel, -1, -1
+        if parent >= 0:
+            flat[row + at.N_SIBLING] = flat[parent + at.N_CHILD]
+            flat[parent + at.N_CHILD] = row
+        return row
