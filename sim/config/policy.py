@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from sim.config.fields import NonNegativeInt, PositiveInt, read_energy, read_power
+from sim.config.fields import NonNegativeInt, PositiveInt, Rate, read_energy, read_power
 from sim.config.spec import FrozenSpec
 
 Dimension = Literal["b", "m", "n", "k"]
@@ -46,6 +46,20 @@ class Policy(FrozenSpec):
     """How operators are mapped, placed and scheduled on the architecture."""
 
     placement: str = Field(default="by_lifetime", description="placement policy of tensors in memory tiers")
+    residency: str = Field(
+        default="in_place",
+        description="which weights and caches are copied to a nearer memory tier before use, and kept",
+    )
+    near: str | None = Field(
+        default=None, description="path of the memory tier that copies are made in; default: the fastest off-chip tier"
+    )
+    pinned: tuple[str, ...] = Field(
+        default=(), description="`residency: pinned`: glob patterns of tensors (or models) that live in the near tier"
+    )
+    near_spare: Rate = Field(
+        default=Fraction(1, 8),
+        description="`residency: static`: part of the near tier that no tensor lives in, for copies and activations",
+    )
     scheduler: str = Field(default="overlap", description="scheduler of operators on engines")
     dispatch: str = Field(
         default="by_prediction", description="strategy that chooses among the engines that can execute an operator"

@@ -30,6 +30,7 @@ class Cause(StrEnum):
     BUS = "bus"  # a shared bus is taken
     LINK = "link"  # an interconnect link is taken
     DEPENDENCY = "dependency"  # an earlier operator has not finished
+    COPY = "copy"  # an operand is still being copied from a slower memory tier
     REFRESH = "refresh"  # DRAM refresh
     LAUNCH = "launch"  # the host has not launched the operator yet
     LATENCY = "latency"  # in flight: access or wire latency

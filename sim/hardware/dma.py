@@ -2,7 +2,8 @@
 
 What it models: descriptors set up one after another (``setup_cycles`` each), then any number of transfers in flight;
 buffer space (credits) and dependencies, not the DMA, limit how far it runs ahead. A core without a ``dma`` in the YAML
-has one with no set-up cost. What it leaves out: a bounded number of outstanding requests, and address generation.
+has one with no set-up cost. A ``dma`` outside every core copies whole tensors between memory tiers
+(:mod:`sim.hardware.copy_engine`). What it leaves out: a bounded number of outstanding requests, and address generation.
 
 Lanes: ``load`` and ``store``. Busy means: at least one transfer of that direction is in flight.
 """
@@ -13,7 +14,7 @@ from fractions import Fraction
 
 from pydantic import Field
 
-from sim.config.fields import NonNegativeInt
+from sim.config.fields import NonNegativeInt, PositiveInt, SizeBytes
 from sim.config.spec import ComponentSpec, components
 from sim.core.clock import Clock
 from sim.core.component import Activity, Component, Context, Lane
@@ -23,6 +24,12 @@ class DmaSpec(ComponentSpec):
     """YAML keys of ``kind: dma``."""
 
     setup_cycles: NonNegativeInt = Field(default=0, description="cycles to set up one transfer")
+    chunk: SizeBytes = Field(
+        default=4 * 2**20, description="bytes of one piece of a copy between memory tiers (a dma outside every core)"
+    )
+    outstanding: PositiveInt = Field(
+        default=4, description="pieces of copies in flight between two memory tiers (a dma outside every core)"
+    )
 
 
 class Direction:

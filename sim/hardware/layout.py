@@ -17,7 +17,7 @@ from typing import Any
 
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
 from sim.config.spec import links as link_kinds
-from sim.core.errors import InputError, Problems
+from sim.core.errors import InputError, Place, Problems
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
@@ -162,6 +162,57 @@ class Layout:
     def backing(self) -> tuple[TierView, ...]:
         """Where model inputs, weights and final outputs live: off-chip tiers, or every tier when there is none."""
         return tuple(tier for tier in self.tiers if not tier.on_chip) or self.tiers
+
+    @cached_property
+    def near(self) -> tuple[TierView, ...]:
+        """The tier in which copies are made (all its instances): ``policy.near``, else the fastest off-chip tier."""
+        named = self.architecture.policy.near or self.backing[0].node.path
+        found = tuple(tier for tier in self.tiers if tier.node.path == named and tier.core is None)
+        if not found:
+            allowed = dict.fromkeys(tier.node.path for tier in self.tiers if tier.core is None)
+            problems = Problems()
+            place = Place(self.architecture.file)
+            problems.add("policy.near is no memory tier", place, found=named, allowed=allowed, suggest_for=named)
+            problems.raise_if_any()
+        return found
+
+    @cached_property
+    def far(self) -> tuple[TierView, ...]:
+        """The off-chip tiers beside ``near``, the fastest first: homes of what is copied."""
+        found = tuple(tier for tier in self.backing if tier not in self.near)
+        if not found:
+            problems = Problems()
+            name = self.architecture.policy.residency
+            problems.add(f"`residency: {name}` needs an off-chip tier besides {self.near[0].node.path}",
+                         Place(self.architecture.file), found="only one")  # fmt: skip
+            problems.raise_if_any()
+        return found
+
+    @cached_property
+    def copy_node(self) -> ComponentNode | None:
+        """The declaration of the tiers' copy engine: a dma outside every core."""
+        groups = {core.declared for core in self.cores}
+        found = [node for node in self.architecture.components
+                 if isinstance(node.spec, DmaSpec) and node.group not in groups]  # fmt: skip
+        if len(found) > 1 or any(node.total > 1 for node in found):
+            problems = Problems()
+            paths = ", ".join(node.path for node in found)
+            problems.add("one dma at most may stand outside the cores, to copy between memories", found[-1].place,
+                         found=f"{sum(node.total for node in found)}: {paths}")  # fmt: skip
+            problems.raise_if_any()
+        return found[0] if found else None
+
+    def copy_route(self, source: int, destination: int) -> tuple[Hop, ...]:
+        """Links from one tier to another, the fewest; raises InputError when there are links but no way."""
+        if not self.links:
+            return ()
+        start, end = self.tiers[source], self.tiers[destination]
+        reached = self._reach(start.path)
+        if end.path not in reached:
+            problems = Problems()
+            problems.add(f"no link leads from {start.path} to {end.path}, for copies", start.node.place)
+            problems.raise_if_any()
+        return reached[end.path]
 
     def _find_cores(self) -> tuple[CoreView, ...]:
         by_group: dict[str, list[ComponentNode]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from sim.core.clock import PS_PER_S
 from sim.core.component import UNATTRIBUTED, Component
+from sim.hardware.copy_engine import CopyEngine
 from sim.hardware.layout import natural_key
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
@@ -148,7 +149,7 @@ def _demand(machine: Machine) -> dict[int, dict[str, int]]:
                 rate, ports = component.model.bytes_per_s, max(1, len(component.lanes) // 2)  # type: ignore[attr-defined]
             for owner, amount in _moved(component).items():
                 note(owner, component.declared, int(Fraction(amount * PS_PER_S) / rate) // ports)
-        elif not component.declared.endswith("dma"):
+        elif not isinstance(component, CopyEngine) and not component.declared.endswith("dma"):
             for lane in component.lanes:
                 for owner, duration in lane.busy_by.items():
                     note(owner, component.declared, duration)
@@ -177,6 +178,9 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
             found[machine.layout.tiers[index].node.path, engine.view.declared] += amount
         for index, amount in engine.stored.items():
             found[engine.view.declared, machine.layout.tiers[index].node.path] += amount
+    for source_tier, destination_tier, _, amount in machine.copies.carried() if machine.copies is not None else ():
+        tiers = machine.layout.tiers
+        found[tiers[source_tier].node.path, tiers[destination_tier].node.path] += amount
     return tuple(
         {"source": source, "destination": destination, "bytes": amount}
         for (source, destination), amount in sorted(found.items())

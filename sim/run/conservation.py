@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from sim.core.clock import PS_PER_S
-from sim.core.component import Component
+from sim.core.component import UNATTRIBUTED, Component
 from sim.core.errors import InconsistencyError
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
@@ -114,14 +114,20 @@ def _check_operations(machine: Machine, tally: Tally) -> None:
 
 def _check_bytes(machine: Machine) -> None:
     layout = machine.layout
+    copied = list(machine.copies.carried()) if machine.copies is not None else []
     for tier, memory in zip(layout.tiers, machine.tiers, strict=True):
         if tier.core is not None:
             continue
         loaded = sum(one.loaded.get(tier.index, 0) for one in _movers(machine))
         stored = sum(one.stored.get(tier.index, 0) for one in _movers(machine))
-        _equal("bytes", f"out of {tier.path} against into the cores", total(memory, "read_bytes"), loaded)
-        _equal("bytes", f"into {tier.path} against out of the cores", total(memory, "write_bytes"), stored)
+        loaded += sum(size for source, _, _, size in copied if source == tier.index)
+        stored += sum(size for _, destination, _, size in copied if destination == tier.index)
+        _equal("bytes", f"out of {tier.path} against into cores and tiers", total(memory, "read_bytes"), loaded)
+        _equal("bytes", f"into {tier.path} against out of cores and tiers", total(memory, "write_bytes"), stored)
     through: dict[str, int] = dict.fromkeys(machine.links, 0)
+    for _, _, hops, size in copied:
+        for hop in hops:
+            through[hop.link] += size
     for core in machine.cores:
         for moved in (core.loaded, core.stored):
             for tier_index, amount in moved.items():
@@ -210,7 +216,7 @@ def _check_operator_bytes(machine: Machine, tally: Tally) -> None:
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
         moved: dict[int, int] = {}
         for (owner, name), amount in memory.actions.items():
-            if tier.core is None and name in ("read_bytes", "write_bytes"):
+            if tier.core is None and owner != UNATTRIBUTED and name in ("read_bytes", "write_bytes"):
                 head = tally.entries[owner].head
                 moved[head] = moved.get(head, 0) + amount
         for head, amount in sorted(moved.items()):

@@ -148,11 +148,10 @@ class CoreRun:
         if local:
             tile.left += 1
 
-            def local_ready() -> None:
-                self._arrived(tile, tile.cause)
+            def local_ready(waited: Cause | None) -> None:
+                self._arrived(tile, waited or tile.cause)
 
-            if not tile.run.when_ready(local, local_ready):
-                tile.cause = Cause.DEPENDENCY
+            tile.run.when_ready(local, local_ready)
         for load in tile.step.loads:
             self._start_load(tile, load)
         if tile.left == 0 and not tile.step.loads and not local:
@@ -161,12 +160,10 @@ class CoreRun:
     def _start_load(self, tile: _Tile, load: Load) -> None:
         cause = tile.cause
 
-        def go() -> None:
-            nonlocal cause
-            self._transfer_in(tile, load, cause)
+        def go(waited: Cause | None) -> None:
+            self._transfer_in(tile, load, waited or cause)
 
-        if not tile.run.when_ready((load.operand,), go):
-            cause = Cause.DEPENDENCY
+        tile.run.when_ready((load.operand,), go)
 
     def _transfer_in(self, tile: _Tile, load: Load, cause: str) -> None:
         stream = FLOW if tile.run.producers[load.operand] else PREFETCH
@@ -180,7 +177,7 @@ class CoreRun:
             left -= 1
             self._core.dma.load.finish(tile.activity, "load")
             if left == 0:
-                self._arrived(tile, Cause.OPERAND)
+                self._arrived(tile, Cause.COPY if cause == Cause.COPY else Cause.OPERAND)
 
         loaded = tile.run.loaded_bytes
         for tier, size in load.split:

@@ -24,6 +24,7 @@ from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import schedulers
 from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
+from sim.run.homes import Homes, Settled
 from sim.run.job_run import JobRun
 from sim.run.jobs import Job, JobSource
 from sim.run.machine import Machine
@@ -51,10 +52,12 @@ class Executor:
         self.machine = Machine(layout, probe, self.planner.resident)
         self.tally = Tally()
         self.arenas = [Arena(tier.capacity) for tier in layout.tiers]
+        self._watch_occupancy(probe)
         self._source = source
         place = Place(layout.architecture.file)
         self._window = schedulers.get(policy.scheduler, place).window(policy)
         self._placement = placements.get(policy.placement, place)
+        self.homes = Homes(self.machine, self.planner, self.arenas, self._something_changed)
         self.units = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
         self._engines: dict[str, list[Unit]] = {}
         for unit in self.units:
@@ -68,12 +71,24 @@ class Executor:
         self._done = 0
         self.elapsed_ps = 0
 
+    def _watch_occupancy(self, probe: Probe) -> None:
+        """Tell observers what lives in each tier: a level per tier and role of tensors, in bytes."""
+        if not probe.listening:
+            return
+        for tier, arena in zip(self.layout.tiers, self.arenas, strict=True):
+
+            def changed(what: str, size: int, path: str = tier.path) -> None:
+                probe.level(f"{path}.{what}", self.machine.engine.now, size)
+
+            arena.changed = changed
+
     def run(self) -> int:
         """Execute everything; returns the elapsed picoseconds."""
         self.machine.engine.process(self._control())
         self.machine.engine.run()
         for unit in self.units:
             unit.finish()
+        self.homes.finish()
         for path in sorted(self.machine.components):
             for lane in self.machine.components[path].lanes:
                 lane.finish(self.elapsed_ps)
@@ -81,22 +96,39 @@ class Executor:
 
     def _control(self) -> Generator[Any, Any, None]:
         engine = self.machine.engine
+        self.homes.admit_models(self._source.models())
         for number, job in enumerate(self._source.jobs()):
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
             owner = JobRun(number, job, self._placement(self.layout, job.trace, self.arenas))
-            while self._active and not owner.placement.has_room():
+            while self._active and not self.homes.has_room(owner):
                 yield self._wait()
+            self.homes.admit_job(owner)
             self.tally.expect(job.trace)
             for region in self._regions(job):
                 while self._active and region.number - self._active[0].number >= self._window:
                     yield self._wait()
                 self._release(region)
-                self._begin(owner, region)
+                while (settled := self.homes.settle(owner, region, last_resort=not self._busy)) is None:
+                    yield self._wait()
+                    self._release(region)
+                self._begin(owner, region, settled)
             owner.exhausted()
 
+    @property
+    def _busy(self) -> bool:
+        """Will a region or a copy between tiers finish yet?"""
+        copies = self.machine.copies
+        return bool(self._active) or (copies is not None and copies.open > 0)
+
+    def _something_changed(self) -> None:
+        """A region or a copy between tiers has finished: whoever waits for room looks again."""
+        self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
+        if self._room is not None and not self._room.triggered:
+            self._room.succeed()
+
     def _wait(self) -> Any:
-        """An event for the next region that finishes."""
+        """An event for the next region or copy that finishes."""
         self._room = self.machine.engine.signal()
         return self._room
 
@@ -116,17 +148,9 @@ class Executor:
                 for tensor in old.frees:
                     owner.placement.release(tensor)
 
-    def _begin(self, owner: JobRun, region: Region) -> None:
-        """Place, plan and launch one region."""
-        homes: dict[Any, int] = {}
-        placement = owner.placement
-        operands = self.planner.operands(region)
-        for slices in operands:
-            for one in slices:
-                homes[one.tensor.key] = placement.home(one.tensor, produced=False)
-        outputs = region.tail.outputs
-        for one in outputs:
-            homes[one.tensor.key] = placement.home(one.tensor, produced=True)
+    def _begin(self, owner: JobRun, region: Region, settled: Settled) -> None:
+        """Plan and launch one region whose tensors have their places."""
+        homes, operands, outputs = settled.homes, settled.operands, region.tail.outputs
         producers = [self._producers(owner, slices) for slices in operands]
         plan = self.planner.plan(region, homes, self._moment(producers))
         owners = self.tally.owners(owner.job, region, plan)
@@ -136,6 +160,7 @@ class Executor:
         run.predicted_end_ps = self._predicted_end(plan, producers)
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
+        self.homes.fetch(settled, run, entry.span)
         for one in outputs:
             self._writers.setdefault((owner.number, one.tensor.key), []).append(run)
         self._frees.append((region.number, region, owner))
@@ -189,7 +214,6 @@ class Executor:
             unit.admit(run, slot)
 
     def _completed(self, owner: JobRun, run: RegionRun) -> None:
-        self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
         self.machine.engine.waits_no_more(run)
         check_moved(run)
         self.tally.completed(run)
@@ -207,5 +231,4 @@ class Executor:
         self._done += 1
         if self._progress is not None:
             self._progress(self._done, str(run))
-        if self._room is not None and not self._room.triggered:
-            self._room.succeed()
+        self._something_changed()

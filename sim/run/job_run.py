@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sim.mapping.placement.policy import Placement
 from sim.run.jobs import Job
 
@@ -13,6 +15,7 @@ class JobRun:
         self.number = number
         self.job = job
         self.placement = placement
+        self.on_close: list[Callable[[], None]] = []
         self.done = False
         self._active = 0
         self._exhausted = False
@@ -33,3 +36,5 @@ class JobRun:
         if self._exhausted and self._active == 0:
             self.done = True
             self.placement.close()
+            for tell in self.on_close:
+                tell()

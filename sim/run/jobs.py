@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,13 +11,17 @@ from sim.trace.model import Trace
 
 @dataclass(frozen=True)
 class Job:
-    """A trace to execute, when it arrives, and for whom. Jobs run in order of arrival; ``priority`` breaks ties."""
+    """A trace to execute, when it arrives, and for whom. Jobs run in order of arrival; ``priority`` breaks ties.
+
+    Jobs of one ``model`` share its weights, which stay in memory between them, and come and go as one between tiers.
+    """
 
     trace: Trace
     name: str = "job"
     arrival_ps: int = 0
     tenant: str = ""
     priority: int = 0
+    model: str | None = None
 
 
 class JobSource(Protocol):
@@ -25,12 +29,20 @@ class JobSource(Protocol):
 
     def jobs(self) -> Iterator[Job]: ...
 
+    def models(self) -> Mapping[str, Trace]:
+        """Models whose weights live in memory from the start, by name, each with a trace that uses all of them."""
+        return {}
 
-class ListedJobs:
+
+class ListedJobs(JobSource):
     """A source with all jobs known beforehand; ``ListedJobs([Job(trace)])`` is the one-job source."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], models: Mapping[str, Trace] | None = None) -> None:
         self._jobs = sorted(jobs, key=lambda job: (job.arrival_ps, -job.priority))
+        self._models = dict(models or {})
 
     def jobs(self) -> Iterator[Job]:
         yield from self._jobs
+
+    def models(self) -> Mapping[str, Trace]:
+        return self._models

@@ -13,6 +13,7 @@ from sim.config.spec import components as component_kinds
 from sim.core.component import Activity, Component, Context
 from sim.core.credits import CreditPool
 from sim.core.engine import Engine, Phase
+from sim.core.errors import Place
 from sim.core.probe import Probe
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.engine import EngineView
@@ -24,6 +25,8 @@ from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.engines.core_class import stream_capacity
+from sim.mapping.residency.policy import residencies
+from sim.run.copies import TierCopies, copy_engine_path
 
 
 @dataclass
@@ -58,13 +61,16 @@ class Machine:
         self.layout = layout
         self.engine = Engine()
         self.probe = probe
-        self._context = Context(self.engine, probe)
+        self.context = Context(self.engine, probe)
+        policy = layout.architecture.policy
+        self._moves = residencies.get(policy.residency, Place(layout.architecture.file)).moves
         self.components: dict[str, Component] = {}
-        self._ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
+        self.ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
         self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
         self.links = {link.path: self._link(link) for link in layout.links}
         self.engines = [self._engine(view) for view in layout.engines]
+        self.copies = TierCopies(self) if self._moves else None
         self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
 
     def load(
@@ -134,10 +140,12 @@ class Machine:
             units = [unit for unit in (core.arrays, core.vector, core.scratchpad, core.dma) if unit is not None]
             paths += [core.unit_path(unit) for unit in units] + [_implied_dma(core)]
         paths += [engine.path for engine in layout.engines]
+        if self._moves:
+            paths.append(copy_engine_path(layout))
         return sorted({*paths, *([layout.host.path] if layout.host else [])})
 
     def _make(self, path: str, node: Any, cls: type[Any]) -> Any:
-        component = cls(self._context, path, self._ranks[path], node.path, node.spec, node.clock_hz)
+        component = cls(self.context, path, self.ranks[path], node.path, node.spec, node.clock_hz)
         self.components[path] = component
         return component
 
@@ -150,14 +158,14 @@ class Machine:
         else:
             path = _implied_dma(view)
             declared = f"{view.declared}.dma" if view.declared else "dma"
-            dma = self.components[path] = Dma(self._context, path, self._ranks[path], declared, DmaSpec(), None)
+            dma = self.components[path] = Dma(self.context, path, self.ranks[path], declared, DmaSpec(), None)
         space = stream_capacity(view, resident)
         return Core(view, arrays, vector, scratchpad, dma, CreditPool(scratchpad, "inputs", space[0]),
                     CreditPool(scratchpad, "outputs", space[1]), {}, {})  # fmt: skip
 
     def _engine(self, view: EngineView) -> BoundEngine:
         made: Component = component_kinds.get(view.kind)(
-            self._context, view.path, self._ranks[view.path], view.declared, view.spec, view.clock_hz
+            self.context, view.path, self.ranks[view.path], view.declared, view.spec, view.clock_hz
         )
         self.components[view.path] = made
         return BoundEngine(view, made, {}, {})
@@ -172,7 +180,7 @@ class Machine:
     def _link(self, view: LinkView) -> Link:
         node = view.node
         link: Link = link_class(view)(
-            self._context, view.path, self._ranks[view.path], node.path, node.spec, node.clock_hz, view.endpoints
+            self.context, view.path, self.ranks[view.path], node.path, node.spec, node.clock_hz, view.endpoints
         )
         self.components[view.path] = link
         return link

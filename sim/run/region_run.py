@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sim.core.component import Cause
+from sim.hardware.copy_engine import Copy
 from sim.mapping.plan import Plan
 from sim.mapping.regions import Region
 
@@ -39,9 +41,9 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``predicted_end_ps``: when the dispatcher thinks it ends. ``owners`` numbers the region's operators as written,
-    head first. ``clock`` runs while it executes, ``span`` from its first transfer (weights are prefetched) to its
-    end.
+    ``copies`` are those of its weights and caches from slower tiers. ``predicted_end_ps``: when the dispatcher thinks it
+    ends. ``owners`` numbers the region's operators as written, head first. ``clock`` runs while it executes, ``span``
+    from its first transfer (weights are prefetched) to its end.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RegionRun:
         self.clock = clock
         self.span = span
         self.producers: list[tuple[RegionRun, ...]] = []
+        self.copies: tuple[Copy, ...] = ()
         self.open_slots = plan.slots
         self.complete = False
         self.started = False
@@ -90,33 +93,40 @@ class RegionRun:
         self.clock.stop(now_ps)
         self.span.stop(now_ps)
         self.complete = True
+        self.copies = ()
         self.producers = []  # else every region would keep all before it alive
         waiting, self.on_complete = self.on_complete, []
         for resume in waiting:
             resume()
 
-    def when_ready(self, positions: tuple[int, ...], go: Callable[[], None]) -> bool:
-        """Run ``go`` when the producers of these operands are complete; True when that is now."""
-        missing = {producer.number: producer for position in positions for producer in self.producers[position]
-                   if not producer.complete}  # fmt: skip
+    def when_ready(self, positions: tuple[int, ...], go: Callable[[Cause | None], None]) -> None:
+        """Run ``go`` when the producers of these operands are complete and the copies of all operands have arrived.
+
+        ``go`` is told what it was that cleared last, or None when nothing was to be waited for.
+        """
+        missing: dict[RegionRun | Copy, Cause] = {
+            producer: Cause.DEPENDENCY for position in positions for producer in self.producers[position]
+            if not producer.complete
+        }  # fmt: skip
+        missing |= {copy: Cause.COPY for copy in self.copies if not copy.complete}
         if not missing:
-            go()
-            return True
+            go(None)
+            return
         left = len(missing)
 
-        def one_done() -> None:
+        def one_done(cause: Cause) -> None:
             nonlocal left
             left -= 1
             if left == 0:
-                go()
+                go(cause)
 
-        for number in sorted(missing):
-            missing[number].on_complete.append(one_done)
-        return False
+        for one, cause in missing.items():
+            one.on_complete.append(lambda cause=cause: one_done(cause))  # type: ignore[misc]
 
     def waits_for(self) -> str:
         """Who it is and what it still waits for, for a report of a deadlock."""
-        missing = sorted({str(one) for group in self.producers for one in group if not one.complete})
+        awaited: list[RegionRun | Copy] = [*(one for group in self.producers for one in group), *self.copies]
+        missing = sorted({str(one) for one in awaited if not one.complete})
         cause = f"the results of {', '.join(missing)}" if missing else "its own transfers or tiles"
         return f"{self} waits for {cause} ({self.open_slots} of {self.plan.slots} cores unfinished)"
 

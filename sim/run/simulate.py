@@ -48,7 +48,7 @@ def run_jobs(
         traffic=traffic_records(executor.machine),
         memory=_memory(executor),
         peak_macs_per_s=_peak(executor),
-        warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps)),
+        warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps), *executor.homes.warnings()),
         events={"tiles": sum(unit.tiles_taken for unit in executor.units), "regions": executor.tally.regions},
     )
 

@@ -51,6 +51,7 @@ def small(
     lookahead: int = 8,
     fusion: str = "elementwise",
     extra: str = "",
+    policy: str = "",
 ) -> Architecture:
     """One or more cores of int8 arrays on one DRAM; everything else out of the way unless asked for."""
     return machine(f"""
@@ -66,7 +67,7 @@ def small(
                   output_share: {output_share}, resident_share: 1/1000000000, clock: core}}
           dram: {{kind: dram, bandwidth: {bandwidth}, burst: {burst}, latency: {latency}, capacity: {memory}}}
           {extra}
-        policy: {{lookahead: {lookahead}, fusion: {fusion}, mapping: {pins}}}
+        policy: {{lookahead: {lookahead}, fusion: {fusion}, mapping: {pins}{policy and ", " + policy}}}
     """)
 
 

@@ -34,7 +34,7 @@ class ByLifetime:
         self._layout = layout
         self._outputs = output_keys(trace)
         self._arenas = arenas
-        self._homes: dict[Key, tuple[int, int, int]] = {}
+        self._homes: dict[Key, tuple[int, int, int, str]] = {}
         self._persistent = persistent_tensors(trace)
         self._largest = {one.name: one.size_bytes // one.count for one in self._persistent}
         self._refuse_if_too_large(trace)
@@ -44,8 +44,8 @@ class ByLifetime:
         return sum(one.size_bytes for one in self._persistent) <= free
 
     def close(self) -> None:
-        for tier, address, size in self._homes.values():
-            self._arenas[tier].free(address, size)
+        for tier, address, size, role in self._homes.values():
+            self._arenas[tier].free(address, size, role)
         self._homes.clear()
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
@@ -55,9 +55,9 @@ class ByLifetime:
         backing = tensor.persistent or not produced or tensor.key in self._outputs
         size = self._largest[tensor.name] if tensor.persistent else tensor.size_bytes
         for tier in self.candidates(backing):
-            address = self._arenas[tier.index].allocate(size)
+            address = self._arenas[tier.index].allocate(size, tensor.role)
             if address is not None:
-                self._homes[tensor.key] = (tier.index, address, size)
+                self._homes[tensor.key] = (tier.index, address, size, tensor.role)
                 return tier.index
         raise InputError([self._no_room(tensor, size)])
 
@@ -73,7 +73,7 @@ class ByLifetime:
             return
         placed = self._homes.pop(tensor.key, None)
         if placed is not None:
-            self._arenas[placed[0]].free(placed[1], placed[2])
+            self._arenas[placed[0]].free(placed[1], placed[2], placed[3])
 
     def _refuse_if_too_large(self, trace: Trace) -> None:
         needed: dict[str, int] = {}

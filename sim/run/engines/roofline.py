@@ -14,6 +14,7 @@ from sim.core.component import Activity, Cause
 from sim.core.errors import InconsistencyError
 from sim.hardware.roofline import Roofline
 from sim.mapping.engines.roofline import RooflineSchedule, RooflineTile
+from sim.mapping.plan import Load
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.machine import BoundEngine, Machine
 from sim.run.region_run import RegionRun
@@ -71,7 +72,7 @@ class RooflineRun:
     def _load(self, run: RegionRun, number: int, tile: RooflineTile) -> None:
         activity = Activity(run.owner, number)
         left = sum(len(load.split) for load in tile.loads)
-        cause = Cause.OPERAND
+        cause: Cause = Cause.OPERAND
 
         def arrived() -> None:
             nonlocal left
@@ -79,17 +80,18 @@ class RooflineRun:
             if left == 0:
                 self._compute(run, tile, cause, activity)
 
-        def go(position: int, split: tuple[tuple[int, int], ...]) -> None:
+        def go(load: Load, waited: Cause | None) -> None:
+            nonlocal cause
+            cause, position = waited or cause, load.operand
             run.touch(self._events.now)
-            for tier, size in split:
+            for tier, size in load.split:
                 run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
                 self._machine.stream(self._own, tier, size, activity, arrived, into=True)
 
         if left == 0:
             self._compute(run, tile, cause, activity)
         for load in tile.loads:
-            if not run.when_ready((load.operand,), lambda load=load: go(load.operand, load.split)):  # type: ignore[misc]
-                cause = Cause.DEPENDENCY
+            run.when_ready((load.operand,), lambda waited, load=load: go(load, waited))  # type: ignore[misc]
 
     def _compute(self, run: RegionRun, tile: RooflineTile, cause: str, activity: Activity) -> None:
         component = self._component

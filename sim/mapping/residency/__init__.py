@@ -1,0 +1,1 @@
+"""Residency of weights and caches in memory tiers: one policy per file, found by name (``policy.residency``)."""
