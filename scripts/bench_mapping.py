@@ -34,9 +34,11 @@ MODELS = ("resnet50", "bert_base", "mobilenet_v2", "llama2_7b_decode", "llama2_7
 MACHINES: dict[str, dict[str, object]] = {
     "tpu_v4": {},
     "edge_npu": {"chip.dram.capacity": "32 GiB"},
-    "scalesim_32x32": {},
+    "scalesim_32x32": {"chip.array.dataflow": "auto"},
+    "eyeriss_like": {"chip.array.dataflow": "auto", "chip.dram.capacity": "32 GiB"},
 }
-"""Machine -> overrides. Llama-2-7B does not fit the edge NPU's memory; a memory of another size costs no operator more."""
+"""Machine -> overrides. Llama-2-7B does not fit the smaller memories; a memory of another size costs no operator more.
+With ``auto`` a mapping chooses its dataflow too: os, ws or is, and on the PEs with registers rs."""
 RANDOM_MAPPINGS = 10_000
 WORSE = 1.15
 """Ratio above which an operator is listed."""

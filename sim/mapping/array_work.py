@@ -35,6 +35,7 @@ def array_work(
     traffic = model.traffic(flow, tile, spread, rate)
     return ArrayWork(
         shares=tuple(model.shares(flow, spread)),
+        streaming_cycles=int(flow.streaming(model.shape, model.extents(b, m, n, kept, rate, conv, k), spread)),
         macs=b * m * n * k,
         macs_executed=b * m * n * kept,
         a_reads=traffic.a,

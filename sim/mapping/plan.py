@@ -20,9 +20,13 @@ Split = tuple[tuple[int, int], ...]
 
 
 class ArrayWork(NamedTuple):
-    """One tile on the PE arrays: cycles per participating array, what it moves at their edge, and (rs) inside the PEs."""
+    """One tile on the PE arrays: cycles per participating array, what it moves at their edge, and (rs) inside the PEs.
+
+    ``streaming_cycles``: those of all arrays in which PEs take operands.
+    """
 
     shares: tuple[int, ...]
+    streaming_cycles: int
     macs: int
     macs_executed: int
     a_reads: int

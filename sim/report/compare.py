@@ -3,6 +3,8 @@
 An operator's time is the time during which it was in progress; those of different operators overlap, so the sum of them
 is not the run's time. The total "if each operator took its best" is a sum of such times too, and is held against the
 same sums, not against a run: nothing was simulated in that mixture.
+
+Why the best of each is best is told by :mod:`sim.report.compare_reasons`.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from sim.config.architecture import Architecture
 from sim.config.load import load_architecture
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.hardware.pe.dataflow import dataflows
+from sim.report.compare_reasons import reason_text, reasons
 from sim.report.result import Result
 from sim.report.simulation import simulate
+from sim.report.time_account import Account, operator_accounts, run_account
 from sim.run.executor import Progress
 from sim.trace.load import load_trace
 from sim.trace.model import Trace
@@ -49,7 +53,9 @@ class Comparison:
         """Operators with a time of their own in some variant: name, kind, count, figures by variant, and the best one."""
         names: dict[tuple[str, str], dict[str, Any]] = {}
         for variant in self.variants:
+            accounts = operator_accounts(variant.result.record)
             for one in variant.result.operators:
+                account = accounts.get((one["job"], one["name"]))
                 entry = names.setdefault(
                     (one["job"], one["name"]),
                     {"name": one["name"], "kind": one["kind"], "count": one["count"], "variants": {}},
@@ -66,19 +72,28 @@ class Comparison:
                         "dataflow",
                         "bound_by",
                     )
-                }
+                } | ({"account": account.to_dict()} if account else {})
         rows = [row for row in names.values() if any(one["time_ps"] for one in row["variants"].values())]
         for row in rows:
             row["best"] = min(row["variants"], key=lambda name: row["variants"][name]["time_ps"])
+            row["why"] = _why(row["best"], row["variants"])
         return rows
 
+    def why(self) -> dict[str, Any]:
+        """Why the fastest run is fastest, against each other one; with the sentence that says it."""
+        best = min(self.variants, key=lambda one: one.result.time_ps)
+        accounts = {one.name: run_account(one.result.record) for one in self.variants}
+        moved = {one.name: _totals(one)["bytes"] for one in self.variants}
+        return _with_text(reasons(best.name, accounts, moved), best.result.time_ps)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: ``variants`` (totals), ``operators``, ``best_of_each`` (sums of operators' times)."""
+        """Plain data: ``variants`` (totals), ``why`` the fastest is, ``operators``, ``best_of_each`` (sums of times)."""
         rows = self.operator_rows()
         return {
             "schema_version": SCHEMA_VERSION,
             "trace": self.trace,
             "variants": {variant.name: _totals(variant) for variant in self.variants},
+            "why": self.why(),
             "operators": rows,
             "best_of_each": {
                 "operators_time_ps": sum(min(one["time_ps"] for one in row["variants"].values()) for row in rows),
@@ -158,6 +173,21 @@ def _distinct(names: list[str]) -> list[str]:
     for name in names:
         seen[name] = seen.get(name, 0) + 1
         found.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return found
+
+
+def _why(best: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Why an operator is fastest in ``best``, from the figures of its variants."""
+    accounts = {name: Account(one["time_ps"], **one["account"]) for name, one in variants.items() if "account" in one}
+    if best not in accounts:
+        return {"best": best, "against": {}}
+    return _with_text(reasons(best, accounts, {name: one["bytes"] for name, one in variants.items()}),
+                      variants[best]["time_ps"])  # fmt: skip
+
+
+def _with_text(found: dict[str, Any], best_ps: int) -> dict[str, Any]:
+    for name, against in found["against"].items():
+        against["text"] = reason_text(found["best"], name, against, best_ps)
     return found
 
 

@@ -15,10 +15,13 @@ TOP = 60
 
 
 def show_comparison(comparison: Comparison, console: Console, detail: bool = False) -> None:
-    """Print totals and the operators, one line per operator and variant; ``*`` marks the fastest."""
+    """Print totals and the operators, one line per operator and variant; ``*`` marks the fastest, and why."""
     data = comparison.to_dict()
     console.print(Text.assemble((comparison.trace, "bold"), f": {len(comparison.variants)} variants"))
     console.print(_totals(data))
+    console.print()
+    for against in data["why"]["against"].values():
+        console.print(Text(against["text"]))
     console.print()
     rows = data["operators"]
     shown = rows if detail or len(rows) <= TOP else sorted(rows, key=_slowest_ps, reverse=True)[:TOP]
@@ -52,7 +55,7 @@ def _totals(data: dict[str, Any]) -> Any:
 def _operators(rows: list[dict[str, Any]]) -> Any:
     made = table(
         ("operator", "left"), ("variant", "left"), ("cycles", "right"), ("util", "right"), ("bytes", "right"),
-        ("energy", "right"), ("bound by", "left"), fold_first=True,
+        ("energy", "right"), ("bound by", "left"), ("slower, mostly by", "left"), fold_first=True,
     )  # fmt: skip
     for row in rows:
         title = row["name"] + (f" x{row['count']}" if row["count"] > 1 else "")
@@ -60,10 +63,22 @@ def _operators(rows: list[dict[str, Any]]) -> Any:
             moved = sum(amounts["read"] + amounts["written"] for amounts in one["bytes"].values())
             made.add_row(
                 title, name + (" *" if name == row["best"] else ""), f"{one['cycles']:,}", percent(one["utilization"]),
-                format_si(moved, "B"), _joules(one["energy_j"]), short(one["bound_by"]),
+                format_si(moved, "B"), _joules(one["energy_j"]), short(one["bound_by"]), _slower(row, name),
             )  # fmt: skip
             title = ""
     return made
+
+
+def _slower(row: dict[str, Any], name: str) -> str:
+    """How much slower than the best, and the term with the largest part in it: of waiting, what for."""
+    against = row["why"]["against"].get(name)
+    if not against or not against["slower_ps"]:
+        return ""
+    share = 100 * against["slower_ps"] / row["variants"][row["best"]]["time_ps"]
+    largest = against["largest"]
+    if largest is None:
+        return f"{share:.1f} %"
+    return f"{share:.1f} % {short(against['waiting_for']) if largest == 'waiting' else largest.replace('_', '/')}"
 
 
 def _best(data: dict[str, Any], console: Console) -> None:

@@ -263,7 +263,8 @@ class CoreRun:
         assert arrays is not None
         arrays.count(owner, f"mac_{work.compute_type}", work.macs_executed)
         ledger = arrays.ledger
-        for name, amount in (("macs", work.macs), ("macs_executed", work.macs_executed), ("a_reads", work.a_reads),
+        for name, amount in (("streaming_cycles", work.streaming_cycles), ("macs", work.macs),
+                             ("macs_executed", work.macs_executed), ("a_reads", work.a_reads),
                              ("b_reads", work.b_reads), ("c_writes", work.c_writes),
                              ("scratchpad_bytes", work.scratchpad_read + work.scratchpad_write)):  # fmt: skip
             ledger[owner, name] += amount

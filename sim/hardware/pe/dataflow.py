@@ -97,6 +97,11 @@ class Dataflow:
         raise NotImplementedError
 
     @classmethod
+    def streaming(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> Any:
+        """Cycles, summed over the arrays, in which PEs take operands: what is busy beyond them is filling and draining."""
+        raise NotImplementedError
+
+    @classmethod
     def explain(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> list[str]:
         """The closed form of ``spread.cycles`` with its numbers, a line each (integers only)."""
         return [f"cycles = {spread.cycles}: closed form of dataflow {cls.name}"]

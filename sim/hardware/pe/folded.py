@@ -70,6 +70,10 @@ class FoldedDataflow(Dataflow):
         )
 
     @classmethod
+    def streaming(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> Any:
+        return spread.folds * spread.stream
+
+    @classmethod
     def cycles(cls, array: ArrayShape, folds: Any, stream: Any) -> Any:
         """Cycles of ``folds`` folds of ``stream`` steps on one array."""
         if array.double_buffered:

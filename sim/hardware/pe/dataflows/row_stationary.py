@@ -97,6 +97,13 @@ class RowStationary(Dataflow):
         )
 
     @classmethod
+    def streaming(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> Any:
+        """Products only: additions of partial sums, and waiting for a bus, are overhead."""
+        made, rate = spread.layout.passes, tile.rate
+        window = ceil_div(made.p * made.q * spread.layout.place.kernel_cols * rate.denominator, rate.numerator)
+        return spread.folds * made.channel_blocks * made.strips * Rows.of(tile.conv).width * window
+
+    @classmethod
     def explain(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> list[str]:
         place, made = spread.layout.place, spread.layout.passes
         blocks = spread.folds if spread.by_stream else -(-spread.folds // array.arrays)

@@ -54,10 +54,31 @@ function fillOperators() {
     if (place) columns.push({ title: "Δ", value: (row) => change(time(row, name), time(row, NAMES[0])), text: (row) => signed(change(time(row, name), time(row, NAMES[0]))), number: true });
   });
   columns.push({ title: "fastest", value: (row) => row.best });
+  columns.push({ title: "because the others lose most in", value: (row) => lostIn(row) });
   table = new DataTable(element("operators"), columns, DATA.operators, select);
   const tell = (shown) => { element("count").textContent = `${shown} of ${DATA.operators.length} operators`; };
   tell(DATA.operators.length);
   element("filter").addEventListener("input", (event) => tell(table.filter(event.target.value)));
+}
+
+function lostIn(row) {
+  return Object.entries(row.why.against).filter(([, one]) => one.slower_ps > 0 && one.largest)
+    .map(([name, one]) => `${name}: ${one.largest.replace("_", "/")}`).join(", ") || "-";
+}
+
+const TERMS = ["compute", "unfilled", "fill_drain", "vector", "waiting"];
+
+function term(name, of) {
+  const value = (variant) => (of(variant).account ? of(variant).account.terms_ps[name] / 1e12 : null);
+  return { title: name.replace("_", "/"), value, text: (variant) => (value(variant) === null ? "-" : si(value(variant), "s")), number: true };
+}
+
+function fillWhy() {
+  for (const one of Object.values(DATA.why.against)) {
+    const line = document.createElement("p");
+    line.textContent = one.text;
+    element("why").append(line);
+  }
 }
 
 function select(number) {
@@ -76,12 +97,15 @@ function select(number) {
     { title: "bytes", value: (name) => bytes(of(name)), text: (name) => si(bytes(of(name)), "B"), number: true },
     { title: "energy", value: (name) => of(name).energy_j, text: (name) => si(of(name).energy_j, "J"), number: true },
     { title: "bound by", value: (name) => of(name).bound_by || "-" },
+    ...TERMS.map((name) => term(name, of)),
+    { title: "why slower", value: (name) => (row.why.against[name] || { text: "-" }).text },
   ], NAMES.filter((name) => row.variants[name]));
 }
 
 function fill() {
   element("title").textContent = `${DATA.trace}: ${NAMES.join(" · ")}`;
   fillTotals();
+  fillWhy();
   fillOperators();
   const best = DATA.best_of_each;
   element("best").textContent = "Fastest for how many operators: " + NAMES.map((name) => `${name} ${best.operators_per_variant[name]}`).join(", ") + ".";
