@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sim.trace.expand import Event, Free, OperatorInstance, Slice, TensorInstance
-from sim.trace.work import CopyWork
+from sim.trace.work import CollectiveWork, CopyWork
 
 ATTENTION = ("attention_score", "attention_softmax", "attention_value")
 """Kinds of a fused attention region, head first."""
@@ -87,7 +87,7 @@ def _joins(operators: list[OperatorInstance], event: OperatorInstance, fusion: s
     kinds = tuple(one.operator.kind for one in (*operators, event))
     if fusion == "attention" and kinds == ATTENTION[: len(kinds)]:
         return True
-    if event.operator.kind != "elementwise" or isinstance(operators[0].work, CopyWork):
+    if event.operator.kind != "elementwise" or isinstance(operators[0].work, CopyWork | CollectiveWork):
         return False
     return kinds[0] != ATTENTION[0] or len(operators) == 1 or kinds[1] == "elementwise"
 

@@ -93,4 +93,14 @@ class CopyWork:
     elements: int
 
 
-Work = MatrixWork | VectorWork | CopyWork
+@dataclass(frozen=True)
+class CollectiveWork:
+    """``ranks`` ranks of ``group`` exchange a vector of ``elements`` elements; see :mod:`sim.trace.collective_kind`."""
+
+    function: str
+    elements: int
+    ranks: int
+    group: str
+
+
+Work = MatrixWork | VectorWork | CopyWork | CollectiveWork
