@@ -14,7 +14,7 @@ from sim.mapping.plan import Choice, Plan, Schedule, Sources
 from sim.mapping.regions import Region
 from sim.mapping.row_plan import RowRegionShape, plan_rows
 from sim.trace.dtypes import data_type
-from sim.trace.work import CopyWork, MatrixWork, VectorWork
+from sim.trace.work import CollectiveWork, CopyWork, MatrixWork, VectorWork
 
 
 def stream_capacity(core: CoreView, resident_bytes: int) -> tuple[int, int]:
@@ -52,6 +52,8 @@ class CoreClass:
             found = self._attention(request)
         elif isinstance(work, MatrixWork):
             found = self._matrix(request, work)
+        elif isinstance(work, CollectiveWork):
+            return None
         else:
             found = self._rows(request, work)
         return None if found is None else self._plan(request, found)
