@@ -46,6 +46,9 @@ _LOWERING: dict[str, Any] = {
     "weights": Annotated[str | None, typer.Option("--weights", metavar="TYPE", help="element type of weights")],
     "kv": Annotated[str | None, typer.Option("--kv", metavar="TYPE", help="element type of the KV cache")],
     "experts": Annotated[str | None, typer.Option("--experts", metavar="FILE", help="token count of each expert")],
+    "tp": Annotated[
+        str | None, typer.Option("--tp", metavar="N", help="tensor parallelism: chips that share every layer [1]")
+    ],
     "allow_unsupported": Annotated[
         bool, typer.Option("--allow-unsupported", help="leave out operators that cannot be lowered, with a warning")
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,18 @@ def lower(model: str | Path, **options: Any) -> Trace:
     name, frontend = find_frontend(path)
     problems = Problems()
     usable = sorted(option_name(option) for option in frontend.options)
-    for option in chosen.given():
+    alone = replace(chosen, tp=1)
+    for option in alone.given():
         if option not in frontend.options:
             message = f"{option_name(option)} means nothing for this model (frontend {name}: {frontend.reads})"
             problems.add(message, Place(str(path)), allowed=usable or "no options")
     problems.raise_if_any()
-    return frontend.lower(path, chosen)
+    trace = frontend.lower(path, alone)
+    if chosen.tp == 1:
+        return trace
+    from sim.trace.parallel.tensor import tensor_parallel
+
+    return tensor_parallel(trace, chosen.tp, Place(str(path)))
 
 
 def find_frontend(path: Path) -> tuple[str, type[Frontend]]:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from sim.core.errors import Place
@@ -43,6 +44,11 @@ ROLES: dict[str, bool] = {
     "index": False,
     "constant": True,
 }
+
+
+PARALLEL = ("tp", "pp", "ep", "dp")
+"""Tensor, pipeline, expert and data parallelism."""
+MAX_RANKS = 2**16
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,8 @@ Item = Tensor | Operator | Repeat
 class Trace:
     """A whole trace. ``source`` says what it was lowered from; ``notes`` are warnings of the lowering.
 
-    ``outputs`` names the tensors that must end in the machine's backing memory.
+    ``outputs`` names the tensors that must end in the machine's backing memory. ``parallel``: degrees of parallelism
+    ("tp", 8), where the trace is that of one chip of several.
     """
 
     name: str
@@ -124,6 +131,12 @@ class Trace:
     description: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    parallel: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def chips(self) -> int:
+        """How many chips the trace is executed on."""
+        return prod(degree for _, degree in self.parallel)
 
     def operators(self) -> Iterator[tuple[Operator, tuple[Repeat, ...]]]:
         """Every operator as written, once, with the blocks around it (outermost first)."""

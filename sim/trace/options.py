@@ -15,6 +15,7 @@ from typing import Any
 from sim.core.errors import Place, Problems
 from sim.core.text_file import read_text
 from sim.trace.dtypes import data_type
+from sim.trace.model import MAX_RANKS
 
 PHASES = ("prefill", "decode", "generate")
 DEFAULT_TOKENS = 512
@@ -33,7 +34,7 @@ class LowerOptions:
     ``context`` is how many tokens a decode step attends to, its own included. ``generate`` is the number of decode
     steps after the prefill. ``dtype`` is the type of activations, and of weights and KV cache unless ``weights`` and
     ``kv`` say otherwise. ``shapes`` fixes symbolic dimensions of a graph. ``experts`` is a file with a token count per
-    expert.
+    expert. ``tp``: chips that share every layer; it is for the trace, whatever frontend made it.
     """
 
     batch: int = 1
@@ -47,6 +48,7 @@ class LowerOptions:
     shapes: Mapping[str, int] = field(default_factory=dict)
     experts: str | None = None
     allow_unsupported: bool = False
+    tp: int = 1
 
     @classmethod
     def of(cls, **raw: Any) -> LowerOptions:
@@ -173,7 +175,12 @@ def _flag(name: str, value: Any, problems: Problems) -> bool:
     return bool(value)
 
 
+def _ranks(name: str, value: Any, problems: Problems) -> int:
+    return _count(name, value, problems, MAX_RANKS)
+
+
 _READERS = {
     "batch": _batch, "phase": _phase, "prompt": _lengths, "context": _lengths, "generate": _count, "dtype": _dtype,
     "weights": _dtype, "kv": _dtype, "shapes": _shapes, "experts": _file, "allow_unsupported": _flag,
+    "tp": _ranks,
 }  # fmt: skip

@@ -6,7 +6,7 @@ the offending key. The trace is then checked (:mod:`sim.trace.check`), leaving o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,10 +17,10 @@ from sim.trace.builder import frozen
 from sim.trace.check import find_problems
 from sim.trace.fields import Fields, Path
 from sim.trace.json_places import Places, find_places, load_json
-from sim.trace.model import FORMAT, VERSION, Item, Operator, Repeat, Tensor, Trace, Use
+from sim.trace.model import FORMAT, MAX_RANKS, PARALLEL, VERSION, Item, Operator, Repeat, Tensor, Trace, Use
 
 MAX_LINES = 1_000_000
-HEADER_KEYS = ("format", "version", "name", "description", "source", "outputs", "notes")
+HEADER_KEYS = ("format", "version", "name", "description", "source", "outputs", "notes", "parallel")
 TENSOR_KEYS = ("tensor", "role", "dtype", "shape")
 OPERATOR_KEYS = ("op", "kind", "dims", "inputs", "outputs", "attributes")
 REPEAT_KEYS = ("repeat", "count", "over", "carry")
@@ -75,10 +75,7 @@ class _Reader:
                 f'repeat block {block.index!r} is not closed; its {{"end": ...}} is missing', block.place
             )
             self._lost = True
-        header = self._header
-        trace = Trace(
-            header.name, tuple(self._blocks[0].items), header.outputs, header.description, header.source, header.notes
-        )
+        trace = replace(self._header, items=tuple(self._blocks[0].items))
         if not self._lost and not self._problems.full:
             find_problems(trace, self._problems, self._locate, frozenset(self._broken))
         self._problems.raise_if_any()
@@ -135,8 +132,18 @@ class _Reader:
         fields.only(HEADER_KEYS)
         self._header = Trace(
             fields.name("name"), (), fields.names("outputs"), fields.text("description", ""), fields.text("source", ""),
-            fields.names("notes"),
+            fields.names("notes"), self._parallel(fields),
         )  # fmt: skip
+
+    def _parallel(self, fields: Fields) -> tuple[tuple[str, int], ...]:
+        """Degrees of parallelism, by name."""
+        table = fields.table_of("parallel", {})
+        for name, value in table.items():
+            if name not in PARALLEL:
+                fields.add("no such parallelism", ("parallel", name), found=name, allowed=PARALLEL, suggest_for=name)
+            elif isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_RANKS:
+                fields.add("not a number of chips", ("parallel", name), found=value, allowed=f"1 to {MAX_RANKS}")
+        return tuple((name, value) for name, value in table.items() if name in PARALLEL and isinstance(value, int))
 
     def _append(self, item: Tensor | Operator, fields: Fields) -> None:
         if not fields.sound and item.place is not None:

@@ -13,7 +13,7 @@ from sim.trace.check import REPEAT_OVER
 from sim.trace.dtypes import plain_names
 from sim.trace.fields import MAX_NAME
 from sim.trace.kinds import OperatorKind, operator_kinds
-from sim.trace.model import FORMAT, ROLES, VERSION
+from sim.trace.model import FORMAT, MAX_RANKS, PARALLEL, ROLES, VERSION
 
 
 def trace_schema() -> dict[str, Any]:
@@ -61,7 +61,15 @@ def _header() -> dict[str, Any]:
     strings = {"type": "array", "items": {"type": "string"}}
     return _object(
         {"format": {"const": FORMAT}, "version": {"const": VERSION}, "name": _ref("name")},
-        {"description": {"type": "string"}, "source": {"type": "string"}, "outputs": strings, "notes": strings},
+        {
+            "description": {"type": "string"},
+            "source": {"type": "string"},
+            "outputs": strings,
+            "notes": strings,
+            "parallel": _object(
+                {}, {name: {"type": "integer", "minimum": 1, "maximum": MAX_RANKS} for name in PARALLEL}
+            ),
+        },
     )
 
 

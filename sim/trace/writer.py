@@ -37,6 +37,7 @@ def trace_lines(trace: Trace) -> Iterator[str]:
         "source": trace.source,
         "outputs": list(trace.outputs),
         "notes": list(trace.notes),
+        "parallel": dict(trace.parallel),
     }
     yield _line(header | {key: value for key, value in optional.items() if value})
     yield from _items(trace.items)
