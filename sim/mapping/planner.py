@@ -22,7 +22,7 @@ from sim.mapping.pins import check_pins
 from sim.mapping.plan import Plan, Sources
 from sim.mapping.regions import Region
 from sim.trace.expand import Slice
-from sim.trace.work import MatrixWork, VectorWork
+from sim.trace.work import CollectiveWork, MatrixWork, VectorWork
 
 Homes = Mapping[tuple[str, Any], int]
 """Tensor key -> tier index."""
@@ -122,7 +122,12 @@ class Planner:
         spaces = [
             stream_capacity(cores[0], self.resident[cores[0].index]) for cores in self.layout.core_classes.values()
         ]
-        kind = region.head.operator.kind
+        kind, work = region.head.operator.kind, region.head.work
+        if isinstance(work, CollectiveWork):
+            message = (
+                f"operator {region.head.name!r} is a collective, but {self.layout.architecture.name} joins no chips"
+            )
+            return Problem(message, region.head.operator.place, found=f"{work.ranks} ranks")
         chain = [one.name for one in region.operators if isinstance(one.work, VectorWork)]
         if chain and not any(core.vector_model for core in self.layout.cores):
             return Problem(f"no core has a vector_unit, which {', '.join(map(repr, chain))} needs (part of the region of "
