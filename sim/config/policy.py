@@ -64,7 +64,7 @@ class Policy(FrozenSpec):
     dispatch: str = Field(
         default="by_prediction", description="strategy that chooses among the engines that can execute an operator"
     )
-    fusion: Literal["none", "elementwise", "attention"] = Field(
+    fusion: Literal["none", "elementwise", "attention", "pipeline", "auto"] = Field(
         default="elementwise", description="which chains of operators become one region"
     )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")

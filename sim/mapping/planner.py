@@ -22,7 +22,7 @@ from sim.mapping.pins import check_pins
 from sim.mapping.plan import Plan, Sources
 from sim.mapping.regions import Region
 from sim.trace.expand import Slice
-from sim.trace.work import CollectiveWork, MatrixWork, VectorWork
+from sim.trace.work import CollectiveWork, VectorWork
 
 Homes = Mapping[tuple[str, Any], int]
 """Tensor key -> tier index."""
@@ -52,28 +52,35 @@ class Planner:
         check_pins(layout, dataflow, [engine.name for engine in self.engines])
 
     def operands(self, region: Region) -> list[tuple[Slice, ...]]:
-        """The region's operands by position, as the plan's loads name them: the head's ports, then the extras."""
-        head = region.head
-        if region.is_attention:
-            return [head.port("a"), head.port("b"), region.tail.port("b")]
-        if isinstance(head.work, MatrixWork):
-            return [head.port("a"), head.port("b"), *((one,) for one in region.extras)]
-        own = [slices for port, slices in head.inputs if port != "bias"]
-        return [*own, *((one,) for one in region.extras)]
+        """The region's operands by position, as the plan's loads name them."""
+        return region.operands
 
     def plan(self, region: Region, homes: Homes, moment: Moment = IDLE) -> Plan:
         """The plan for ``region`` with its tensors where ``homes`` says, as dispatched at this ``moment``."""
         request = self._request(region, homes)
-        key = (self._signature(region), request.operands, request.sizes, request.output,
-               sum(one.size_bytes for one in region.tail.outputs), request.pin)  # fmt: skip
+        found = self._plans(request)
+        if not found:
+            raise InputError([self._refusal(request.region, request.sizes)])
+        return found[0] if len(found) == 1 else self._dispatcher.choose(region, found, moment)
+
+    def predicted_ps(self, region: Region, homes: Homes) -> int | None:
+        """Time the fastest plan for ``region`` is predicted to take; None when no engine can execute it."""
+        return min((plan.predicted_ps for plan in self._plans(self._request(region, homes))), default=None)
+
+    def _plans(self, request: Request) -> tuple[Plan, ...]:
+        """One plan per engine that can execute the region."""
+        region = request.region
+        key = (self._signature(region), region.wiring, request.operands, request.sizes, request.output, request.outputs,
+               tuple(one.size_bytes for one in region.outputs), request.pin)  # fmt: skip
         found = self._cache.get(key)
         if found is None:
-            found = self._cache[key] = self._candidates(request)
+            plans = [engine.plan(request) for engine in self.engines]
+            found = self._cache[key] = tuple(plan for plan in plans if plan is not None)
             if len(self._cache) > CACHED_PLANS:
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end(key)
-        return found[0] if len(found) == 1 else self._dispatcher.choose(region, found, moment)
+        return found
 
     def _request(self, region: Region, homes: Homes) -> Request:
         slices = self.operands(region)
@@ -83,7 +90,13 @@ class Planner:
             tuple(sum(part.size_bytes for part in one) for one in slices),
             self.sources(region.tail.outputs, homes),
             self._pin(region.head.name),
+            tuple(self._leaving(region, part, homes) for part in region.parts),
         )
+
+    def _leaving(self, region: Region, part: Region, homes: Homes) -> Sources | None:
+        """Where the results of a part of a joined region go; None when none of them leaves."""
+        kept = [one for one in part.tail.outputs if one.tensor.key not in region.inner]
+        return self.sources(kept, homes) if kept else None
 
     def _signature(self, region: Region) -> object:
         return tuple(
@@ -109,14 +122,6 @@ class Planner:
             else:
                 here += one.size_bytes
         return Sources(tuple(sorted(tiers.items())), here, all(one.tensor.persistent for one in slices))
-
-    def _candidates(self, request: Request) -> tuple[Plan, ...]:
-        """One plan per engine that can execute the region."""
-        plans = [engine.plan(request) for engine in self.engines]
-        found = tuple(plan for plan in plans if plan is not None)
-        if not found:
-            raise InputError([self._refusal(request.region, request.sizes)])
-        return found
 
     def _refusal(self, region: Region, sizes: tuple[int, ...]) -> Problem:
         spaces = [

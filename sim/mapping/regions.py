@@ -7,6 +7,10 @@ of the region; the intermediate never leaves the core. A single operator is a re
 ``fusion: attention``: besides, scores, softmax and value product become one region when each has no other reader; the
 score matrix is then never stored (:mod:`sim.mapping.attention_nest`).
 
+``fusion: pipeline`` and ``auto`` join several such regions (the ``parts`` of a joined region): what one part makes and
+later parts read stays in stage buffers on chip (:mod:`sim.mapping.fusion` decides which, :mod:`sim.mapping.pipeline_nest`
+executes them).
+
 Executor and report never assume that a region is one operator.
 """
 
@@ -14,9 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from sim.trace.expand import Event, Free, OperatorInstance, Slice, TensorInstance
-from sim.trace.work import CollectiveWork, CopyWork
+from sim.trace.work import CollectiveWork, CopyWork, MatrixWork
 
 ATTENTION = ("attention_score", "attention_softmax", "attention_value")
 """Kinds of a fused attention region, head first."""
@@ -24,11 +30,17 @@ ATTENTION = ("attention_score", "attention_softmax", "attention_value")
 
 @dataclass(frozen=True)
 class Region:
-    """Operators executed as one, head first; ``frees`` are the tensors that nobody needs after it."""
+    """Operators executed as one, head first; ``frees`` are the tensors that nobody needs after it.
+
+    ``parts``: the regions a joined region consists of, in program order; empty for any other. ``inner``: keys of the
+    tensors that pass between operators on chip and are never stored.
+    """
 
     number: int
     operators: tuple[OperatorInstance, ...]
     frees: tuple[TensorInstance, ...]
+    parts: tuple[Region, ...] = ()
+    inner: frozenset[Any] = frozenset()
 
     @property
     def head(self) -> OperatorInstance:
@@ -37,6 +49,55 @@ class Region:
     @property
     def tail(self) -> OperatorInstance:
         return self.operators[-1]
+
+    @cached_property
+    def outputs(self) -> tuple[Slice, ...]:
+        """The results that leave the region, in program order."""
+        if not self.parts:
+            return self.tail.outputs
+        return tuple(one for part in self.parts for one in part.tail.outputs if one.tensor.key not in self.inner)
+
+    @cached_property
+    def operands(self) -> list[tuple[Slice, ...]]:
+        """What the region reads, by position, as the loads of its plan name it: the head's ports, then the extras.
+
+        Of a joined region: the operands of its parts in turn, without what other parts make for them on chip.
+        """
+        if self.parts:
+            return [one for part in self.parts for one in part.operands if not self.is_inner(one)]
+        head = self.head
+        if self.is_attention:
+            return [head.port("a"), head.port("b"), self.tail.port("b")]
+        if isinstance(head.work, MatrixWork):
+            return [head.port("a"), head.port("b"), *((one,) for one in self.extras)]
+        own = [slices for port, slices in head.inputs if port != "bias"]
+        return [*own, *((one,) for one in self.extras)]
+
+    def is_inner(self, operand: tuple[Slice, ...]) -> bool:
+        """Is this operand of a part made by another part, on chip?"""
+        return bool(operand) and operand[0].tensor.key in self.made
+
+    @cached_property
+    def wiring(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """Per part and operand, the parts that make it (none: it comes from outside): the graph of a joined region."""
+        makers: dict[Any, int] = {}
+        found = []
+        for place, part in enumerate(self.parts):
+            found.append(tuple(
+                tuple(makers[one.tensor.key] for one in slices if one.tensor.key in makers) for slices in part.operands
+            ))  # fmt: skip
+            makers |= {one.tensor.key: place for one in part.tail.outputs}
+        return tuple(found)
+
+    @cached_property
+    def made(self) -> frozenset[Any]:
+        """Keys of the results of the parts that a later part reads, whether or not they are stored as well."""
+        found: set[Any] = set()
+        before: set[Any] = set()
+        for part in self.parts:
+            found |= {one.tensor.key for slices in part.operands for one in slices} & before
+            before |= {one.tensor.key for one in part.tail.outputs}
+        return frozenset(found)
 
     @property
     def is_attention(self) -> bool:
@@ -52,6 +113,15 @@ class Region:
             for _, slices in operator.inputs:
                 found += [one for one in slices if one.tensor.key != running]
         return tuple(found)
+
+
+def join(parts: tuple[Region, ...]) -> Region:
+    """The region that executes ``parts`` as one. What nobody needs after it and a later part reads is never stored."""
+    operators = tuple(operator for part in parts for operator in part.operators)
+    frees = tuple(tensor for part in parts for tensor in part.frees)
+    joined = Region(parts[0].number, operators, frees, parts)
+    inner = joined.made & {tensor.key for tensor in frees}
+    return Region(parts[0].number, operators, tuple(one for one in frees if one.key not in inner), parts, inner)
 
 
 def form_regions(events: Iterable[Event], fusion: str) -> Iterator[Region]:
@@ -85,7 +155,7 @@ def _joins(operators: list[OperatorInstance], event: OperatorInstance, fusion: s
     if fusion == "none" or not _only_reader(operators[-1], event):
         return False
     kinds = tuple(one.operator.kind for one in (*operators, event))
-    if fusion == "attention" and kinds == ATTENTION[: len(kinds)]:
+    if fusion in ("attention", "auto") and kinds == ATTENTION[: len(kinds)]:
         return True
     if event.operator.kind != "elementwise" or isinstance(operators[0].work, CopyWork | CollectiveWork):
         return False
@@ -102,3 +172,16 @@ def _only_reader(before: OperatorInstance, event: OperatorInstance) -> bool:
     if not whole or result.tensor.key not in {tensor.key for tensor in event.dying}:
         return False
     return event.operator.kind != "elementwise" or result.elements == event.outputs[0].elements
+
+
+def split_attention(region: Region) -> tuple[Region, ...]:
+    """The operators of a fused attention region as regions of their own, each freeing what it is the last to use."""
+    found = []
+    left = {tensor.key: tensor for tensor in region.frees}
+    for place, operator in enumerate(region.operators):
+        dying = tuple(operator.dying)
+        for tensor in dying:
+            left.pop(tensor.key, None)
+        rest = tuple(left.values()) if place == len(region.operators) - 1 else ()
+        found.append(Region(region.number, (operator,), dying + rest))
+    return tuple(found)

@@ -18,6 +18,7 @@ from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
+from sim.mapping.regions import Region
 from sim.run.machine import BoundEngine, Core, Machine
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
@@ -34,20 +35,32 @@ def check_moved(run: RegionRun) -> None:
     zeros, so those two have no floor.
     """
     tiles = sum(choice.tiles for choice in run.plan.choices) * run.plan.slots
-    outputs = run.region.tail.outputs
+    outputs = run.region.outputs
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or data_type(outputs[0].tensor.dtype).bits % 8 else 0
     if not run.expected_bytes <= run.stored_bytes <= run.expected_bytes + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {run.expected_bytes}")
-    work = run.region.head.work
-    free = set()
-    if isinstance(work, MatrixWork):
-        free = {0} if any(segment.conv for segment in work.segments) else set()
-        free |= {1} if work.sparsity else set()
+    free = _without_floor(run.region)
     for position, size in enumerate(run.expected_loads):
         found = run.loaded_bytes.get(position, 0)
         if position not in free and found < size:
             raise InconsistencyError("bytes", f"{run}: {found} bytes of operand {position} loaded, it has {size}")
+
+
+def _without_floor(region: Region) -> set[int]:
+    """Positions of the operands that need not come in whole."""
+    found: set[int] = set()
+    position = 0
+    for part in region.parts or (region,):
+        work = part.head.work
+        for place, operand in enumerate(part.operands):
+            if region.parts and region.is_inner(operand):
+                continue
+            if isinstance(work, MatrixWork):
+                skips = place == 0 and any(segment.conv for segment in work.segments)
+                found |= {position} if skips or (place == 1 and work.sparsity) else set()
+            position += 1
+    return found
 
 
 def check_run(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
@@ -175,18 +188,14 @@ def _check_scratchpads(machine: Machine, tally: Tally) -> None:
 
 def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     """No operator beats its arrays' peak, no memory or link its bandwidth, over the run and while it was busy."""
-    on_arrays: dict[int, int] = {}
-    for owner, one in enumerate(tally.entries):
-        units: list[Component] = [core.arrays for core in machine.cores if core.arrays is not None]
-        units += [engine.component for engine in machine.engines]
-        executed = sum(unit.ledger[owner, "macs_executed"] for unit in units)
-        on_arrays[one.head] = on_arrays.get(one.head, 0) + executed
-    for head, executed in on_arrays.items():
-        entry = tally.entries[head]
-        if executed and executed * PS_PER_S > entry.peak_macs_per_s * (entry.clock.active_ps + 1):
-            raise InconsistencyError(
-                "roofline", f"{entry.name}: {executed} MACs in {entry.clock.active_ps} ps beat the peak"
-            )
+    units: list[Component] = [core.arrays for core in machine.cores if core.arrays is not None]
+    units += [engine.component for engine in machine.engines]
+    for owners, heads in tally.groups():
+        executed = sum(unit.ledger[owner, "macs_executed"] for unit in units for owner in owners)
+        most = sum((one.peak_macs_per_s * (one.clock.active_ps + 1) for one in heads), Fraction(0))
+        if executed and executed * PS_PER_S > most:
+            active_ps = sum(one.clock.active_ps for one in heads)
+            raise InconsistencyError("roofline", f"{heads[0].name}: {executed} MACs in {active_ps} ps beat the peak")
     _check_operator_bytes(machine, tally)
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
         moved = total(memory, "read_bytes") + total(memory, "write_bytes")
@@ -217,10 +226,10 @@ def _check_operator_bytes(machine: Machine, tally: Tally) -> None:
         moved: dict[int, int] = {}
         for (owner, name), amount in memory.actions.items():
             if tier.core is None and owner != UNATTRIBUTED and name in ("read_bytes", "write_bytes"):
-                head = tally.entries[owner].head
-                moved[head] = moved.get(head, 0) + amount
-        for head, amount in sorted(moved.items()):
-            span_ps = tally.entries[head].span.active_ps
+                moved[owner] = moved.get(owner, 0) + amount
+        for owners, heads in tally.groups():
+            amount = sum(moved.get(owner, 0) for owner in owners)
+            span_ps = sum(one.span.active_ps for one in heads)
             if amount * PS_PER_S > tier.bytes_per_s * (span_ps + 1):
-                found = f"{tally.entries[head].name}: {amount} bytes of {tier.path} in {span_ps} ps beat its bandwidth"
+                found = f"{heads[0].name}: {amount} bytes of {tier.path} in {span_ps} ps beat its bandwidth"
                 raise InconsistencyError("roofline", found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sim.core.component import Activity, Cause
@@ -16,6 +17,7 @@ from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.mapping.dispatch.policy import Moment
+from sim.mapping.fusion import Fusion
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
 from sim.mapping.plan import Plan
@@ -26,7 +28,7 @@ from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.homes import Homes, Settled
 from sim.run.job_run import JobRun
-from sim.run.jobs import Job, JobSource
+from sim.run.jobs import JobSource
 from sim.run.machine import Machine
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
@@ -105,7 +107,7 @@ class Executor:
                 yield self._wait()
             self.homes.admit_job(owner)
             self.tally.expect(job.trace)
-            for region in self._regions(job):
+            for region in self._regions(owner):
                 while self._active and region.number - self._active[0].number >= self._window:
                     yield self._wait()
                 self._release(region)
@@ -132,12 +134,15 @@ class Executor:
         self._room = self.machine.engine.signal()
         return self._room
 
-    def _regions(self, job: Job) -> Iterator[Region]:
+    def _regions(self, owner: JobRun) -> Iterator[Region]:
+        """The regions of a job, numbered through the run."""
         fusion = self.layout.architecture.policy.fusion
-        base = self.tally.regions
-        for region in form_regions(expand(job.trace), fusion):
+        formed = form_regions(expand(owner.job.trace), fusion)
+        if self.homes.residents is None:  # else weights move between tiers, and no prediction knows where they will be
+            formed = Fusion(self.planner, owner.placement, fusion).regions(formed)
+        for region in formed:
             self.tally.regions += 1
-            yield Region(base + region.number, region.operators, region.frees)
+            yield replace(region, number=self.tally.regions - 1)
 
     def _release(self, region: Region) -> None:
         """Give back what regions that have left the window do not need any more."""
@@ -150,7 +155,7 @@ class Executor:
 
     def _begin(self, owner: JobRun, region: Region, settled: Settled) -> None:
         """Plan and launch one region whose tensors have their places."""
-        homes, operands, outputs = settled.homes, settled.operands, region.tail.outputs
+        homes, operands, outputs = settled.homes, settled.operands, region.outputs
         producers = [self._producers(owner, slices) for slices in operands]
         plan = self.planner.plan(region, homes, self._moment(producers))
         owners = self.tally.owners(owner.job, region, plan)
@@ -220,7 +225,7 @@ class Executor:
         probe = self.machine.probe
         if probe.listening:
             probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
-        for one in run.region.tail.outputs:
+        for one in run.region.outputs:
             key = (owner.number, one.tensor.key)
             self._writers[key].remove(run)
             if not self._writers[key]:

@@ -64,7 +64,7 @@ class Homes:
     def settle(self, owner: JobRun, region: Region, last_resort: bool) -> Settled | None:
         """Places for all of a region's tensors; None: wait until something has finished, then ask again."""
         operands = self._planner.operands(region)
-        reads, outputs = [one for slices in operands for one in slices], region.tail.outputs
+        reads, outputs = [one for slices in operands for one in slices], region.outputs
         touches: list[Touch] = []
         homes: dict[Any, int] = {}
         if self.residents is not None:

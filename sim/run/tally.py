@@ -21,11 +21,14 @@ from sim.trace.work import MatrixWork, VectorWork
 
 @dataclass
 class OperatorTally:
-    """One operator as written. ``region`` is the head operator it was executed with; ``choices`` of its first instance.
+    """One operator as written. ``region`` is the head operator it was executed with
+    (itself if it ever headed one); ``choices`` of its first instance.
 
     ``peak_macs_per_s``: the highest peak of its plans (layers may be planned differently, say from other memories).
 
-    ``head``: number of the operator that heads its region; ``untyped``: no array of the machine multiplies its element type.
+    ``heads``: numbers of the operators that head its regions (instances may be fused differently).
+
+    ``untyped``: no array of the machine multiplies its element type.
     """
 
     name: str
@@ -40,7 +43,7 @@ class OperatorTally:
     dims: dict[str, object]
     compute_type: str = ""
     engines: set[str] = field(default_factory=set)
-    head: int = 0
+    heads: set[int] = field(default_factory=set)
     count: int = 0
     macs: int = 0
     clock: OperatorClock = field(default_factory=OperatorClock)
@@ -83,7 +86,11 @@ class Tally:
             if operator is region.head:
                 entry.peak_macs_per_s = max(entry.peak_macs_per_s, plan.peak_macs_per_s)
                 entry.engines.update(choice.engine for choice in plan.choices)
-            entry.head = found[0] if found else number
+                if not entry.choices:
+                    entry.region = entry.name
+                    entry.choices, entry.engine = plan.choices, _engine(operator, plan, head=True)
+                    entry.fused = tuple(one.name for one in region.operators[1:])
+            entry.heads.add(found[0] if found else number)
             if isinstance(operator.work, MatrixWork):
                 entry.macs += operator.work.macs
                 self.planned_macs += operator.work.macs
@@ -95,6 +102,27 @@ class Tally:
             self.planned_operations[name] += count
         return tuple(found)
 
+    def groups(self) -> list[tuple[list[int], list[OperatorTally]]]:
+        """Operators that were ever executed together: (their numbers, the entries that head their regions)."""
+        parent = list(range(len(self.entries)))
+
+        def root(one: int) -> int:
+            while parent[one] != one:
+                one = parent[one]
+            return one
+
+        for number, entry in enumerate(self.entries):
+            for head in entry.heads:
+                low, high = sorted((root(number), root(head)))
+                parent[high] = low
+        found: dict[int, list[int]] = {}
+        for number in range(len(self.entries)):
+            found.setdefault(root(number), []).append(number)
+        return [
+            (members, [self.entries[head] for head in sorted({h for one in members for h in self.entries[one].heads})])
+            for members in found.values()
+        ]
+
     def _number(self, job: Job, operator: OperatorInstance, region: Region, plan: Plan) -> int:
         key = (job.name, id(operator.operator))
         if key not in self._index:
@@ -103,7 +131,7 @@ class Tally:
             head = operator is region.head
             self.entries.append(OperatorTally(
                 name=operator.name, kind=operator.operator.kind, job=job.name, region=region.head.name,
-                engine=plan.choices[0].engine if head else "vector",
+                engine=_engine(operator, plan, head),
                 choices=plan.choices if head else (),
                 peak_macs_per_s=plan.peak_macs_per_s if head else Fraction(0),
                 fused=tuple(one.name for one in region.operators[1:]) if head else (),
@@ -112,3 +140,10 @@ class Tally:
                 dims=dict(operator.dims),
             ))  # fmt: skip
         return self._index[key]
+
+
+def _engine(operator: OperatorInstance, plan: Plan, head: bool) -> str:
+    """What executes an operator of a region: the head's choice says it for the head, the kind of work for the others."""
+    if head:
+        return plan.choices[0].engine
+    return "array" if isinstance(operator.work, MatrixWork) else "vector"

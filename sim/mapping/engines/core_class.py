@@ -10,6 +10,8 @@ from sim.mapping.attention_search import AttentionSearch, attention_shapes
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds
 from sim.mapping.matrix_nest import MatrixNest, MatrixRegionShape
 from sim.mapping.matrix_search import MatrixSearch
+from sim.mapping.pipeline_search import PipelineSearch
+from sim.mapping.pipeline_stages import stages_of
 from sim.mapping.plan import Choice, Plan, Schedule, Sources
 from sim.mapping.regions import Region
 from sim.mapping.row_plan import RowRegionShape, plan_rows
@@ -48,7 +50,9 @@ class CoreClass:
         region, work = request.region, request.region.head.work
         if any(region.operators[1:]) and self.cores[0].vector_model is None:
             return None
-        if region.is_attention:
+        if region.parts:
+            found = self._pipeline(request)
+        elif region.is_attention:
             found = self._attention(request)
         elif isinstance(work, MatrixWork):
             found = self._matrix(request, work)
@@ -67,6 +71,13 @@ class CoreClass:
                 return None
             found.append(best)
         return found
+
+    def _pipeline(self, request: Request) -> list[tuple[Schedule, Choice]] | None:
+        stages = stages_of(request.region, request.operands, request.sizes, request.outputs)
+        if stages is None:
+            return None
+        best = PipelineSearch(self.layout, self.cores, stages, request.pin, self.capacity).best()
+        return None if best is None else [best]
 
     def _matrix(self, request: Request, work: MatrixWork) -> list[tuple[Schedule, Choice]] | None:
         found: list[tuple[Schedule, Choice]] = []
@@ -92,7 +103,7 @@ class CoreClass:
             added += Counter(getattr(schedule, "added_operations", Counter)())
         uses_arrays = any(choice.engine == "array" for _, choice in found)
         multiplied, model = compute_type(region), core.array_model
-        matrix = isinstance(region.head.work, MatrixWork)
+        matrix = any(isinstance(one.work, MatrixWork) for one in region.operators)
         peak = core.peak_macs_per_s(multiplied if uses_arrays else None) * len(self.cores) if matrix else Fraction(0)
         typed = model is None or model.rate(multiplied) is not None
         return Plan(

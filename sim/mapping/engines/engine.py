@@ -14,16 +14,21 @@ from sim.hardware.layout import Layout
 from sim.mapping.plan import Plan, Sources
 from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
+from sim.trace.work import MatrixWork
 
 
 class Request(NamedTuple):
-    """A region to plan. ``operands`` and ``sizes`` (bytes) by position, as the plan's loads name them."""
+    """A region to plan. ``operands`` and ``sizes`` (bytes) by position, as the plan's loads name them.
+
+    ``outputs``: of a joined region, where the results of each part go (None: they stay on chip).
+    """
 
     region: Region
     operands: tuple[Sources, ...]
     sizes: tuple[int, ...]
     output: Sources
     pin: MappingPin | None
+    outputs: tuple[Sources | None, ...] = ()
 
 
 class PlanningEngine(Protocol):
@@ -50,7 +55,7 @@ engine_kinds: Registry[type[EngineKind]] = Registry("engine_kinds", "engine kind
 
 def compute_type(region: Region) -> str:
     """The element type multiplied: that of the wider of A and B (weights are widened when read, as in W4A16)."""
-    head = region.head
+    head = next((one for one in region.operators if isinstance(one.work, MatrixWork)), region.head)
     types = [data_type(slices[0].tensor.dtype) for port, slices in head.inputs if slices and port in ("a", "b")]
     if not types:
         return "bf16"

@@ -61,7 +61,7 @@ class RooflineEngine:
         work = region.head.work
         peak = self._model.peak_macs_per_s(multiplied)
         matrix = isinstance(work, MatrixWork)
-        if pinned_elsewhere(request, self.name) or not self._reaches(request) or (matrix and not peak):
+        if region.parts or pinned_elsewhere(request, self.name) or not self._reaches(request) or (matrix and not peak):
             return None
         macs, kept = _macs(work) if isinstance(work, MatrixWork) else (0, 0)
         schedule = RooflineSchedule(self._tiles(request, macs, kept, multiplied))

@@ -65,6 +65,9 @@ class ByLifetime:
         """The tiers a new tensor may live in, the preferred first."""
         return self._layout.backing if backing else self._layout.tiers
 
+    def placed(self, tensor: TensorInstance) -> bool:
+        return tensor.key in self._homes
+
     def address(self, tensor: TensorInstance) -> int:
         return self._homes[tensor.key][1]
 

@@ -29,6 +29,10 @@ class Placement(Protocol):
         """Tier index of ``tensor``; ``produced``: an operator of the run writes it (else it is an input of the model)."""
         ...
 
+    def placed(self, tensor: TensorInstance) -> bool:
+        """Has ``tensor`` a home already?"""
+        ...
+
     def address(self, tensor: TensorInstance) -> int:
         """Address of a placed tensor in its home."""
         ...
