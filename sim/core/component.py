@@ -9,6 +9,7 @@ because energy and traffic are priced and reported per operator after the run.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -26,7 +27,10 @@ class Cause(StrEnum):
     OPERAND = "operand"  # waiting for input data to arrive
     RESULT = "result"  # waiting for a producer on the same tile (array result before the vector unit)
     CREDIT = "credit"  # no buffer space
-    BANK = "bank"  # scratchpad banks too slow for the stream
+    BANK = "bank"  # scratchpad banks too slow for the stream; a DRAM row being closed and opened
+    BANK_GROUP = "bank_group"  # DRAM columns of one bank group, tCCD_L apart
+    ACTIVATION = "activation"  # DRAM activation window: tRRD, tFAW
+    TURNAROUND = "turnaround"  # DRAM bus between reads and writes, or between ranks
     BUS = "bus"  # a shared bus is taken
     LINK = "link"  # an interconnect link is taken
     DEPENDENCY = "dependency"  # an earlier operator has not finished
@@ -113,17 +117,28 @@ class Lane:
         if self._probe.listening and now_ps > start:
             self._probe.span(self.name, start, now_ps, what, owner, tile)
 
-    def hand_over(self, now_ps: int, what: str, owner: int, tile: int) -> None:
-        """What was in service until now was ``owner``'s; the lane goes on at once with the next."""
+    def hand_over(
+        self, now_ps: int, what: str, owner: int, tile: int, lost_ps: Mapping[str, int] | None = None
+    ) -> None:
+        """What was in service until now was ``owner``'s; the lane goes on at once with the next.
+
+        ``lost_ps``: how much of that time, by cause, the lane stood; it is booked as stalls at the end of the slice.
+        """
         start = self._busy_since
         if start < 0 or now_ps < start:
             raise InconsistencyError("lane overlap", f"{self.name} hands over at {now_ps} ps, began at {start} ps")
         if now_ps == start:
             return
-        self.busy_by[owner] = self.busy_by.get(owner, 0) + now_ps - start
-        self._covered_to = self._busy_since = now_ps
-        if self._probe.listening:
-            self._probe.span(self.name, start, now_ps, what, owner, tile)
+        end = now_ps - sum(lost_ps.values()) if lost_ps else now_ps
+        if end < start:
+            raise InconsistencyError("lane coverage", f"{self.name} lost {now_ps - end} ps of {now_ps - start} ps")
+        self.busy_by[owner] = self.busy_by.get(owner, 0) + end - start
+        if self._probe.listening and end > start:
+            self._probe.span(self.name, start, end, what, owner, tile)
+        self._covered_to = end
+        for cause, duration in (lost_ps or {}).items():
+            self._add_stall(self._covered_to, self._covered_to + duration, cause, owner, tile)
+        self._busy_since = now_ps
 
     def stall(self, until_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
         """The lane stays taken, but does nothing, from the end of its last work until ``until_ps``."""

@@ -17,6 +17,9 @@ from sim.config.spec import FrozenSpec
 from sim.core.errors import Place, Problems
 from sim.energy.price import Use
 from sim.energy.table import NONE, EnergyTable, load_table, table_names
+from sim.hardware.memory.bank_energy import NEEDS, currents_missing
+from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.dram import DramSpec
 
 STATIC = "static_power"
 _NODE = re.compile(r"^\s*(\d+)\s*nm\s*$")
@@ -88,9 +91,19 @@ def static_power_of(architecture: Architecture, table: EnergyTable) -> dict[str,
 def price_parameters(spec: FrozenSpec) -> dict[str, object]:
     """The spec's own keys, and the bank sizes that prices depend on (bytes)."""
     parameters: dict[str, object] = {name: getattr(spec, name) for name in type(spec).model_fields}
+    if isinstance(spec, DramSpec):
+        parameters["counted"] = _counted(spec)
     _add_quotient(parameters, "bank_bytes", "capacity", "banks")
     _add_quotient(parameters, "accumulator_bank_bytes", "accumulator", "cols")
     return parameters
+
+
+def _counted(spec: DramSpec) -> str:
+    """What a memory's energy is counted by: bytes alone, or commands, priced from currents where its row has them."""
+    if spec.model != "bank" or spec.device is None:
+        return "bytes"
+    device = DEVICES[spec.device]
+    return "bytes_and_rows" if any(currents_missing(device, part) for part in NEEDS) else "commands"
 
 
 def _add_quotient(parameters: dict[str, object], name: str, size: str, parts: str) -> None:
@@ -118,6 +131,11 @@ def _roofline(parameters: Mapping[str, object]) -> tuple[str, ...]:
     return (*macs, *(f"op_{name}" for name in _FUNCTIONS))
 
 
+def _dram(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    commands = ("activates", "reads", "writes", "refreshes", "active_rank_cycles", "idle_rank_cycles")
+    return ("read_bytes", "write_bytes", *(commands if parameters.get("model") == "bank" else ()))
+
+
 def _always(*actions: str) -> Callable[[Mapping[str, object]], tuple[str, ...]]:
     return lambda parameters: actions
 
@@ -128,7 +146,7 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "roofline": _roofline,
     "vector_unit": _always(*(f"op_{name}" for name in _FUNCTIONS)),
     "scratchpad": _always("read_bytes", "write_bytes"),
-    "dram": _always("read_bytes", "write_bytes"),
+    "dram": _dram,
     "point_to_point": _always("bytes"),
     "bus": _always("bytes"),
     "crossbar": _always("bytes"),

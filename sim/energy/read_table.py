@@ -27,14 +27,15 @@ from sim.core.data_files import find_data
 from sim.core.errors import Problems
 from sim.core.units import parse_quantity
 from sim.energy.quantity import BYTE, UnitEnergy, parse_unit_energy, unit_of_action
-from sim.energy.rules import CONFIDENCES, Choice, Curve, Figure, Qualified, Rule, Sum, Zero, worst
+from sim.energy.rules import CONFIDENCES, Choice, Currents, Curve, Figure, Qualified, Rule, Sum, Zero, worst
+from sim.hardware.memory.bank_energy import NEEDS
 
 FOLDER = "sim/energy/tables"
 SUFFIXES = (".yaml", ".yml")
 SCHEMA = 1
 TOP_KEYS = ("schema", "name", "technology", "description", "include", "scale", "sources", "figures", "curves", "prices")
 FIGURE_KEYS = ("value", "source", "confidence", "note", "stated_for")
-FORMS = ("figure", "sum", "curve", "by", "zero")
+FORMS = ("figure", "sum", "curve", "by", "zero", "currents")
 
 
 @dataclass
@@ -283,6 +284,7 @@ class _Prices:
             "curve": (("curve", "over"), lambda unit: self._curve(keys, item)),
             "by": (("by", "choices", "default"), lambda unit: self._choice(keys, item, unit)),
             "zero": (("zero",), lambda unit: Zero(self.reader.text(keys["zero"], ""), unit)),
+            "currents": (("currents", "otherwise"), lambda unit: self._currents(keys, item, unit)),
         }
         allowed, build = forms[present[0]]
         self.reader.mapping(item, f"a price of form {present[0]!r}", (*allowed, "note", "confidence"))
@@ -315,6 +317,17 @@ class _Prices:
                 "unknown curve", keys["curve"].place, found=name, allowed=self.table.curves, suggest_for=name
             )
         return Curve(name, over, points) if points and over else None
+
+    def _currents(self, keys: dict[str, Located], item: Located, per: str) -> Rule | None:
+        part = self.reader.text(keys["currents"], "")
+        if part not in NEEDS:
+            place = keys["currents"].place
+            self.problems.add("unknown part of a device's energy", place, found=part, allowed=NEEDS, suggest_for=part)
+        if "otherwise" not in keys:
+            self.problems.add("a price from currents says what to do without them (otherwise: ...)", item.place)
+            return None
+        otherwise = self._rule(keys["otherwise"], per)
+        return Currents(part, otherwise) if otherwise is not None and part in NEEDS else None
 
     def _choice(self, keys: dict[str, Located], item: Located, per: str) -> Rule | None:
         by, choices = self.reader.text(keys["by"], ""), self.reader.mapping(keys.get("choices"), "choices")

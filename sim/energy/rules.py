@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sim.core.units import format_bytes
-from sim.energy.quantity import UnitEnergy
+from sim.energy.quantity import OPERATION, UnitEnergy
+from sim.hardware.memory.bank_energy import NEEDS, currents_missing, part_energy
+from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.devices.device import rated
 
 #: from best to worst. verified: read in the source itself; secondary: read in a third party's quotation; recalled:
 #: written from memory of the source; estimate: derived or assumed, as the entry's note says.
@@ -179,4 +182,26 @@ class Qualified:
         return replace(price, confidence=worst(price.confidence, self.confidence), note=note)
 
 
-Rule = Zero | Sum | Curve | Choice | Qualified
+@dataclass(frozen=True)
+class Currents:
+    """One command or standby cycle (``part``) from the currents in a DRAM device's row; without them ``otherwise``."""
+
+    part: str
+    otherwise: Rule
+
+    def resolve(self, parameters: Parameters) -> Price | Gap:
+        """V x mA x ns of the device as the component uses it, or the other rule's price."""
+        name, rate = parameters.get("device"), parameters.get("bandwidth")
+        base = DEVICES.get(str(name))
+        if base is None or currents_missing(base, self.part):
+            return self.otherwise.resolve(parameters)
+        channels = parameters.get("channels")
+        device = rated(
+            base, channels if isinstance(channels, int) else None, rate if isinstance(rate, Fraction) else None
+        )
+        joules = Fraction(f"{part_energy(device, self.part):.{SIGNIFICANT_DIGITS}g}") / 10**12
+        entry = f"{self.part} of {base.name} from {', '.join(NEEDS[self.part])}"
+        return Price(joules, OPERATION, entry, base.source, "secondary", "current differences as in Micron TN-46-03")
+
+
+Rule = Zero | Sum | Curve | Choice | Qualified | Currents

@@ -13,11 +13,12 @@ component kind     parameter                       meaning
 systolic_array     ``accumulator_bank_bytes``      accumulator size / number of columns (one bank per column)
 scratchpad         ``bank_bytes``                  capacity / banks
 dram               ``device``                      family or device: ``HBM2``, ``HBM2_2400``, ``LPDDR4`` ...
+dram               ``counted``                     ``bytes``, ``commands`` or ``bytes_and_rows`` (see memory_devices)
 links              ``reach``                       ``on_chip`` (the tables' default), ``interposer``, ``off_package``
 =================  ==============================  =============================================================
 
 Left out by all shipped tables: clock tree, control, registers inside PEs, the wires between the banks of a large
-memory, refresh and standby; static power is 0 W unless a component states ``static_power``.
+memory, refresh and standby where a device has no currents; static power is 0 W unless a component states ``static_power``.
 """
 
 from __future__ import annotations

@@ -110,7 +110,10 @@ class LinkView:
 
 @dataclass(frozen=True)
 class TierView:
-    """One home of tensors. ``core`` is set when it is that core's own scratchpad (no transfer needed there)."""
+    """One home of tensors. ``core`` is set when it is that core's own scratchpad (no transfer needed there).
+
+    ``bytes_per_s`` is what an endless stream gets, ``limit_bytes_per_s`` what nothing can exceed however short.
+    """
 
     index: int
     path: str
@@ -120,6 +123,7 @@ class TierView:
     latency_ps: int
     on_chip: bool
     core: int | None
+    limit_bytes_per_s: Fraction
 
 
 class Layout:
@@ -258,37 +262,28 @@ class Layout:
                 timing = node.spec.timing()
                 rate, latency, capacity = timing.sustained_bytes_per_s, timing.latency_ps, node.spec.capacity
                 found += [
-                    TierView(0, one.path, node, capacity, rate, latency, False, None)
+                    TierView(0, one.path, node, capacity, rate, latency, False, None, timing.limit_bytes_per_s)
                     for one in self.architecture.instances(node)
                 ]
             elif isinstance(node.spec, ScratchpadSpec) and node.path not in own:
                 self._need_clocks([node])
                 rate = ScratchpadModel(node.spec, node.clock_hz or Fraction(1)).bytes_per_s
                 found += [
-                    TierView(0, one.path, node, node.spec.capacity, rate, 0, True, None)
+                    TierView(0, one.path, node, node.spec.capacity, rate, 0, True, None, rate)
                     for one in self.architecture.instances(node)
                 ]
         if len(self.cores) == 1:
             core = self.cores[0]
             spec = core.scratchpad_model.spec
-            capacity = int(spec.capacity * spec.resident_share)
-            found.append(
-                TierView(
-                    0, core.scratchpad_path, core.scratchpad, capacity, core.scratchpad_model.bytes_per_s, 0, True, 0
-                )
-            )
+            capacity, rate = int(spec.capacity * spec.resident_share), core.scratchpad_model.bytes_per_s
+            found.append(TierView(0, core.scratchpad_path, core.scratchpad, capacity, rate, 0, True, 0, rate))
         if not found:
             self._problems.add(
                 "the architecture has no memory that can hold tensors",
                 found="several cores, no dram and no shared scratchpad",
             )
         found.sort(key=lambda tier: (not tier.on_chip, tier.core is None, -tier.bytes_per_s, natural_key(tier.path)))
-        return tuple(
-            TierView(
-                index, tier.path, tier.node, tier.capacity, tier.bytes_per_s, tier.latency_ps, tier.on_chip, tier.core
-            )
-            for index, tier in enumerate(found)
-        )
+        return tuple(replace(tier, index=index) for index, tier in enumerate(found))
 
     def _endpoints(self, link: Instance) -> tuple[str, ...]:
         """Instance paths of what a link instance joins: copies inside its own group instance only."""

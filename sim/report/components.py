@@ -20,6 +20,7 @@ from sim.report.energy import RunPrices, total_actions
 from sim.run.record import ComponentRecord, RunRecord
 
 MEMORIES = ("dram", "scratchpad")
+ROWS = ("channels", "columns", "row_hits", "row_misses", "row_conflicts")
 
 
 def component_rows(record: RunRecord, architecture: Architecture, prices: RunPrices | None) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def _row(record: RunRecord, instances: list[ComponentRecord], count: int, prices
         "unit": first.unit,
         **_extremes(instances, elapsed),
         **_link_load(instances, elapsed),
+        **_memory(instances, achieved, peak),
     }
 
 
@@ -111,6 +113,17 @@ def _link_load(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, d
         return {}
     cycles = elapsed_ps / PS_PER_S * (instances[0].clock_hz or 0.0) * len(instances)
     return {"links": {name: {"flits": flits[name], "utilization": flits[name] / cycles} for name in sorted(flits)}}
+
+
+def _memory(instances: list[ComponentRecord], achieved: float | None, peak: float | None) -> dict[str, dict[str, Any]]:
+    """Rows of a memory timed at its banks: ``columns`` (bursts), how many found their row open, and ``efficiency``."""
+    rows: Counter[str] = Counter()
+    for one in instances:
+        rows.update({name: one.ledger.get(UNATTRIBUTED, {}).get(name, 0) for name in ROWS})
+    if not rows["columns"]:
+        return {}
+    rate = {"row_hit_rate": rows["row_hits"] / rows["columns"], "efficiency": (achieved or 0.0) / peak if peak else 0.0}
+    return {"memory": {**{name: rows[name] for name in ROWS}, **rate}}
 
 
 def _mean_s(total_ps: int, lanes: int) -> float:

@@ -108,7 +108,8 @@ def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Itera
         yield f"    {path:24} {_time(duration)}{said}"
         if path in rates:
             moved = max(_moved(component, number) for component in record.components if component.declared == path)
-            yield f"    {'':24}   floor({moved} B * 10**12 / {rates[path]} B/s) = {duration} ps"
+            rate = f"{rates[path]}" if rates[path].denominator == 1 else f"({rates[path]})"
+            yield f"    {'':24}   floor({moved} B * 10**12 / {rate} B/s) = {duration} ps"
         elif path in ports:
             yield f"    {'':24}   {_over_ports(record, number, path, ports[path].bytes_per_s)} = {duration} ps"
         else:

@@ -28,7 +28,7 @@ def roofline(record: RunRecord, layout: Layout) -> dict[str, Any]:
     for tier in layout.tiers:
         size = moved.get(tier.path, 0)
         if tier.core is None and size:
-            rate = float(tier.bytes_per_s)
+            rate = float(tier.limit_bytes_per_s)
             tiers[tier.path] = {
                 "bytes": size, "bytes_per_s": rate, "arithmetic_intensity": macs / size,
                 "attainable_macs_per_s": macs / size * rate,

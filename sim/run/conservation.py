@@ -199,22 +199,26 @@ def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     _check_operator_bytes(machine, tally)
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
         moved = total(memory, "read_bytes") + total(memory, "write_bytes")
-        if tier.core is None and moved * PS_PER_S > tier.bytes_per_s * (elapsed_ps + 1):
+        if tier.core is None and moved * PS_PER_S > tier.limit_bytes_per_s * (elapsed_ps + 1):
             raise InconsistencyError("roofline", f"{tier.path}: {moved} bytes in {elapsed_ps} ps beat its bandwidth")
     for component in machine.components.values():
         if isinstance(component, Dram):
-            _check_busy(component, component.model.peak_bytes_per_s)
+            bursts = total(component, "reads") + total(component, "writes")
+            _check_busy(component, component.model.peak_bytes_per_s, bursts)
         elif isinstance(component, Scratchpad):
             _check_busy(component, component.model.bytes_per_s)
         elif isinstance(component, Link):
             _check_busy(component, component.model.bytes_per_s * len(component.lanes))
 
 
-def _check_busy(component: Component, bytes_per_s: Fraction) -> None:
-    """What moved fits the time in which the lanes were busy, each with an equal part of the component's peak."""
+def _check_busy(component: Component, bytes_per_s: Fraction, rounded: int = 0) -> None:
+    """What moved fits the time in which the lanes were busy, each with an equal part of the component's peak.
+
+    ``rounded``: clock edges that busy time was cut at, each rounded to a whole picosecond.
+    """
     moved = sum(total(component, action) for action in ("read_bytes", "write_bytes", "bytes"))
     busy_ps = sum(lane.busy_ps for lane in component.lanes)
-    if moved * PS_PER_S * len(component.lanes) > bytes_per_s * (busy_ps + 1):
+    if moved * PS_PER_S * len(component.lanes) > bytes_per_s * (busy_ps + 1 + rounded):
         raise InconsistencyError(
             "roofline", f"{component.path}: {moved} bytes in {busy_ps} ps of busy lanes beat its peak"
         )
@@ -230,6 +234,6 @@ def _check_operator_bytes(machine: Machine, tally: Tally) -> None:
         for owners, heads in tally.groups():
             amount = sum(moved.get(owner, 0) for owner in owners)
             span_ps = sum(one.span.active_ps for one in heads)
-            if amount * PS_PER_S > tier.bytes_per_s * (span_ps + 1):
+            if amount * PS_PER_S > tier.limit_bytes_per_s * (span_ps + 1):
                 found = f"{heads[0].name}: {amount} bytes of {tier.path} in {span_ps} ps beat its bandwidth"
                 raise InconsistencyError("roofline", found)

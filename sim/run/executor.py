@@ -16,6 +16,7 @@ from sim.core.component import Activity, Cause
 from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
+from sim.hardware.memory.dram import Dram
 from sim.mapping.dispatch.policy import Moment
 from sim.mapping.fusion import Fusion
 from sim.mapping.placement.arena import Arena
@@ -91,6 +92,9 @@ class Executor:
         for unit in self.units:
             unit.finish()
         self.homes.finish()
+        for tier in self.machine.tiers:
+            if isinstance(tier, Dram):
+                tier.finish(self.elapsed_ps)
         for path in sorted(self.machine.components):
             for lane in self.machine.components[path].lanes:
                 lane.finish(self.elapsed_ps)

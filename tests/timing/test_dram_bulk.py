@@ -18,14 +18,10 @@ from sim.hardware.memory.devices.device import Device
 from sim.hardware.memory.tier import Access, tier_models
 
 MIB = 1 << 20
-SEQUENTIAL = (
-    "HBM1_4Gb_x128", "HBM2_8Gb_x128", "HBM2_8Gb_x128_chlow", "HBM2_2000", "HBM2E_3200", "HBM3_6400", "DDR3_1600",
-    "DDR4_8Gb_x8_3200", "DDR4_3200", "DDR5_4800", "LPDDR4_2400", "LPDDR5_6400", "GDDR6_14000",
-)  # fmt: skip
 
 
-def bulk_cycles(model: BankModel, transfers: list[tuple[Access, int]]) -> int:
-    """Cycles until all transfers that arrive at 0 have left the bus."""
+def bulk_run(model: BankModel, transfers: list[tuple[Access, int]]) -> tuple[int, dict[str, int]]:
+    """Cycles until all transfers that arrive at 0 have left the bus, and the engine's counters."""
     engine = model.engine()
     for number, (access, size) in enumerate(transfers):
         engine.submit(0, access, size, number)
@@ -34,21 +30,30 @@ def bulk_cycles(model: BankModel, transfers: list[tuple[Access, int]]) -> int:
         last = when
         done += len(engine.advance(when))
     assert done == len(transfers)
-    return model.clock.index_at_or_after(last)
+    return model.clock.index_at_or_after(last), engine.counts()
 
 
-def sequential_error(device: Device, write: bool) -> float:
+def bulk_cycles(model: BankModel, transfers: list[tuple[Access, int]]) -> int:
+    return bulk_run(model, transfers)[0]
+
+
+def sequential_errors(device: Device, write: bool) -> tuple[float, float]:
+    """Relative errors of finish time and activates of one sequential stream against the request engine."""
     size = 8 * MIB if device.channels > 4 else 2 * MIB
     addresses = np.arange(0, size, device.burst_bytes)
     outcome = BankEngine(device).run(addresses, np.full(len(addresses), write), issue_width=64)
-    found = bulk_cycles(BankModel(device), [(Access("x", write), size)])
-    return (found + (0 if write else device.timing["CL"])) / outcome.finish_cycle - 1
+    found, counts = bulk_run(BankModel(device), [(Access("x", write), size)])
+    cycles = found + (0 if write else device.timing["CL"])
+    return cycles / outcome.finish_cycle - 1, counts["activates"] * device.channels / outcome.counts["activates"] - 1
 
 
 def test_sequential_streams_take_as_long_as_request_by_request() -> None:
-    errors = [abs(sequential_error(DEVICES[name], write)) for name in SEQUENTIAL for write in (False, True)]
-    assert sum(errors) / len(errors) < 0.01
-    assert max(errors) < 0.04
+    cases = [(name, write) for name in DEVICES for write in (False, True)]
+    cycles, activates = np.abs([sequential_errors(DEVICES[name], write) for name, write in cases]).T
+    assert cycles.mean() < 0.01 and cycles.max() < 0.04
+    assert activates.mean() < 0.05
+    beyond = [case for case, error in zip(cases, activates, strict=True) if error > 0.15]
+    assert beyond == [("DDR5_6400", True)] and activates.max() < 0.17
 
 
 @pytest.mark.parametrize("name", ["HBM2_2000", "DDR4_3200", "DDR5_4800", "LPDDR5_6400", "HBM2_8Gb_x128"])
@@ -103,7 +108,7 @@ def test_reads_among_writes_pay_for_turning_the_bus_round() -> None:
     size = 4 * MIB
     mixed = bulk_cycles(model, [(Access("a", False), size), (Access("b", True), size)])
     alone = bulk_cycles(model, [(Access("a", False), 2 * size)])
-    runs = 2 * size // int(model.channel_bytes) // int(model.parameters[RUN_BURSTS])
+    runs = 2 * size // (model.device.burst_bytes * model.channels) // int(model.parameters[RUN_BURSTS])
     turns = (model.timing.rd_wr + model.timing.wr_rd_l - 2 * model.timing.rd_rd_s) * runs // 2
     assert mixed >= alone + 0.9 * turns
 

@@ -4,7 +4,12 @@
 A run is the part of a transfer in one row (or in the rows of equal number of all bank groups, where the mapping puts the
 bank group below the column: ``LANES`` banks). Its rows are opened as early as bank, tRRD and tFAW allow from when its
 first burst comes into the controller's window (``LOOKAHEAD`` bursts ahead); its columns follow the previous run's, or,
-in another bank group and where tCCD_L leaves room for twice the columns, mix with those still in the window.
+in another bank group and where tCCD_L leaves room for twice the columns, mix with those still in the window. A refresh
+cuts the run that it falls into, unless what is left of it fits the queues and the next run is in another rank: those
+columns go first, and the bus loses nothing.
+
+Account of the data bus: IDLE + BUSY + the LOST words = COVERED, in cycles, always. A gap goes to what cleared last; of
+a row's opening, the activation window has what it added.
 """
 
 from __future__ import annotations
@@ -14,136 +19,154 @@ from numba import int64, njit, void
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._bulk_layout import NONE
-
-
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
-def _activate_time(p, s, bank, earliest):
-    """When the bank's row can be opened, from ``earliest`` on; notes the activate."""
-    group = bank // p[at.BANKS_PER_GROUP]
-    rank = group // p[at.GROUPS]
-    when = max(earliest, s[at.ACT_OK + bank])
-    count = s[at.RANK_ACTS + rank]
-    slot = at.ACT_TIMES + rank * 4 + count % 4
-    if count > 0:
-        gap = p[at.RRD_L] if group == s[at.LAST_ACT_GROUP + rank] else p[at.RRD_S]
-        when = max(when, s[at.LAST_ACT + rank] + gap)
-    if count >= 4:
-        when = max(when, s[slot] + p[at.FAW])
-    s[slot] = when
-    s[at.RANK_ACTS + rank] = count + 1
-    s[at.LAST_ACT + rank] = when
-    s[at.LAST_ACT_GROUP + rank] = group
-    s[at.ACTIVATES] += 1
-    return when
+from sim.hardware.memory._kernels_bulk_rows import close_row, open_row, refresh_due
 
 
 @njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
-def _open(p, s, bank, row, write, enters):
-    """From when the bank takes columns of ``row``: at once when it is open, else after tRP, tRCD and what else binds."""
-    present = s[at.OPEN_ROW + bank]
-    if present == row:
-        s[at.ROW_HITS] += 1
-        return s[at.ACT_OK + bank] - p[at.RC] + (p[at.RCD_WR] if write else p[at.RCD_RD])
-    earliest = enters
-    if present != NONE:
-        s[at.ROW_CONFLICTS] += 1
-        earliest = max(enters, s[at.PRE_OK + bank]) + p[at.RP]
-    opened = _activate_time(p, s, bank, earliest)
-    s[at.OPEN_ROW + bank] = row
-    s[at.ACT_OK + bank] = opened + p[at.RC]
-    s[at.PRE_OK + bank] = opened + p[at.RAS]
-    return opened + (p[at.RCD_WR] if write else p[at.RCD_RD])
-
-
-@njit(void(POINTER, POINTER, int64), cache=True)
-def _refresh_due(p, s, cycle):
-    """Refresh every rank whose time has come by ``cycle``: close its banks, tRP, REF, tRFC."""
-    per_rank = p[at.GROUPS] * p[at.BANKS_PER_GROUP]
-    for rank in range(p[at.RANKS]):
-        while s[at.NEXT_REFRESH + rank] <= cycle:
-            start = s[at.NEXT_REFRESH + rank]
-            closed = start
-            for bank in range(rank * per_rank, (rank + 1) * per_rank):
-                if s[at.OPEN_ROW + bank] != NONE:
-                    closed = max(closed, max(s[at.PRE_OK + bank], start) + p[at.RP])
-                    s[at.OPEN_ROW + bank] = NONE
-            for bank in range(rank * per_rank, (rank + 1) * per_rank):
-                s[at.ACT_OK + bank] = max(s[at.ACT_OK + bank], closed + p[at.RFC])
-            s[at.REFRESHES] += 1
-            s[at.LOST_REFRESH] += closed + p[at.RFC] - start
-            s[at.NEXT_REFRESH + rank] += p[at.REFI]
-
-
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
-def _direction(p, s, rank, write):
-    """The first column slot after the previous run, with the turnaround that a change of kind or rank costs."""
+def _first_column(p, s, rank, low, write, bursts):
+    """The first column slot behind the previous run; WHY says what it costs."""
     slot = s[at.NEXT_COLUMN]
+    s[at.WHY] = at.BANK_GROUP
     if s[at.LAST_RANK] == NONE:
         return slot
     if s[at.LAST_WRITE] != write:
-        turn = p[at.RD_WR] if write else p[at.WR_RD]
-        slot = max(slot, s[at.LAST_COLUMN] + turn)
+        turn = s[at.LAST_COLUMN] + (p[at.RD_WR] if write else p[at.WR_RD])
+        if turn > slot:
+            s[at.WHY] = at.TURNAROUND
+            return turn
     elif s[at.LAST_RANK] != rank:
-        slot = max(slot, s[at.LAST_COLUMN] + p[at.RANK_SWITCH])
+        turn = s[at.LAST_COLUMN] + p[at.RANK_SWITCH]
+        if turn > slot:
+            s[at.WHY] = at.TURNAROUND
+            return turn
+    elif p[at.LANES] == 1 and p[at.STEP] >= 2 * p[at.OTHER_STEP] and low != s[at.LAST_GROUP]:
+        shared = min(p[at.LOOKAHEAD], bursts, s[at.LAST_BURSTS])
+        return max(s[at.LAST_START], s[at.LAST_COLUMN] + p[at.OTHER_STEP] - shared * p[at.STEP])
     return slot
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64, int64), cache=True)
-def _run(p, s, first, bursts, write, enters):
-    """One row run: ``bursts`` from local burst ``first`` on."""
-    index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
+@njit(int64(POINTER, int64), cache=True)
+def _rank(p, burst):
+    return (burst // p[at.RUN_BURSTS] >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
+
+
+@njit(int64(POINTER, int64, int64), cache=True)
+def _bank(p, first, lane):
+    """The bank of the run that begins at local burst ``first``, on its ``lane``."""
+    index = first // p[at.RUN_BURSTS]
+    group = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
+    if p[at.LANES] > 1:
+        group = (first + lane) % p[at.LANES]
     bank_in_group = (index >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
-    low = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
-    rank = (index >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
+    return (_rank(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
+
+
+@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+def _start(p, s, first, bursts, write, enters):
+    """Open the rows of a run; returns when its first column issues. WHY and WINDOW say what held it."""
+    index, lanes, rank = first // p[at.RUN_BURSTS], p[at.LANES], _rank(p, first)
     row = (index >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
-    _refresh_due(p, s, max(enters, s[at.LAST_COLUMN]))
-    slot = _direction(p, s, rank, write)
-    s[at.LOST_TURNAROUND] += max(0, slot - max(s[at.NEXT_COLUMN], enters))
-    if write == s[at.LAST_WRITE] and lanes == 1 and p[at.STEP] >= 2 * p[at.OTHER_STEP] and low != s[at.LAST_GROUP]:
-        shared = min(p[at.LOOKAHEAD], bursts, s[at.LAST_BURSTS])
-        slot = max(s[at.LAST_START], s[at.LAST_COLUMN] + p[at.OTHER_STEP] - shared * p[at.STEP])
-    start = max(slot, enters)
-    used = min(lanes, bursts)
-    for lane in range(used):
-        bank = (rank * p[at.GROUPS] + low + lane) * p[at.BANKS_PER_GROUP] + bank_in_group
-        start = max(start, _open(p, s, bank, row, write, enters) - lane * p[at.STEP])
-    s[at.LOST_ROW] += start - max(slot, enters)
-    last = start + (bursts - 1) * p[at.STEP]
+    low = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
+    slot = _first_column(p, s, rank, low, write, bursts)
+    start, why, window = max(slot, enters), s[at.WHY], 0
+    for lane in range(min(lanes, bursts)):
+        ready = open_row(p, s, _bank(p, first, lane), row, write, enters) - lane * p[at.STEP]
+        if ready > start:
+            start, why, window = ready, s[at.WHY], s[at.WINDOW]
+    s[at.WHY], s[at.WINDOW] = why, window
+    return start
+
+
+@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
+def _account(p, s, start, last, bursts):
+    """Cover the data bus up to the end of the run's last burst."""
+    begin = max(s[at.COVERED], s[at.WORK_SINCE])
+    s[at.IDLE] += begin - s[at.COVERED]
+    if start > begin:
+        window = min(s[at.WINDOW], start - begin)
+        s[at.LOST + at.ACTIVATION] += window
+        s[at.LOST + s[at.WHY]] += start - begin - window
+        begin = start
+    end = last + p[at.BURST]
+    s[at.BUSY] += bursts * p[at.BURST]
+    s[at.LOST + at.BANK_GROUP] += end - begin - bursts * p[at.BURST]
+    s[at.COVERED] = end
+
+
+@njit(void(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+def _opened_in_vain(p, s, first, seen, write, due):
+    """A refresh cuts a run when ``seen`` bursts of the next one are in the window: their rows are open and get closed."""
+    row = (first // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+    for lane in range(min(p[at.LANES], seen)):
+        open_row(p, s, _bank(p, first, lane), row, write, due - seen * p[at.STEP])
+
+
+@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+def _run(p, s, first, left, write, enters):
+    """One row run of a transfer of which ``left`` bursts from ``first`` on are left; returns how many bursts it had."""
+    wanted = min(left, p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
+    index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
+    rank = _rank(p, first)
+    refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
+    start = _start(p, s, first, wanted, write, enters)
+    next_refresh = at.NEXT_REFRESH if p[at.PER_BANK] else at.NEXT_REFRESH + rank
+    if s[next_refresh] <= start:
+        refresh_due(p, s, start)
+        start = _start(p, s, first, wanted, write, enters)
+    bursts = min(wanted, max(1, -(-(s[next_refresh] - start) // p[at.STEP])))
+    if bursts < wanted and not p[at.PER_BANK]:
+        seen = p[at.LOOKAHEAD] - (wanted - bursts)
+        if _rank(p, first + wanted) != rank and seen >= 0:
+            bursts = wanted
+        elif _bank(p, first + wanted, 0) != _bank(p, first, 0):
+            _opened_in_vain(p, s, first + wanted, min(left - wanted, seen), write, s[next_refresh])
+    last = max(start + (bursts - 1) * p[at.STEP], s[at.LAST_COLUMN] + p[at.OTHER_STEP])
     recover = p[at.WR_PRE] if write else p[at.RD_PRE]
-    for lane in range(used):
-        bank = (rank * p[at.GROUPS] + low + lane) * p[at.BANKS_PER_GROUP] + bank_in_group
+    for lane in range(min(lanes, wanted)):
+        bank = _bank(p, first, lane)
         s[at.PRE_OK + bank] = max(s[at.PRE_OK + bank], last + recover)
-    last = max(last, s[at.LAST_COLUMN] + p[at.OTHER_STEP])
+        if p[at.CLOSED_PAGE]:
+            close_row(p, s, bank, s[at.PRE_OK + bank])
+    _account(p, s, start, last, bursts)
     s[at.NEXT_COLUMN], s[at.LAST_COLUMN], s[at.LAST_START] = last + p[at.STEP], last, start
-    s[at.LAST_GROUP], s[at.LAST_BURSTS] = low, bursts
+    s[at.LAST_GROUP], s[at.LAST_BURSTS] = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP], bursts
     s[at.LAST_WRITE], s[at.LAST_RANK] = write, rank
     s[at.RUNS] += 1
-    s[at.BUSY] += bursts * p[at.BURST]
+    s[at.COLUMNS] += bursts
+    return bursts
+
+
+@njit(void(POINTER, POINTER), cache=True)
+def _leave(s, ring):
+    """The transfer whose turn it is has completed: it leaves the ring."""
+    place = s[at.TURN]
+    for k in range(place, s[at.ACTIVE] - 1):
+        ring[k] = ring[k + 1]
+    s[at.ACTIVE] -= 1
+    s[at.TURN] = 0 if place >= s[at.ACTIVE] else place
 
 
 @njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def _serve(p, s, transfers, ring, until):
     while s[at.ACTIVE] > 0:
-        place = s[at.TURN]
-        t = ring[place] * at.TRANSFER
+        slot = ring[s[at.TURN]]
+        t = slot * at.TRANSFER
         decided = max(s[at.LAST_START], transfers[t + at.ARRIVED])
         if decided > until:
             return NONE
-        first = transfers[t + at.NEXT_BURST]
-        bursts = min(transfers[t + at.LEFT], p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
+        first, opened = transfers[t + at.NEXT_BURST], s[at.ACTIVATES]
+        left = transfers[t + at.LEFT]
         enters = max(transfers[t + at.ARRIVED], s[at.LAST_COLUMN] - p[at.LOOKAHEAD] * p[at.STEP])
-        _run(p, s, first, bursts, transfers[t + at.WRITE], enters)
+        bursts = _run(p, s, first, left, transfers[t + at.WRITE], enters)
         transfers[t + at.NEXT_BURST] = first + bursts
         transfers[t + at.LEFT] -= bursts
+        transfers[t + at.OPENED] += s[at.ACTIVATES] - opened
         if transfers[t + at.LEFT] == 0:
             transfers[t + at.FINISH] = s[at.LAST_COLUMN] + p[at.BURST]
-            slot = ring[place]
-            for k in range(place, s[at.ACTIVE] - 1):
-                ring[k] = ring[k + 1]
-            s[at.ACTIVE] -= 1
-            s[at.TURN] = 0 if place >= s[at.ACTIVE] else place
+            _leave(s, ring)
             return slot
-        s[at.TURN] = 0 if place + 1 >= s[at.ACTIVE] else place + 1
+        if bursts == left or (first + bursts) % p[at.RUN_BURSTS] == 0:
+            s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1
     return NONE
 
 
@@ -155,3 +178,9 @@ def serve(parameters, state, transfers, ring, until):
     slot of the transfer that completed (it has left the ring), or NONE.
     """
     return _serve(parameters.ctypes, state.ctypes, transfers.ctypes, ring.ctypes, until)
+
+
+@njit(void(int64[::1], int64[::1], int64), cache=True)
+def refresh_through(parameters, state, cycle):
+    """Let the refreshes up to ``cycle`` happen on a channel without work."""
+    refresh_due(parameters.ctypes, state.ctypes, cycle)

@@ -25,7 +25,7 @@ class BandwidthModel:
     def __init__(self, bytes_per_s: Fraction, sustained: Fraction, latency_ps: int, burst_bytes: int) -> None:
         self.latency_ps = latency_ps
         self.peak_bytes_per_s = bytes_per_s
-        self.sustained_bytes_per_s = bytes_per_s * sustained
+        self.sustained_bytes_per_s = self.limit_bytes_per_s = bytes_per_s * sustained
         self._burst_bytes = burst_bytes
         self._closed_form = RoundRobinPipe(self.sustained_bytes_per_s, burst_bytes)
 

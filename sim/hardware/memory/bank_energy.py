@@ -8,6 +8,7 @@ power-down states, termination and the interface's own drivers (a table prices t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sim.core.errors import InputError, Problem
@@ -45,23 +46,45 @@ class Energy(NamedTuple):
         return sum(self)
 
 
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "activate": ("VDD", "IDD0", "IDD2N", "IDD3N"),
+    "read": ("VDD", "IDD4R", "IDD3N"),
+    "write": ("VDD", "IDD4W", "IDD3N"),
+    "refresh": ("VDD", "IDD5AB", "IDD3N"),
+    "active_cycle": ("VDD", "IDD3N"),
+    "idle_cycle": ("VDD", "IDD2N"),
+}
+"""The currents that each entry of :class:`CommandEnergy` follows from."""
+
+
+def currents_missing(device: Device, part: str) -> list[str]:
+    """What the device's row lacks to price ``part`` (a key of :data:`NEEDS`)."""
+    return [name for name in NEEDS[part] if name not in device.currents]
+
+
+def part_energy(device: Device, part: str) -> float:
+    """Picojoules of one command or standby cycle of a rank; the currents it needs must be there."""
+    timing = resolve(device)
+    get = device.currents.get
+    idd0, idle, active = (get(name, 0.0) for name in ("IDD0", "IDD2N", "IDD3N"))
+    scale = device.currents["VDD"] * device.devices_per_rank * float(10**9 / device.clock_hz)
+    milliampere_cycles = {
+        "activate": idd0 * timing.rc - active * timing.ras - idle * (timing.rc - timing.ras),
+        "read": (get("IDD4R", 0.0) - active) * device.burst_clocks,
+        "write": (get("IDD4W", 0.0) - active) * device.burst_clocks,
+        "refresh": (get("IDD5AB", 0.0) - active) * timing.rfc,
+        "active_cycle": active,
+        "idle_cycle": idle,
+    }
+    return scale * milliampere_cycles[part]
+
+
 def command_energy(device: Device) -> CommandEnergy:
     """Energy per command of ``device``; raises InputError when its row gives no currents."""
     missing = [name for name in CURRENTS if name not in device.currents]
     if missing:
         raise InputError([Problem(f"{device.name} has no currents to price it by", found=f"no {', '.join(missing)}")])
-    current, timing = device.currents, resolve(device)
-    period_ns = float(10**9 / device.clock_hz)
-    scale = current["VDD"] * device.devices_per_rank * period_ns
-    standby = current["IDD3N"] * timing.ras + current["IDD2N"] * (timing.rc - timing.ras)
-    return CommandEnergy(
-        activate=scale * (current["IDD0"] * timing.rc - standby),
-        read=scale * (current["IDD4R"] - current["IDD3N"]) * device.burst_clocks,
-        write=scale * (current["IDD4W"] - current["IDD3N"]) * device.burst_clocks,
-        refresh=scale * (current["IDD5AB"] - current["IDD3N"]) * timing.rfc,
-        active_cycle=scale * current["IDD3N"],
-        idle_cycle=scale * current["IDD2N"],
-    )
+    return CommandEnergy(*(part_energy(device, part) for part in CommandEnergy._fields))
 
 
 def energy(engine: BankEngine, end_cycle: int) -> Energy:

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
 from sim.config.spec import ComponentSpec, components
+from sim.core.arith import ceil_div
+from sim.core.channel import Channel, TransferEngine
 from sim.core.component import Activity, Context
-from sim.core.errors import Problems, nearest
+from sim.core.errors import InputError, Problems, nearest
 from sim.hardware.memory.address_map import FIELDS, check_mapping
+from sim.hardware.memory.bank_channel import BankChannel
+from sim.hardware.memory.bank_model import BankModel
+from sim.hardware.memory.bank_timing import check_device
+from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.memory import Memory
 from sim.hardware.memory.tier import Access, TierModel, tier_models
 
@@ -26,18 +33,42 @@ class DramSpec(ComponentSpec):
     """YAML keys of ``kind: dram``. Give a ``device`` (and ``stacks``), or a ``bandwidth`` (and ``latency``)."""
 
     capacity: SizeBytes = Field(description="bytes of the whole tier")
-    device: str | None = Field(default=None, description="a named device; gives bandwidth, latency and burst")
+    device: str | None = Field(default=None, description="a named device; gives timing, bandwidth, latency and burst")
     stacks: PositiveInt = Field(default=1, description="stacks, modules or packages of the device side by side")
+    channels: PositiveInt | None = Field(
+        default=None, description="how many of a stack's channels are used; default all"
+    )
     bandwidth: Bandwidth | None = Field(
-        default=None, description="peak bandwidth of one stack (of the tier, without stacks); overrides the device's"
+        default=None,
+        description="peak bandwidth of one stack (of the tier, without stacks); a device is clocked to give it",
     )
     latency: DurationPs | None = Field(default=None, description="idle access latency; overrides the device's")
-    burst: SizeBytes | None = Field(default=None, description="bytes per access; overrides the device's")
-    sustained: Rate = Field(default=Fraction(1), description="fraction of peak that a sequential stream sustains")
-    model: str = Field(default="bandwidth", description="timing model of the tier: bandwidth, or bank (needs a device)")
+    burst: SizeBytes | None = Field(
+        default=None, description="bytes per access of `model: bandwidth`; overrides the device's"
+    )
+    sustained: Rate = Field(
+        default=Fraction(1),
+        description="fraction of peak that a sequential stream sustains; for `model: bandwidth` (bank finds its own)",
+    )
+    model: str = Field(
+        default="",
+        description="timing model of the tier: bank (needs a device; the default of one), or bandwidth for a quick look",
+    )
     mapping: str | None = Field(
         default=None, description="address mapping of `model: bank`: a scheme or a field order such as rorabgbachco"
     )
+    policy: str | None = Field(
+        default=None,
+        description="controller policy of `model: bank`: bank_round_robin (default), closed_page or per_bank_refresh",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_model(cls, values: Any) -> Any:
+        """Bank timing wherever there is a device."""
+        if isinstance(values, dict) and "model" not in values:
+            return {**values, "model": "bank" if values.get("device") is not None else "bandwidth"}
+        return values
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -54,9 +85,28 @@ class DramSpec(ComponentSpec):
             check_mapping(self.mapping, problems)
             if problems:
                 raise ValueError(f"address mapping {self.mapping!r} needs each of {', '.join(FIELDS)} once")
+        if self.model == "bank":
+            self._check_bank()
         if self.sustained > 1:
             raise ValueError("`sustained` is a fraction of peak, at most 1")
         return self
+
+    def _check_bank(self) -> None:
+        """The device as used here must make sense, and the capacity must divide over its channels and rows."""
+        assert self.device is not None
+        device = rated(DEVICES[self.device], self.channels, self.bandwidth)
+        problems = Problems()
+        check_device(device, problems)
+        stripe = device.channels * self.stacks * device.row_bytes
+        if self.capacity % stripe:
+            problems.add("the capacity does not divide over channels and rows", found=f"{self.capacity} bytes",
+                         allowed=f"multiples of {stripe} bytes ({device.channels * self.stacks} channels, rows of "
+                         f"{device.row_bytes})")  # fmt: skip
+        try:
+            problems.raise_if_any()
+            self.timing()
+        except InputError as error:
+            raise ValueError("; ".join(map(str, error.problems))) from None
 
     def timing(self) -> TierModel:
         """The tier's timing model (closed forms; no state)."""
@@ -66,7 +116,7 @@ class DramSpec(ComponentSpec):
 
 @components.register("dram")
 class Dram(Memory):
-    """One DRAM tier in a run: one lane, its data bus."""
+    """One DRAM tier in a run: one lane, its data bus (with bank timing, that of each channel: all do the same)."""
 
     Spec = DramSpec
 
@@ -75,6 +125,16 @@ class Dram(Memory):
     ) -> None:
         self.model = spec.timing()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
+
+    def _make_channel(self, engine: TransferEngine) -> Channel:
+        if isinstance(self.model, BankModel) and isinstance(engine, BulkEngine):
+            return BankChannel(self, engine, self.lane(), self.model.channels, self.model.device.burst_bytes)
+        return super()._make_channel(engine)
+
+    def finish(self, end_ps: int) -> None:
+        """The run ended at ``end_ps``: refreshes and standby are counted up to there."""
+        if isinstance(self._channel, BankChannel):
+            self._channel.finish(end_ps)
 
     def access(
         self,
@@ -86,4 +146,7 @@ class Dram(Memory):
         conflicts: int = 1,
     ) -> None:
         """As in :class:`Memory`; the timing model is told whether the transfer writes."""
+        if isinstance(self._channel, BankChannel):
+            bursts = ceil_div(read_bytes + write_bytes, self._channel.burst_bytes)
+            self.count(activity.owner, "writes" if write_bytes else "reads", bursts)
         super().access(Access(stream, write_bytes > 0), read_bytes, write_bytes, activity, done, conflicts)

@@ -16,7 +16,10 @@ class Memory(Component):
     ) -> None:
         super().__init__(context, path, rank, declared)
         self.latency_ps = latency_ps
-        self._channel = Channel(self, engine, self.lane())
+        self._channel = self._make_channel(engine)
+
+    def _make_channel(self, engine: TransferEngine) -> Channel:
+        return Channel(self, engine, self.lane())
 
     def access(
         self,

@@ -39,6 +39,10 @@ class TierSpec(Protocol):
     def sustained(self) -> Fraction: ...
     @property
     def mapping(self) -> str | None: ...
+    @property
+    def channels(self) -> int | None: ...
+    @property
+    def policy(self) -> str | None: ...
 
 
 class TierModel(Protocol):
@@ -50,6 +54,8 @@ class TierModel(Protocol):
     """Data-pin bandwidth."""
     sustained_bytes_per_s: Any
     """Bandwidth of an endless sequential stream."""
+    limit_bytes_per_s: Any
+    """What no transfer exceeds, however short (between two refreshes, say)."""
 
     @classmethod
     def of(cls, spec: TierSpec) -> TierModel:

@@ -86,10 +86,21 @@ class Device:
 
 def scaled(base: Device, name: str, megatransfers: int, source: str, **changes: object) -> Device:
     """``base`` at another data rate: analog timings keep their time (rounded up to clocks), the others their clocks."""
-    clock_hz = Fraction(megatransfers * 10**6, base.beats_per_clock)
+    text = f"{source}; timings in ns as {base.name} ({base.source}), counted in this clock (derived, not a data sheet)"
+    changed = replace(_clocked(base, Fraction(megatransfers * 10**6, base.beats_per_clock)), name=name, source=text)
+    return replace(changed, **changes)  # type: ignore[arg-type]
+
+
+def _clocked(base: Device, clock_hz: Fraction) -> Device:
     timing = {
         key: ceil(value * clock_hz / base.clock_hz) if key in ANALOG else value for key, value in base.timing.items()
     }
-    text = f"{source}; timings in ns as {base.name} ({base.source}), counted in this clock (derived, not a data sheet)"
-    changed = replace(base, name=name, clock_hz=clock_hz, timing=timing, source=text)
-    return replace(changed, **changes)  # type: ignore[arg-type]
+    return replace(base, clock_hz=clock_hz, timing=timing)
+
+
+def rated(base: Device, channels: int | None, bytes_per_s: Fraction | None) -> Device:
+    """``base`` with only ``channels`` of its channels in use, and its clock set so that they give ``bytes_per_s``."""
+    used = base if channels is None else replace(base, channels=channels)
+    if bytes_per_s is None or bytes_per_s == used.bytes_per_s:
+        return used
+    return _clocked(used, base.clock_hz * bytes_per_s / used.bytes_per_s)

@@ -240,7 +240,14 @@ _ROWS = (
             "tREFI": 3900,
         },
         source="values as in the Ramulator 2 preset HBM2_2000Mbps (commit c5b1c3a)"
-        ", read-to-write gap of 1 clock beyond CL + burst - CWL; 16 pseudo-channels of 64 pins",
+        ", read-to-write gap of 1 clock beyond CL + burst - CWL; 16 pseudo-channels of 64 pins"
+        "; currents: half of a 128-pin channel's, as in the DRAMsim3 configuration file HBM2_8Gb_x128",
+        currents={
+            "VDD": 1.2,
+            "IDD2N": 20,
+            "IDD3N": 27.5,
+            "IDD5AB": 125,
+        },
         pseudochannels=2,
         activate_clocks=2,
         dual_command=True,

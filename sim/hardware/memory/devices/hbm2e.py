@@ -8,6 +8,6 @@ from sim.hardware.memory.devices.device import scaled
 _BASE = next(device for device in hbm2.DEVICES if device.name == "HBM2_2000")
 
 DEVICES = (
-    scaled(_BASE, "HBM2E_3200", 3200, "JESD235C speed grade 3.2 Gb/s", family="HBM2E"),
-    scaled(_BASE, "HBM2E_3600", 3600, "JESD235D speed grade 3.6 Gb/s", family="HBM2E"),
+    scaled(_BASE, "HBM2E_3200", 3200, "JESD235C speed grade 3.2 Gb/s", family="HBM2E", currents={}),
+    scaled(_BASE, "HBM2E_3600", 3600, "JESD235D speed grade 3.6 Gb/s", family="HBM2E", currents={}),
 )

@@ -1,0 +1,120 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+"""Compiled: rows of one channel in the bulk engine: opening, closing and refreshing them."""
+
+from __future__ import annotations
+
+from numba import int64, njit, void
+
+from sim.hardware.memory import _bulk_layout as at
+from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bulk_layout import NONE
+
+
+@njit(int64(POINTER, POINTER, int64, int64), cache=True)
+def _activate(p, s, bank, earliest):
+    """Activate ``bank``, from ``earliest`` on when tRRD and tFAW allow; returns when."""
+    group = bank // p[at.BANKS_PER_GROUP]
+    rank = group // p[at.GROUPS]
+    when = earliest
+    count = s[at.RANK_ACTS + rank]
+    slot = at.ACT_TIMES + rank * 4 + count % 4
+    if count > 0:
+        gap = p[at.RRD_L] if group == s[at.LAST_ACT_GROUP + rank] else p[at.RRD_S]
+        when = max(when, s[at.LAST_ACT + rank] + gap)
+    if count >= 4:
+        when = max(when, s[slot] + p[at.FAW])
+    s[slot] = when
+    s[at.RANK_ACTS + rank] = count + 1
+    s[at.LAST_ACT + rank] = when
+    s[at.LAST_ACT_GROUP + rank] = group
+    s[at.ACTIVATES] += 1
+    if s[at.RANK_OPEN + rank] == 0:
+        s[at.OPEN_SINCE + rank] = max(when, s[at.OPEN_UNTIL + rank])
+    s[at.RANK_OPEN + rank] += 1
+    return when
+
+
+@njit(void(POINTER, POINTER, int64, int64), cache=True)
+def close_row(p, s, bank, precharged):
+    """The row of ``bank`` is precharged at ``precharged``."""
+    rank = bank // (p[at.GROUPS] * p[at.BANKS_PER_GROUP])
+    s[at.OPEN_ROW + bank] = NONE
+    s[at.ACT_OK + bank] = max(s[at.ACT_OK + bank], precharged + p[at.RP])
+    s[at.RANK_OPEN + rank] -= 1
+    s[at.OPEN_UNTIL + rank] = max(s[at.OPEN_UNTIL + rank], precharged)
+    if s[at.RANK_OPEN + rank] == 0:
+        s[at.ACTIVE_CYCLES] += max(0, s[at.OPEN_UNTIL + rank] - s[at.OPEN_SINCE + rank])
+
+
+@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+def open_row(p, s, bank, row, write, enters):
+    """From when the bank takes columns of ``row``: at once when it is open, else after tRP, tRCD and what else binds.
+
+    WHY says what would be waited for, WINDOW how many cycles of it are due to tRRD and tFAW.
+    """
+    present = s[at.OPEN_ROW + bank]
+    to_column = p[at.RCD_WR] if write else p[at.RCD_RD]
+    s[at.WHY], s[at.WINDOW] = at.BANK, 0
+    if present == row:
+        return s[at.ACT_OK + bank] - p[at.RC] + to_column
+    if present == NONE:
+        s[at.ROW_MISSES] += 1
+    else:
+        s[at.ROW_CONFLICTS] += 1
+        close_row(p, s, bank, max(enters, s[at.PRE_OK + bank]))
+    free = max(enters, s[at.ACT_OK + bank])
+    rank = bank // (p[at.GROUPS] * p[at.BANKS_PER_GROUP])
+    opened = _activate(p, s, bank, free)
+    if free > enters and free == s[at.REFRESH_END + rank]:
+        s[at.WHY] = at.REFRESH
+    s[at.WINDOW] = opened - free
+    s[at.OPEN_ROW + bank] = row
+    s[at.ACT_OK + bank] = opened + p[at.RC]
+    s[at.PRE_OK + bank] = opened + p[at.RAS]
+    return opened + to_column
+
+
+@njit(void(POINTER, POINTER, int64, int64), cache=True)
+def _refresh_rank(p, s, rank, due):
+    """All-bank: close the rank's banks, tRP, REF, tRFC."""
+    per_rank = p[at.GROUPS] * p[at.BANKS_PER_GROUP]
+    closed = due
+    for bank in range(rank * per_rank, (rank + 1) * per_rank):
+        if s[at.OPEN_ROW + bank] != NONE:
+            close_row(p, s, bank, max(s[at.PRE_OK + bank], due))
+            closed = max(closed, s[at.ACT_OK + bank])
+    end = closed + p[at.RFC]
+    for bank in range(rank * per_rank, (rank + 1) * per_rank):
+        s[at.ACT_OK + bank] = max(s[at.ACT_OK + bank], end)
+    s[at.REFRESH_END + rank] = end
+    s[at.REFRESHES] += 1
+
+
+@njit(void(POINTER, POINTER, int64), cache=True)
+def _refresh_bank(p, s, due):
+    """Per-bank, in bank order: close the bank whose turn it is, tRP, REFpb, tRFCpb; tRREFD towards other activates."""
+    bank = s[at.REFRESH_BANK]
+    rank = bank // (p[at.GROUPS] * p[at.BANKS_PER_GROUP])
+    start = max(due, s[at.REFRESH_END + rank])
+    if s[at.OPEN_ROW + bank] != NONE:
+        close_row(p, s, bank, max(s[at.PRE_OK + bank], start))
+        start = max(start, s[at.ACT_OK + bank])
+    s[at.ACT_OK + bank] = s[at.REFRESH_END + rank] = start + p[at.RFC_PB]
+    s[at.LAST_ACT + rank] = max(s[at.LAST_ACT + rank], start + p[at.RREFD] - p[at.RRD_S])
+    s[at.REFRESHES] += 1
+    s[at.REFRESH_BANK] = (bank + 1) % (p[at.RANKS] * p[at.GROUPS] * p[at.BANKS_PER_GROUP])
+
+
+@njit(void(POINTER, POINTER, int64), cache=True)
+def refresh_due(p, s, cycle):
+    """Every refresh whose time has come by ``cycle``."""
+    if p[at.PER_BANK]:
+        interval = p[at.REFI] // (p[at.RANKS] * p[at.GROUPS] * p[at.BANKS_PER_GROUP])
+        while s[at.NEXT_REFRESH] <= cycle:
+            _refresh_bank(p, s, s[at.NEXT_REFRESH])
+            s[at.NEXT_REFRESH] += interval
+        return
+    for rank in range(p[at.RANKS]):
+        while s[at.NEXT_REFRESH + rank] <= cycle:
+            _refresh_rank(p, s, rank, s[at.NEXT_REFRESH + rank])
+            s[at.NEXT_REFRESH + rank] += p[at.REFI]
