@@ -86,6 +86,19 @@ def sizes(extent: int, granule: int, most: int) -> list[int]:
     return sorted(found)
 
 
+def fine_sizes(extent: int, granule: int, most: int) -> list[int]:
+    """Sizes that leave part of an array's columns empty: below the granule, and even parts as they are.
+
+    Worth trying where a whole K only fits beside few results (a small scratchpad), or where ``granule`` just does not.
+    """
+    found = {ceil_div(extent, parts) for parts in range(2, most + 1)} | {granule - granule // 8}
+    size = granule
+    while size > 1:
+        found |= {3 * size // 4, size // 2}
+        size //= 2
+    return sorted(size for size in found if 0 < size < extent)
+
+
 def share(extent: int, parts: int, slot: int) -> tuple[int, int]:
     """(first, count) of part ``slot`` when ``extent`` is cut into ``parts`` parts of ceil(extent/parts) each."""
     size = ceil_div(extent, parts)

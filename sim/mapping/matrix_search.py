@@ -32,7 +32,7 @@ from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
 from sim.mapping.candidates import Array, Candidates, Group, kept_array
-from sim.mapping.geometry import Geometry, grid, sizes
+from sim.mapping.geometry import Geometry, fine_sizes, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Paths, rate_ps
 from sim.mapping.pins import wants
@@ -179,7 +179,8 @@ class MatrixSearch:
         model = self.core.array_model
         rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
         m_granule = max(1, max(rows, cols) // geometry.m_unit)
-        axes = [sizes(b, 1, 2), sizes(m, m_granule, EVEN_PARTS), sizes(n, cols, EVEN_PARTS),
+        coarse = sizes(n, cols, EVEN_PARTS)
+        axes = [sizes(b, 1, 2), sizes(m, m_granule, EVEN_PARTS), sorted({*coarse, *fine_sizes(n, cols, EVEN_PARTS)}),
                 sizes(k_units, max(1, rows // geometry.k_unit), EVEN_PARTS)]  # fmt: skip
         if m_granule > 1 or geometry.m_unit > 1:
             axes[1] = sorted({*axes[1], *(size for size in (1, 2, 4, 8) if size < m)})
@@ -189,6 +190,8 @@ class MatrixSearch:
                 axes[place] = [min(most, max(1, self.pin.tile[name] // unit))]
         tb, tm, tn, tk = grid(*axes)
         found = Candidates(tb, tm, tn, tk, b, m, n, k_units)
+        if len(axes[2]) > 1:
+            found = found.keep(np.isin(tn, coarse) | (tk >= k_units))
         bounded = self._within_bound(found)
         return bounded if len(bounded.tb) else (found if self.pin and self.pin.tile else None)
 

@@ -90,7 +90,8 @@ class Placement(NamedTuple):
 class Passes(NamedTuple):
     """What follows from a placement: ``p`` filters and ``q`` channels per PE; blocks of filters and of channels; strips.
 
-    Cycles: ``strip`` of one strip, ``load`` of the filters of a pass, ``chain`` for the last sum to climb its column.
+    Cycles: ``work`` of a PE in one strip, ``strip`` with waiting for the buses, ``load`` of the filters of a pass,
+    ``chain`` for the last sum to climb its column.
     """
 
     p: Any
@@ -98,6 +99,7 @@ class Passes(NamedTuple):
     filter_blocks: Any
     channel_blocks: Any
     strips: Any
+    work: Any
     strip: Any
     load: Any
     chain: Any
@@ -125,7 +127,8 @@ def passes(
     p = ceil_div(m, place.t * filter_blocks)
     filled = smaller(place.width + 0 * e, smaller(e, rows.image_rows))
     window = ceil_div(p * q * s * rate.denominator, rate.numerator) + p
-    strip = larger(rows.width * window, q * rows.in_cols)
+    work = rows.width * window
+    strip = larger(work, q * rows.in_cols)
     load = p * q * s
     if registers.ifmap_bus:
         read = smaller(q * place.r, units) * rows.span(filled) * rows.in_cols
@@ -134,7 +137,7 @@ def passes(
         strip = larger(strip, ceil_div(p * place.t * filled * rows.width, registers.psum_bus))
     if registers.filter_bus:
         load = larger(load, ceil_div(load * place.height * place.r * place.t, registers.filter_bus))
-    return Passes(p, q, filter_blocks, channel_blocks, rows.strips(e, place.width), strip, load,
+    return Passes(p, q, filter_blocks, channel_blocks, rows.strips(e, place.width), work, strip, load,
                   place.height * place.r - 1)  # fmt: skip
 
 

@@ -122,6 +122,7 @@ class RowStationary(Dataflow):
             f"channels: {active} of {array.rows * array.cols} PEs; {made.p} filters and {made.q} channels per PE",
             f"{made.filter_blocks} blocks of filters, {made.channel_blocks} of channels, {made.strips} strips; on the "
             f"busiest array {phases} phases of {strips} strips",
+            f"a strip takes {made.strip} cycles, {made.work} of them work of a PE, the rest waiting for a bus",
             f"cycles = {said} = {put}",
         ]
 
