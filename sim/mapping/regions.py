@@ -73,6 +73,22 @@ class Region:
         own = [slices for port, slices in head.inputs if port != "bias"]
         return [*own, *((one,) for one in self.extras)]
 
+    @cached_property
+    def saved_bytes(self) -> int:
+        """Bytes that its operators would store and load again if each were executed by itself, and that this does not.
+
+        Counted once per store and per reader, wherever the tensor would have lived. What a pipeline's blocks load more
+        often than its operators would have is not set against it: compare the runs for the net.
+        """
+        leaving = {one.tensor.key for one in self.outputs}
+        made: set[Any] = set()
+        total = 0
+        for operator in self.operators:
+            total += sum(one.size_bytes for _, slices in operator.inputs for one in slices if one.tensor.key in made)
+            total += sum(one.size_bytes for one in operator.outputs if one.tensor.key not in leaving)
+            made |= {one.tensor.key for one in operator.outputs}
+        return total
+
     def is_inner(self, operand: tuple[Slice, ...]) -> bool:
         """Is this operand of a part made by another part, on chip?"""
         return bool(operand) and operand[0].tensor.key in self.made

@@ -49,6 +49,7 @@ def build_result(
         operators=operator_rows(record, clock, prices),
         components=component_rows(record, architecture, prices),
         traffic=record.traffic,
+        fusion_saved_bytes=sum(one.fusion_saved_bytes for one in record.operators),
         memory=record.memory,
         roofline=roofline(record, Layout(architecture)),
         events=record.events,

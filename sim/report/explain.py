@@ -70,6 +70,9 @@ def operator_lines(
         yield f"  runs fused into {one.region}, whose time it shares"
     if one.fused:
         yield f"  carries fused: {', '.join(one.fused)}"
+    if one.fusion_saved_bytes:
+        each = one.fusion_saved_bytes // one.count
+        yield f"  fusion saved {one.fusion_saved_bytes} bytes, {each} each: results that its operators passed on on chip"
     average = one.active_ps // one.count
     yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
     yield from mapping_lines(record, number, architecture)

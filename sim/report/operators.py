@@ -2,9 +2,10 @@
 
 ``time_s`` is the time during which at least one execution was in progress; ``cycles`` the same in the run's clock. An
 operator fused into another has no time of its own: its ``region`` names the one it ran with, whose start, end and bound
-it shows. ``span_s`` begins earlier, with the operator's first transfer: weights are prefetched while the operator before
-computes, so it is in ``span_s`` that no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what
-this operator's work alone would keep it busy) is largest; ``launch`` when that is the host.
+it shows. ``fusion_saved_bytes`` is what the regions it heads did not store and load again. ``span_s`` begins earlier,
+with the operator's first transfer: weights are prefetched while the operator before computes, so it is in ``span_s`` that
+no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
+it busy) is largest; ``launch`` when that is the host.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ def _row(
         "macs_executed": one.macs_executed,
         "utilization": one.macs_executed / peak_work if peak_work else None,
         "bytes": one.bytes,
+        "fusion_saved_bytes": one.fusion_saved_bytes,
         "energy_j": energy_j,
         "bound_by": bound_of(head, hosts),
     }

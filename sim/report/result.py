@@ -47,6 +47,7 @@ class Result:
     operators: tuple[dict[str, Any], ...]
     components: dict[str, dict[str, Any]]
     traffic: tuple[dict[str, Any], ...]
+    fusion_saved_bytes: int
     memory: dict[str, dict[str, int]]
     roofline: dict[str, Any]
     events: dict[str, int]

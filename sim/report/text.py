@@ -107,6 +107,8 @@ def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
     left = len(heads) - len(shown)
     notes = [f"{left} more operators (--detail shows all)"] if left else []
     notes += [f"{fused} more run fused into these (+n)"] if fused else []
+    saved = result.fusion_saved_bytes
+    notes += [f"fusion saved {format_si(saved, 'B')} of stores and loads"] if saved else []
     notes += ["times are of execution, without prefetches, and may overlap; shares are of their sum"]
     return Group(made, Text("; ".join(notes), style="dim"))
 

@@ -94,6 +94,7 @@ def operator_records(executor: Executor) -> tuple[OperatorRecord, ...]:
             macs_executed=executed.get(owner, 0), peak_macs_per_s=float(one.peak_macs_per_s),
             mapping=tuple(choice.to_dict() for choice in one.choices),
             bytes=moved.get(owner, {}), demand_ps=dict(sorted(demand.get(owner, {}).items())),
+            fusion_saved_bytes=one.saved_bytes,
         )
         for owner, one in enumerate(executor.tally.entries)
     )  # fmt: skip

@@ -45,6 +45,7 @@ class OperatorRecord:
     """One operator as written; ``count`` executions. ``region`` is the head it ran with; ``mapping`` that of its first run.
 
     ``active_ps``: time during which an execution was computing; ``span_ps``: from its first transfer, prefetches included.
+    ``fusion_saved_bytes``: of the regions it heads, what passed between operators on chip instead of through memories.
     ``bytes``: tier -> {read, written}. ``demand_ps``: resource -> time its work alone would keep that resource busy.
     """
 
@@ -66,6 +67,7 @@ class OperatorRecord:
     mapping: tuple[dict[str, Any], ...]
     bytes: dict[str, dict[str, int]]
     demand_ps: dict[str, int]
+    fusion_saved_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ class OperatorTally:
     engines: set[str] = field(default_factory=set)
     heads: set[int] = field(default_factory=set)
     count: int = 0
+    saved_bytes: int = 0
     macs: int = 0
     clock: OperatorClock = field(default_factory=OperatorClock)
     span: OperatorClock = field(default_factory=OperatorClock)
@@ -85,6 +86,7 @@ class Tally:
             entry.count += 1
             if operator is region.head:
                 entry.peak_macs_per_s = max(entry.peak_macs_per_s, plan.peak_macs_per_s)
+                entry.saved_bytes += region.saved_bytes
                 entry.engines.update(choice.engine for choice in plan.choices)
                 if not entry.choices:
                     entry.region = entry.name

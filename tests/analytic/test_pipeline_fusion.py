@@ -152,3 +152,17 @@ def test_attention_on_arrays_without_the_type_runs_as_three_operators() -> None:
     assert [(one.region, one.mapping[0]["engine"]) for one in record.operators] == [
         ("score", "vector"), ("softmax", "vector"), ("value", "vector")
     ]  # fmt: skip
+
+
+def test_saved_bytes_are_those_of_the_closed_form() -> None:
+    """Stores and loads of what stays on chip; a sum that is stored for others saves its load only."""
+    hidden, size = ROWS * HIDDEN * 2, ROWS * WIDTH * 2
+
+    def saved(trace: Trace, fusion: str) -> int:
+        return sum(one.fusion_saved_bytes for one in run(trace, fusion).operators)
+
+    assert saved(mlp(False), "none") == 0
+    assert saved(mlp(False), "elementwise") == 2 * hidden
+    assert saved(mlp(False), "pipeline") == 4 * hidden
+    assert saved(mlp(True), "pipeline") == 6 * hidden
+    assert saved(norm_then_products(), "pipeline") == 2 * size + size + 2 * size
