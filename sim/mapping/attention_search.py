@@ -4,8 +4,9 @@ The cost of a candidate, on the core with the largest share, is that of a pipeli
 
     max(arrays, scratchpad, vector unit, slowest memory path) + first tile in + last tile out
 
-in picoseconds, from the components' closed forms. The least cost wins, and among those within the search's tolerance
-the fewest tiles. The tile it reports is that of the score product: n is the context.
+in picoseconds, from the components' closed forms. The least cost wins, and among those within the search's tolerance the
+fewest bytes moved (energy, and what is left of the memory for others), then the fewest tiles. The tile it reports is that
+of the score product: n is the context.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ class AttentionSearch:
                 break
         if not found:
             return None
-        best = min(cost for cost, _, _, _ in found)
+        best = min(one[0] for one in found)
         limit = best + int(best * TOLERANCE)
         within = [one for one in found if one[0] <= limit]
-        cost, tiles, terms, choice = min(within, key=lambda one: (one[1], one[0]))
+        cost, tiles, _, terms, choice = min(within, key=lambda one: (one[2], one[1], one[0]))
         tile = {"b": choice.tb, "m": choice.tm, "n": choice.tc, "k": self.shape.head_dim}
         split = {"b": choice.split[0], "m": choice.split[1], "n": 1}
         report = Choice("array", choice.flow.name, tile, "bmnk", split, buffers, tiles, len(found), cost, best, terms)
@@ -86,8 +87,8 @@ class AttentionSearch:
                 if 2 * tiles <= MAX_TILES_PER_CORE:
                     yield AttentionChoice(tb, tm, tc, (pb, pm), flow)
 
-    def _cost(self, choice: AttentionChoice, buffers: int) -> tuple[int, int, dict[str, int]] | None:
-        """(cost, tiles, terms) of a choice, or None when it does not fit."""
+    def _cost(self, choice: AttentionChoice, buffers: int) -> tuple[int, int, int, dict[str, int]] | None:
+        """(cost, tiles, bytes moved, terms) of a choice, or None when it does not fit."""
         shape, nest = self.shape, AttentionNest(self.shape, choice, self.core)
         tb, tm, tc = choice.tb, choice.tm, choice.tc
         q, k, v = (nest.operand_bytes(place, tb, tm if place == Q else tc) for place in (Q, K, V))
@@ -111,7 +112,7 @@ class AttentionSearch:
         last = int(self.paths.transfer_ps(shape.output, ceil_div(out, blocks))) if out else 0
         terms = {"compute": arrays, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": last}  # fmt: skip
-        return max(arrays, banks, vector, memory) + first + last, 2 * tiles, terms
+        return max(arrays, banks, vector, memory) + first + last, 2 * tiles, (sum(moved) + out) * used, terms
 
     def _tile_ps(self, nest: AttentionNest) -> tuple[int, int]:
         """Time of one full tile on the arrays (both products) and in the scratchpad's banks (all three stages)."""

@@ -18,7 +18,7 @@ from sim.core.errors import InputError
 from sim.mapping.pipeline_stages import joinable, units_of
 from sim.mapping.placement.policy import Placement
 from sim.mapping.planner import Planner
-from sim.mapping.regions import Region, join, split_attention
+from sim.mapping.regions import GRADIENT, Region, join, split_attention
 from sim.trace.expand import Slice
 
 LONGEST = 6
@@ -34,14 +34,32 @@ class Fusion:
         self._placement = placement
         self._auto = fusion == "auto"
         self._joins = fusion in JOINING
+        self._gradients = fusion in ("attention", "auto")
 
     def regions(self, formed: Iterable[Region]) -> Iterator[Region]:
         """The regions to execute, in program order and lazily; each is asked for when those before have begun."""
+        if self._gradients:
+            formed = self._with_gradients(formed)
         if not self._joins:
             for region in formed:
                 yield from self._attention(region)
         else:
             yield from self._joining(formed)
+
+    def _with_gradients(self, formed: Iterable[Region]) -> Iterator[Region]:
+        """Backward passes of attention joined where that can be executed."""
+        held: list[Region] = []
+        for region in formed:
+            held.append(region)
+            while held and tuple(one.head.operator.kind for one in held) != GRADIENT[: len(held)]:
+                yield held.pop(0)
+            if len(held) == len(GRADIENT):
+                joined = join(tuple(held))
+                homes = self._homes((joined,)) if joined.is_gradient else None
+                able = homes is not None and self._planner.predicted_ps(joined, homes) is not None
+                yield from (joined,) if able else held
+                held = []
+        yield from held
 
     def _joining(self, formed: Iterable[Region]) -> Iterator[Region]:
         chain: list[Region] = []
@@ -49,7 +67,7 @@ class Fusion:
             if chain and not (len(chain) < LONGEST and self._extends(chain, region)):
                 yield from self._cut(tuple(chain))
                 chain = []
-            if region.is_attention or not joinable(region):
+            if region.is_attention or region.parts or not joinable(region):
                 yield from self._attention(region)
             else:
                 chain.append(region)
@@ -58,7 +76,11 @@ class Fusion:
 
     def _extends(self, chain: list[Region], region: Region) -> bool:
         made = {one.tensor.key for part in chain for one in part.tail.outputs}
-        return joinable(region) and any(one.tensor.key in made for slices in region.operands for one in slices)
+        return (
+            not region.parts
+            and joinable(region)
+            and any(one.tensor.key in made for slices in region.operands for one in slices)
+        )
 
     def _attention(self, region: Region) -> Iterator[Region]:
         """Fused attention as one region if that can be executed and, with ``auto``, is predicted to gain."""
@@ -127,7 +149,7 @@ class Fusion:
                 for slices in region.operands:
                     for one in slices:
                         homes[one.tensor.key] = self._placement.home(one.tensor, produced=False)
-                for one in region.tail.outputs:
+                for one in region.outputs:
                     if not self._placement.placed(one.tensor):
                         asked.append(one)
                     homes[one.tensor.key] = self._placement.home(one.tensor, produced=True)

@@ -138,6 +138,7 @@ class Plan:
     ``engine``: the name of the engine (a class of cores: the path of their declaration). ``local_operands``:
     positions of operands that are read in place; ``untyped``: matrix work whose element type the arrays of the class
     cannot multiply; ``added_operations``: vector operations that the plan does beyond the operators' own.
+    ``spilled_bytes``: partial sums that it stores beyond the results.
     """
 
     engine: str
@@ -150,6 +151,7 @@ class Plan:
     untyped: bool
     compute_type: str
     added_operations: tuple[tuple[str, int], ...] = ()
+    spilled_bytes: int = 0
 
     @property
     def predicted_ps(self) -> int:

@@ -26,6 +26,13 @@ from sim.trace.work import CollectiveWork, CopyWork, MatrixWork
 
 ATTENTION = ("attention_score", "attention_softmax", "attention_value")
 """Kinds of a fused attention region, head first."""
+GRADIENT = (
+    "attention_score", "attention_probabilities", "attention_grad_keys", "attention_score", "attention_grad_softmax",
+    "attention_value", "attention_grad_keys",
+)  # fmt: skip
+"""Kinds of the parts of attention's backward pass, which ``attention`` and ``auto`` join."""
+SPILL = -1
+"""Position, in loads, of a region's own partial sums that come back: nobody else makes them."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,9 @@ class Region:
 
         Of a joined region: the operands of its parts in turn, without what other parts make for them on chip.
         """
+        if self.is_gradient:
+            q, k, lse, do, _, v, o, *_ = [one for part in self.parts for one in part.operands if not self.is_inner(one)]
+            return [q, k, v, do, o, lse]
         if self.parts:
             return [one for part in self.parts for one in part.operands if not self.is_inner(one)]
         head = self.head
@@ -120,6 +130,11 @@ class Region:
         """Scores, softmax and values in one."""
         return len(self.operators) == len(ATTENTION) and tuple(one.operator.kind for one in self.operators) == ATTENTION
 
+    @cached_property
+    def is_gradient(self) -> bool:
+        """The backward pass of attention, its seven operators wired as :mod:`sim.mapping.attention_grad_nest` has it."""
+        return tuple(one.head.operator.kind for one in self.parts) == GRADIENT and self.wiring == _GRADIENT_WIRING
+
     @property
     def extras(self) -> tuple[Slice, ...]:
         """Operands beside the head's own: its bias, and what the fused operators read besides the running result."""
@@ -129,6 +144,12 @@ class Region:
             for _, slices in operator.inputs:
                 found += [one for one in slices if one.tensor.key != running]
         return tuple(found)
+
+
+_GRADIENT_WIRING = (
+    ((), ()), ((0,), ()), ((1,), ()), ((), ()), ((1,), (3,), (), ()), ((4,), ()), ((4,), ())
+)  # fmt: skip
+"""Per part and operand of a backward pass, the part that makes it."""
 
 
 def join(parts: tuple[Region, ...]) -> Region:

@@ -38,8 +38,9 @@ def check_moved(run: RegionRun) -> None:
     outputs = run.region.outputs
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or data_type(outputs[0].tensor.dtype).bits % 8 else 0
-    if not run.expected_bytes <= run.stored_bytes <= run.expected_bytes + slack:
-        raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {run.expected_bytes}")
+    expected = run.expected_bytes + run.plan.spilled_bytes
+    if not expected <= run.stored_bytes <= expected + slack:
+        raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {expected}")
     free = _without_floor(run.region)
     for position, size in enumerate(run.expected_loads):
         found = run.loaded_bytes.get(position, 0)

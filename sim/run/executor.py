@@ -165,7 +165,7 @@ class Executor:
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
         run = RegionRun(region, plan, owners, entry.clock, entry.span)
-        run.producers = producers
+        run.producers = [*producers, ()]  # the last: of partial sums that come back (SPILL)
         run.predicted_end_ps = self._predicted_end(plan, producers)
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)

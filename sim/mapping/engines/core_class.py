@@ -6,6 +6,8 @@ from collections import Counter
 from fractions import Fraction
 
 from sim.hardware.layout import CoreView, Layout
+from sim.mapping.attention_grad_nest import GradientNest
+from sim.mapping.attention_grad_search import GradientSearch, gradient_shapes
 from sim.mapping.attention_search import AttentionSearch, attention_shapes
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds
 from sim.mapping.matrix_nest import MatrixNest, MatrixRegionShape
@@ -50,7 +52,9 @@ class CoreClass:
         region, work = request.region, request.region.head.work
         if any(region.operators[1:]) and self.cores[0].vector_model is None:
             return None
-        if region.parts:
+        if region.is_gradient:
+            found = self._gradient(request)
+        elif region.parts:
             found = self._pipeline(request)
         elif region.is_attention:
             found = self._attention(request)
@@ -71,6 +75,16 @@ class CoreClass:
                 return None
             found.append(best)
         return found
+
+    def _gradient(self, request: Request) -> list[tuple[Schedule, Choice]] | None:
+        region = request.region
+        found: list[tuple[Schedule, Choice]] = []
+        for group in gradient_shapes(region, request.operands, request.outputs, compute_type(region)) or ():
+            best = GradientSearch(self.layout, self.cores, group, request.pin, self.capacity).best()
+            if best is None:
+                return None
+            found.append(best)
+        return found or None
 
     def _pipeline(self, request: Request) -> list[tuple[Schedule, Choice]] | None:
         stages = stages_of(request.region, request.operands, request.sizes, request.outputs)
@@ -117,6 +131,7 @@ class CoreClass:
             untyped=matrix and not typed,
             compute_type=multiplied,
             added_operations=tuple(sorted(added.items())),
+            spilled_bytes=sum(schedule.spilled_bytes() for schedule, _ in found if isinstance(schedule, GradientNest)),
         )
 
 
