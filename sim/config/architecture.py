@@ -91,7 +91,10 @@ class Instance:
 
 @dataclass(frozen=True, eq=False)
 class Architecture:
-    """A validated architecture. ``document`` is its resolved YAML as plain data, ``file`` where it was read."""
+    """A validated architecture. ``document`` is its resolved YAML as plain data, ``file`` where it was read.
+
+    ``kept``: a group and one of its copies, when the other copies are left out of :meth:`instances`.
+    """
 
     name: str
     description: str
@@ -106,6 +109,7 @@ class Architecture:
     sha256: str
     document: dict[str, Any]
     file: str
+    kept: tuple[str, str] | None = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Architecture) and self.sha256 == other.sha256
@@ -132,6 +136,8 @@ class Architecture:
             shown = tuple(index for count, index in zip(node.counts, indices, strict=True) if count > 1)
             depth = len(node.group.split(".")) if node.group else 0
             found.append(Instance(".".join(steps), ".".join(steps[:depth]), node, shown))
+        if self.kept is not None and f"{node.path}.".startswith(f"{self.kept[0]}."):
+            return [one for one in found if one.path.startswith(f"{self.kept[1]}.")]
         return found
 
 

@@ -201,10 +201,18 @@ class _Builder:
             path = f"{start}{spec.name}"
             self._check_link_name(spec.name, path, node.at(["name"]).place)
         connects = self._endpoints(spec, node, group, path)
+        if len(connects) == 1 and connects[0] in self.components and self._copies(connects[0], group) < 2:
+            place = node.at(["connects"]).place
+            self.problems.add(f"{path}: connects: at least 2 items, or one with copies", place, found=spec.connects)
         clock = self._clock(spec, node, path)
         kind, own = str(node.value["kind"].value), (*counts, spec.count)
         self._check_total(own, node, path)
         self.links.append(LinkNode(path, kind, spec, own, group, connects, clock, node.place))
+
+    def _copies(self, component: str, group: str) -> int:
+        """Copies of a component inside one copy of ``group``."""
+        around = self.groups[group].total if group else 1
+        return self.components[component].total // around
 
     def _check_link_name(self, name: str, path: str, place: Place) -> None:
         self._check_name(name, place, "link")

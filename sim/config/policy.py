@@ -71,6 +71,9 @@ class Policy(FrozenSpec):
     mapping: dict[str, MappingPin] = Field(
         default_factory=dict, description="pins by glob pattern of the operator's name; the first that matches holds"
     )
+    collectives: dict[str, str] = Field(
+        default_factory=dict, description="algorithm by function, such as all_reduce: ring; others by predicted time"
+    )
     seed: NonNegativeInt = Field(default=0, description="seed of every random choice")
 
 

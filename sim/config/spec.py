@@ -6,7 +6,7 @@ subclass of :class:`ComponentSpec` with one field per YAML key. Specs are frozen
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import ConfigDict, Field
@@ -39,11 +39,17 @@ class ComponentSpec(FrozenSpec):
 
 
 class LinkSpec(ComponentSpec):
-    """Base of all link specs: a link connects two or more components by path."""
+    """Base of all link specs: a link connects two or more components, or copies of one, by path."""
 
     name: str | None = Field(default=None, description="name of the link in reports; default: its place in the list")
-    connects: Annotated[list[str], Field(min_length=2)] = Field(
+    connects: Annotated[list[str], Field(min_length=1)] = Field(
         description="paths of the components it connects, relative to the group that holds the link, or from the top"
+    )
+    joins: PositiveInt | None = Field(
+        default=None, description="of a link between chips: each copy joins this many, consecutive ones; default: all"
+    )
+    reach: Literal["on_chip", "interposer", "off_package"] = Field(
+        default="on_chip", description="how far it goes, which decides the energy of a byte"
     )
 
 

@@ -151,6 +151,7 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "bus": _always("bytes"),
     "crossbar": _always("bytes"),
     "fabric": _always("bytes", "hop_bytes"),
+    "collectives": _always("collectives"),
     "dma": _always("transfers"),
     "host": _always("launches"),
 }

@@ -18,6 +18,7 @@ from typing import Any
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
 from sim.config.spec import links as link_kinds
 from sim.core.errors import InputError, Place, Problems
+from sim.hardware.chips import find_chips, one_chip
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
@@ -130,8 +131,17 @@ class Layout:
     """Cores, tiers, links and routes of an architecture. Raises InputError when they do not make a machine."""
 
     def __init__(self, architecture: Architecture) -> None:
-        self.architecture = architecture
         self._problems = Problems()
+        self.chips = find_chips(architecture)
+        self.chip_links: tuple[LinkView, ...] = ()
+        if self.chips is not None:
+            self.chip_links = tuple(
+                LinkView(one.path, node, self.chips.endpoints(one))
+                for node in self.chips.links
+                for one in architecture.instances(node)
+            )
+            architecture = one_chip(architecture, self.chips, 0)
+        self.architecture = architecture
         self.links = tuple(
             LinkView(one.path, node, self._endpoints(one))
             for node in architecture.links
@@ -148,7 +158,9 @@ class Layout:
         self._problems.raise_if_any()
 
     def _check_links(self) -> None:
-        for link in self.links:
+        for link in (*self.links, *self.chip_links):
+            if link.node.spec.joins is not None and link not in self.chip_links:
+                self._problems.add(f"{link.path}: only a link between chips `joins` a number of them", link.node.place)
             try:
                 link_class(link).check(link.node.spec, link.endpoints, link.node.place)
             except InputError as error:
@@ -322,6 +334,23 @@ class Layout:
                 elif tier.core is None and not self.links:
                     routes[tier.index, engine.path] = ()
         return routes
+
+    @property
+    def chip_count(self) -> int:
+        """Chips of the machine, of which the first is laid out here."""
+        return 1 if self.chips is None else len(self.chips.ends)
+
+    def chip_link(self, source: int, destination: int) -> LinkView:
+        """The fastest link between two chips, by number; InputError when there is none."""
+        assert self.chips is not None
+        ends = {self.chips.ends[source], self.chips.ends[destination]}
+        found = [link for link in self.chip_links if ends <= set(link.endpoints)]
+        if not found:
+            problems = Problems()
+            message = f"no link joins {' and '.join(sorted(ends, key=natural_key))}"
+            problems.add(message, self.chips.node.place, allowed=[link.path for link in self.chip_links])
+            problems.raise_if_any()
+        return max(found, key=lambda link: link.model.bytes_per_s)
 
     def link(self, path: str) -> LinkView:
         """The link at an instance path."""

@@ -105,7 +105,10 @@ def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Itera
     yield "  demand (time that this work alone keeps a resource busy):"
     layout = Layout(architecture)
     rates = {tier.node.path: tier.bytes_per_s for tier in layout.tiers if tier.core is None}
-    ports = {link.node.path: link_class(link).model_of(link.node.spec, link.node.clock_hz) for link in layout.links}
+    ports = {
+        link.node.path: link_class(link).model_of(link.node.spec, link.node.clock_hz)
+        for link in (*layout.links, *layout.chip_links)
+    }
     for place, (path, duration) in enumerate(ranked):
         said = "  <- bound" if place == 0 else "  <- next bound" if place == 1 else ""
         yield f"    {path:24} {_time(duration)}{said}"

@@ -16,6 +16,7 @@ from sim.core.units import format_si
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
 from sim.mapping.matrix_search import TOLERANCE
+from sim.report.explain_collectives import collective_lines
 from sim.run.record import OperatorRecord, RunRecord
 from sim.trace.kinds import operator_kinds
 from sim.trace.work import MatrixWork
@@ -25,6 +26,9 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
     """Lines about each choice of an operator (one per segment of its work)."""
     one = record.operators[number]
     for place, choice in enumerate(one.mapping):
+        if choice["engine"] == "collectives":
+            yield from collective_lines(choice)
+            continue
         segments = f" (part {place + 1} of {len(one.mapping)})" if len(one.mapping) > 1 else ""
         tile = " ".join(f"{name}={size}" for name, size in in_order(choice["tile"]))
         split = " ".join(f"{name}/{parts}" for name, parts in in_order(choice["split"]) if parts > 1)

@@ -23,6 +23,7 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
     """Every component, in path order."""
     kinds = {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.components}
     kinds |= {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.links}
+    kinds |= {link.node.path: (link.node.kind, link.node.clock_hz) for link in machine.layout.chip_links}
     buffers = {core.scratchpad.path: core for core in machine.cores}
     found = []
     for path in sorted(machine.components, key=natural_key):
@@ -185,4 +186,15 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
     return tuple(
         {"source": source, "destination": destination, "bytes": amount}
         for (source, destination), amount in sorted(found.items())
+    )
+
+
+def chip_traffic(machine: Machine) -> tuple[dict[str, Any], ...]:
+    """Bytes between chips, by instance path, what protocols add on the wires left out."""
+    chips = machine.layout.chips
+    if chips is None:
+        return ()
+    return tuple(
+        {"source": chips.paths[source], "destination": chips.paths[destination], "bytes": amount}
+        for (source, destination), amount in sorted(machine.exchanged.items())
     )

@@ -158,6 +158,8 @@ def _check_bytes(machine: Machine) -> None:
             for tier_index, amount in moved.items():
                 for hop in layout.engine_routes[tier_index, engine.view.path]:
                     through[hop.link] += amount
+    for path, amount in machine.on_wires.items():
+        _equal("bytes", f"through {path} against sent by chips", total(machine.chip_links[path], "bytes"), amount)
     for path, amount in through.items():
         link: Link = machine.links[path]
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
@@ -165,7 +167,7 @@ def _check_bytes(machine: Machine) -> None:
 
 def _check_fabrics(machine: Machine) -> None:
     """What the links of a fabric carried is every message times the links on its way; nothing is left inside."""
-    for link in machine.links.values():
+    for link in (*machine.links.values(), *machine.chip_links.values()):
         if isinstance(link, Fabric):
             _equal("flits", f"over the links of {link.path} against messages times hops",
                    sum(link.link_flits().values()), ledger(link, "flit_hops"))  # fmt: skip

@@ -69,6 +69,9 @@ class Machine:
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
         self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
         self.links = {link.path: self._link(link) for link in layout.links}
+        self.chip_links = {link.path: self._link(link) for link in layout.chip_links}
+        self.exchanged: dict[tuple[int, int], int] = {}
+        self.on_wires: dict[str, int] = dict.fromkeys(self.chip_links, 0)
         self.engines = [self._engine(view) for view in layout.engines]
         self.copies = TierCopies(self) if self._moves else None
         self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
@@ -106,6 +109,19 @@ class Machine:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
             self.links[hop.link].move(*ends, own.view.path, size_bytes, activity, served)
 
+    def send(
+        self, source: int, destination: int, size_bytes: int, wire_bytes: int, activity: Activity,
+        moved: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        """A message between two chips, ``wire_bytes`` on the link; ``moved`` is told the link's latency, still to come."""
+        chips, view = self.layout.chips, self.layout.chip_link(source, destination)
+        assert chips is not None
+        self.exchanged[source, destination] = self.exchanged.get((source, destination), 0) + size_bytes
+        self.on_wires[view.path] += wire_bytes
+        link = self.chip_links[view.path]
+        ends = chips.ends[source], chips.ends[destination]
+        link.move(*ends, source, wire_bytes, activity, lambda: moved(link.latency_ps))
+
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool
     ) -> None:
@@ -135,7 +151,7 @@ class Machine:
     def _paths(self) -> list[str]:
         """Instance paths of everything that will be built."""
         layout = self.layout
-        paths = [tier.path for tier in layout.tiers] + [link.path for link in layout.links]
+        paths = [tier.path for tier in layout.tiers] + [link.path for link in (*layout.links, *layout.chip_links)]
         for core in layout.cores:
             units = [unit for unit in (core.arrays, core.vector, core.scratchpad, core.dma) if unit is not None]
             paths += [core.unit_path(unit) for unit in units] + [_implied_dma(core)]

@@ -8,14 +8,16 @@ from typing import Any
 
 from sim.config.architecture import Architecture
 from sim.core.clock import PS_PER_S
+from sim.core.errors import InputError, Place, Problem
 from sim.core.probe import Listener, Probe
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
-from sim.run.collect import component_records, operator_records, traffic_records
+from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
 from sim.run.executor import Executor, Progress
 from sim.run.jobs import Job, JobSource, ListedJobs
 from sim.run.record import RunRecord
+from sim.run.replicas import Replicas
 from sim.trace.model import Trace
 from sim.trace.writer import trace_lines
 
@@ -35,7 +37,9 @@ def run_jobs(
     probe = Probe()
     for listener in listeners:
         probe.attach(listener)
-    executor = Executor(Layout(architecture), source, probe, dataflow, progress)
+    layout = Layout(architecture)
+    replicas = _replicas(layout, trace)
+    executor = Executor(layout, source, probe, dataflow, progress)
     elapsed_ps = executor.run()
     check_run(executor.machine, executor.tally, elapsed_ps)
     return RunRecord(
@@ -43,11 +47,11 @@ def run_jobs(
         trace=_trace(trace),
         clock=_clock(executor.layout),
         elapsed_ps=elapsed_ps,
-        operators=operator_records(executor),
-        components=component_records(executor.machine),
-        traffic=traffic_records(executor.machine),
-        memory=_memory(executor),
-        peak_macs_per_s=_peak(executor),
+        operators=replicas.operators(operator_records(executor)),
+        components=tuple(replicas.components(component_records(executor.machine))),
+        traffic=(*replicas.traffic(traffic_records(executor.machine)), *chip_traffic(executor.machine)),
+        memory=replicas.memory(_memory(executor)),
+        peak_macs_per_s=_peak(executor) * replicas.count,
         warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps), *executor.homes.warnings()),
         events={"tiles": sum(unit.tiles_taken for unit in executor.units), "regions": executor.tally.regions},
     )
@@ -62,6 +66,16 @@ def run_trace(
 ) -> RunRecord:
     """Execute one trace: the one-job source."""
     return run_jobs(ListedJobs([Job(trace, trace.name)]), architecture, dataflow, listeners, progress, trace)
+
+
+def _replicas(layout: Layout, trace: Trace | None) -> Replicas:
+    """The chips that the simulated one stands for; InputError when there are fewer than the trace is for."""
+    needed = trace.chips if trace is not None else 1
+    if needed > layout.chip_count:
+        found = f"{layout.architecture.name} has {layout.chip_count}"
+        message = f"{trace.name if trace is not None else 'the trace'} is for {needed} chips"
+        raise InputError([Problem(message, Place(layout.architecture.file), found=found)])
+    return Replicas(layout.chips.paths[:needed] if layout.chips is not None else ())
 
 
 def _trace(trace: Trace | None) -> dict[str, Any]:
@@ -115,7 +129,8 @@ def _peak(executor: Executor) -> float:
 
 
 def _fabric_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
-    fabrics = [link for link in executor.machine.links.values() if isinstance(link, Fabric)]
+    links = (*executor.machine.links.values(), *executor.machine.chip_links.values())
+    fabrics = [link for link in links if isinstance(link, Fabric)]
     return tuple(text for fabric in fabrics for text in fabric.warnings(elapsed_ps))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from sim.config.fields import Bandwidth, DurationPs, SizeBytes
+from sim.config.fields import Bandwidth, DurationPs, Rate, SizeBytes
 from sim.config.spec import LinkSpec
 from sim.core.channel import Channel
 from sim.core.component import Activity, Component, Context
@@ -29,6 +29,7 @@ class BandwidthLinkSpec(LinkSpec):
     width: SizeBytes | None = Field(default=None, description="bytes per cycle of `clock`, per port and direction")
     bandwidth: Bandwidth | None = Field(default=None, description="bytes per second, instead of width and clock")
     latency: DurationPs = Field(default=0, description="time of flight of a message")
+    sustained: Rate = Field(default=Fraction(1), description="fraction of that bandwidth that data can use, at most 1")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -36,6 +37,8 @@ class BandwidthLinkSpec(LinkSpec):
             raise ValueError("give either `width` (with `clock`) or `bandwidth`")
         if self.width is not None and (self.clock is None or self.width == 0):
             raise ValueError("`width` must be positive and needs a `clock`")
+        if not 0 < self.sustained <= 1:
+            raise ValueError("`sustained` is a fraction, above 0 and at most 1")
         return self
 
 
@@ -49,6 +52,7 @@ class LinkModel:
         else:
             assert spec.width is not None and clock_hz is not None
             self.bytes_per_s, self.packet_bytes = spec.width * clock_hz, spec.width
+        self.bytes_per_s *= spec.sustained
 
 
 class Link(Component):
