@@ -201,7 +201,12 @@ class _Builder:
             path = f"{start}{spec.name}"
             self._check_link_name(spec.name, path, node.at(["name"]).place)
         connects = self._endpoints(spec, node, group, path)
-        if len(connects) == 1 and connects[0] in self.components and self._copies(connects[0], group) < 2:
+        if (
+            len(spec.connects) == 1
+            and connects
+            and connects[0] in self.components
+            and self._copies(connects[0], group) < 2
+        ):
             place = node.at(["connects"]).place
             self.problems.add(f"{path}: connects: at least 2 items, or one with copies", place, found=spec.connects)
         clock = self._clock(spec, node, path)
