@@ -22,30 +22,56 @@ def load_trace(path_or_name: str | Path) -> Trace:
     return lower(path_or_name)
 
 
-def lower(model: str | Path, **options: Any) -> Trace:
-    """The trace of a model: an ONNX file, a Hugging Face ``config.json``, a trace file, a SCALE-Sim CSV, or a name.
+def lower(model: Any, **options: Any) -> Trace:
+    """The trace of a model: an ONNX file, a Hugging Face ``config.json``, a PyTorch exported program (a ``.pt2`` file, or
+    the ``torch.export.ExportedProgram`` itself), a trace file, a SCALE-Sim CSV, or a name.
 
     ``options`` are those of :class:`~sim.trace.options.LowerOptions`. One that the model's frontend cannot use is an
     error. Raises InputError with all problems.
     """
+    if not isinstance(model, (str, Path)):
+        return _lower_object(model, LowerOptions.of(**options))
     chosen, path = all_of(
         lambda: LowerOptions.of(**options), lambda: find_data(FOLDER, str(model), SUFFIXES, what="model")
     )
     name, frontend = find_frontend(path)
+    place = Place(str(path))
+    alone = _checked(name, frontend, chosen, place)
+    return _parallel(frontend.lower(path, alone), chosen, place)
+
+
+def _checked(name: str, frontend: type[Frontend], chosen: LowerOptions, place: Place) -> LowerOptions:
+    """The options for the frontend: all but those of a later step. Raises InputError for one that it cannot use."""
     problems = Problems()
     usable = sorted(option_name(option) for option in frontend.options)
     alone = replace(chosen, tp=1)
     for option in alone.given():
         if option not in frontend.options:
             message = f"{option_name(option)} means nothing for this model (frontend {name}: {frontend.reads})"
-            problems.add(message, Place(str(path)), allowed=usable or "no options")
+            problems.add(message, place, allowed=usable or "no options")
     problems.raise_if_any()
-    trace = frontend.lower(path, alone)
+    return alone
+
+
+def _parallel(trace: Trace, chosen: LowerOptions, place: Place) -> Trace:
+    """The trace of one rank, if there are several."""
     if chosen.tp == 1:
         return trace
     from sim.trace.parallel.tensor import tensor_parallel
 
-    return tensor_parallel(trace, chosen.tp, Place(str(path)))
+    return tensor_parallel(trace, chosen.tp, place)
+
+
+def _lower_object(model: object, chosen: LowerOptions) -> Trace:
+    from sim.trace.frontends.torch_export import TorchExport, is_exported_program, lower_exported_program
+
+    if not is_exported_program(model):
+        problems = Problems()
+        problems.add("a model is a path, a name, or a torch.export.ExportedProgram", found=type(model).__name__)
+        problems.raise_if_any()
+    place = Place("exported_program")
+    alone = _checked("torch_export", TorchExport, chosen, place)
+    return _parallel(lower_exported_program(model, alone), chosen, place)
 
 
 def find_frontend(path: Path) -> tuple[str, type[Frontend]]:

@@ -7,8 +7,10 @@ and names the target and the seed of what failed, so that ``check(folder, target
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import time
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -31,6 +33,8 @@ from sim.trace.options import read_counts
 from sim.validate.suite import suites
 from sim.validate.table import read_table
 
+DATA = Path(__file__).parents[1] / "data"
+EXPORTED, PROGRAMS = DATA / "onnx" / "small", DATA / "pt2"
 LIGHT = Path(onnx.__file__).parent / "backend/test/data/light"
 Target = Callable[[Path, Random], Callable[[], object]]
 
@@ -116,9 +120,28 @@ def _onnx(folder: Path, random: Random) -> Callable[[], object]:
     return lambda: lower(path)
 
 
+def _exported(folder: Path, random: Random) -> Callable[[], object]:
+    good = random.choice([path for path in sorted(EXPORTED.glob("*.onnx.xz")) if path.stat().st_size < 6000])
+    return partial(lower, _file(folder, "fuzz.onnx", damaged_bytes(lzma.decompress(good.read_bytes()), random)))
+
+
+def _pt2(folder: Path, random: Random) -> Callable[[], object]:
+    good = random.choice([path for path in sorted(PROGRAMS.glob("*.pt2")) if path.stat().st_size < 8000])
+    path = folder / "fuzz.pt2"
+    if random.random() < 0.2:
+        return partial(lower, _file(folder, "fuzz.pt2", damaged_bytes(good.read_bytes(), random)))
+    with zipfile.ZipFile(good) as archive, zipfile.ZipFile(path, "w") as out:
+        for name in archive.namelist():
+            text = archive.read(name).decode()
+            if name.endswith(".json"):
+                text = json_text(damaged_value(json.loads(text), random))
+            out.writestr(name, encoded(text))
+    return partial(lower, path)
+
+
 TARGETS: dict[str, Target] = {
     "architecture": _architecture, "energy": _energy, "trace": _trace, "config": _config, "topology": _topology,
-    "table": _table, "counts": _counts, "onnx": _onnx,
+    "table": _table, "counts": _counts, "onnx": _onnx, "exported": _exported, "pt2": _pt2,
 }  # fmt: skip
 
 

@@ -44,10 +44,10 @@ def row(model_type: str, model: PublicModel) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def document_with(new: str) -> str:
-    """The document with its table replaced."""
+def document_with(new: str, start: str = START, end: str = END) -> str:
+    """The document with the table between ``start`` and ``end`` replaced."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    _, found, after = rest.partition(END)
-    assert found, f"{DOCUMENT} has no table between {START} and {END}"
+    before, _, rest = text.partition(start)
+    _, found, after = rest.partition(end)
+    assert found, f"{DOCUMENT} has no table between {start} and {end}"
     return before + new + after

@@ -9,6 +9,7 @@ whose shapes depend on data.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sim.core.errors import InputError, Problem, Problems
@@ -45,8 +46,16 @@ class OnnxFrontend(Frontend):
 def lower_onnx(path: str | Path, options: LowerOptions | None = None) -> Trace:
     """The trace of the ONNX graph in ``path``. Raises :class:`InputError` naming everything that cannot be lowered."""
     options = options or LowerOptions()
-    notes: list[str] = []
-    document = live_nodes(read_document(path), notes)
+    document = read_document(path)
+    source = f"{Path(path).name} ({document.producer or 'unknown producer'}, operator set {document.opsets.get('', 1)})"
+    name, description = Path(path).stem, f"{document.name or Path(path).stem}, lowered from ONNX"
+    return lower_document(document, options, Trace(name, (), description=description, source=source))
+
+
+def lower_document(document: Document, options: LowerOptions, header: Trace) -> Trace:
+    """The trace of a document, with the name, description, source and first notes of ``header``."""
+    notes: list[str] = list(header.notes)
+    document = live_nodes(document, notes)
     batch = options.batch if options.batch != 1 else None
     shapes = input_shapes(document, batch, options.shapes, notes)
     lowering = Lowering(document, options.dtype, options.weights, batch)
@@ -63,10 +72,10 @@ def lower_onnx(path: str | Path, options: LowerOptions | None = None) -> Trace:
         raise InputError(
             [Problem("nothing is left to run: the graph computes constants or views only", document.place)]
         )
-    return _trace(Path(path), document, lowering, tuple(shapes), notes)
+    return _trace(header, document, lowering, tuple(shapes), notes)
 
 
-def _trace(path: Path, document: Document, lowering: Lowering, inputs: tuple[str, ...], notes: list[str]) -> Trace:
+def _trace(header: Trace, document: Document, lowering: Lowering, inputs: tuple[str, ...], notes: list[str]) -> Trace:
     written = {use.tensor for operator in lowering.operators for use in operator.outputs}
     outputs: dict[str, None] = {}
     for name in document.outputs:
@@ -76,14 +85,7 @@ def _trace(path: Path, document: Document, lowering: Lowering, inputs: tuple[str
             notes.append(f"output {name!r} is not computed: it is an input, a constant or was left out")
     for what, count in sorted(lowering.folded.items()):
         notes.append(f"{what}: {count}")
-    trace = Trace(
-        name=path.stem,
-        items=lowering.items(inputs),
-        outputs=tuple(outputs),
-        description=f"{document.name or path.stem}, lowered from ONNX",
-        source=f"{path.name} ({document.producer or 'unknown producer'}, operator set {document.opsets.get('', 1)})",
-        notes=tuple(notes),
-    )
+    trace = replace(header, items=lowering.items(inputs), outputs=tuple(outputs), notes=tuple(notes))
     problems = Problems()
     find_problems(trace, problems, lambda place, path: document.place)
     problems.raise_if_any()

@@ -1,6 +1,7 @@
 """Constant propagation: what follows from initializers and constants alone is a constant too.
 
-A constant that an operator reads is a weight (role ``constant`` when it is a single number or holds integers). One that
+A constant that an operator reads is a weight (role ``constant`` when it is a single number, holds integers, or follows from
+shapes alone). One that
 is only another view of a constant, or its dequantised form, is read from where that constant lies, so that tied weights
 count once.
 """
@@ -8,6 +9,7 @@ count once.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from sim.trace.frontends.onnx_graph.document import Node
@@ -53,14 +55,16 @@ def _array(numpy_helper: Any, proto: Any) -> Any:
         return None
 
 
-def constant(lowering: Lowering, name: str, shape: tuple[int, ...], element_type: int, data: Any = None) -> Value:
-    """A constant of its own, as a value."""
+def constant(
+    lowering: Lowering, name: str, shape: tuple[int, ...], element_type: int, data: Any = None, learned: bool = True
+) -> Value:
+    """A constant of its own, as a value; ``learned``: it holds parameters, or follows from some."""
     if element_type not in FLOAT_TYPES and element_type not in STORED_TYPES:
         return Value(name, shape, element_type, (), constant=True, data=data)
     size = 1
     for extent in shape:
         size *= extent
-    role = "weight" if size > 1 and element_type in FLOAT_TYPES | {2, 3, 21, 22} else "constant"
+    role = "weight" if learned and size > 1 and element_type in FLOAT_TYPES | {2, 3, 21, 22} else "constant"
     return replace(lowering.tensor(name, shape, element_type, role), constant=True, data=data)
 
 
@@ -98,7 +102,20 @@ def _constant_output(lowering: Lowering, node: Node, position: int, inputs: list
     source = inputs[0] if inputs else None
     if node.op in VIEWS and position == 0 and source is not None and source.pieces:
         return replace(source, name=node.outputs[position], shape=shape, element_type=element_type, data=data)
-    return constant(lowering, node.outputs[position], shape, element_type, data)
+    return constant(
+        lowering, node.outputs[position], shape, element_type, data, _learned(lowering, node, inputs, shape)
+    )
+
+
+def _learned(lowering: Lowering, node: Node, inputs: list[Value | None], shape: tuple[int, ...]) -> bool:
+    """Does the result of ``node`` hold parameters? Masks, zero states and places made of shapes alone do not, nor what is
+    larger than the parameters it is made of (a bias per distance, laid out per pair of places). A fill of a shape that is
+    written down stands for weights: files without weights hold them so."""
+    if node.op == "ConstantOfShape":
+        return node.inputs[0] in lowering.fixed
+    pieces = [piece for value in inputs if value is not None for piece in value.pieces]
+    weights = sum(piece.elements for piece in pieces if lowering.tensors[piece.tensor].role == "weight")
+    return node.op == "Constant" or 0 < prod(shape) <= weights
 
 
 def _sizes(lowering: Lowering, node: Node, value: Value) -> None:

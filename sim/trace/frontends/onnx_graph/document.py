@@ -60,9 +60,12 @@ class Document:
 
 def read_document(path: str | Path) -> Document:
     """Read an ``.onnx`` file without its external data. Raises :class:`InputError` with everything wrong with it."""
-    path = Path(path)
     place = Place(str(path))
-    model = _parse(path, place)
+    return document_of(_parse(Path(path), place), place)
+
+
+def document_of(model: Any, place: Place) -> Document:
+    """The document of an ``onnx.ModelProto`` in memory; problems are told at ``place``."""
     problems = Problems()
     opsets = {entry.domain if entry.domain != "ai.onnx" else "": entry.version for entry in model.opset_import}
     if model.functions:
