@@ -22,8 +22,8 @@ from sim.hardware.chips import find_chips, one_chip
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
-from sim.hardware.memory.dram import DramSpec
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
+from sim.hardware.memory.tier import OffChipSpec
 from sim.hardware.noc.link import LinkModel
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
 from sim.hardware.vector.vector_unit import VectorModel, VectorSpec
@@ -270,7 +270,7 @@ class Layout:
         own = {core.scratchpad.path for core in self.cores}
         found: list[TierView] = []
         for node in self.architecture.components:
-            if isinstance(node.spec, DramSpec):
+            if isinstance(node.spec, OffChipSpec):
                 timing = node.spec.timing()
                 rate, latency, capacity = timing.sustained_bytes_per_s, timing.latency_ps, node.spec.capacity
                 found += [

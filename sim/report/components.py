@@ -19,7 +19,7 @@ from sim.hardware.layout import natural_key
 from sim.report.energy import RunPrices, total_actions
 from sim.run.record import ComponentRecord, RunRecord
 
-MEMORIES = ("dram", "scratchpad")
+MEMORIES = ("dram", "nand", "cxl", "scratchpad")
 ROWS = ("channels", "columns", "row_hits", "row_misses", "row_conflicts")
 
 

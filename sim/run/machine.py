@@ -190,7 +190,7 @@ class Machine:
         tier = self.layout.tiers[index]
         if tier.core is not None:
             return self.cores[tier.core].scratchpad
-        made: Dram | Scratchpad = self._make(tier.path, tier.node, Scratchpad if tier.on_chip else Dram)
+        made: Dram | Scratchpad = self._make(tier.path, tier.node, component_kinds.get(tier.node.kind))
         return made
 
     def _link(self, view: LinkView) -> Link:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
-from sim.config.spec import ComponentSpec, components
+from sim.config.spec import components
 from sim.core.arith import ceil_div
 from sim.core.channel import Channel, TransferEngine
 from sim.core.component import Activity, Context
@@ -26,13 +26,12 @@ from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.memory import Memory
-from sim.hardware.memory.tier import Access, TierModel, tier_models
+from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, tier_models
 
 
-class DramSpec(ComponentSpec):
+class DramSpec(OffChipSpec):
     """YAML keys of ``kind: dram``. Give a ``device`` (and ``stacks``), or a ``bandwidth`` (and ``latency``)."""
 
-    capacity: SizeBytes = Field(description="bytes of the whole tier")
     device: str | None = Field(default=None, description="a named device; gives timing, bandwidth, latency and burst")
     stacks: PositiveInt = Field(default=1, description="stacks, modules or packages of the device side by side")
     channels: PositiveInt | None = Field(
@@ -108,7 +107,7 @@ class DramSpec(ComponentSpec):
         except InputError as error:
             raise ValueError("; ".join(map(str, error.problems))) from None
 
-    def timing(self) -> TierModel:
+    def timing(self) -> TierTiming:
         """The tier's timing model (closed forms; no state)."""
         model: TierModel = tier_models.get(self.model).of(self)
         return model
@@ -118,12 +117,12 @@ class DramSpec(ComponentSpec):
 class Dram(Memory):
     """One DRAM tier in a run: one lane, its data bus (with bank timing, that of each channel: all do the same)."""
 
-    Spec = DramSpec
+    Spec: type[OffChipSpec] = DramSpec
 
     def __init__(
-        self, context: Context, path: str, rank: int, declared: str, spec: DramSpec, hz: Fraction | None
+        self, context: Context, path: str, rank: int, declared: str, spec: OffChipSpec, hz: Fraction | None
     ) -> None:
-        self.model = spec.timing()
+        self.model: TierTiming = spec.timing()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
 
     def _make_channel(self, engine: TransferEngine) -> Channel:

@@ -10,6 +10,10 @@ from collections.abc import Hashable
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
+from pydantic import Field
+
+from sim.config.fields import SizeBytes
+from sim.config.spec import ComponentSpec
 from sim.core.channel import TransferEngine
 from sim.core.registry import Registry
 
@@ -45,7 +49,7 @@ class TierSpec(Protocol):
     def policy(self) -> str | None: ...
 
 
-class TierModel(Protocol):
+class TierTiming(Protocol):
     """Timing of one memory tier: closed forms for the mapper, and an engine for the run."""
 
     latency_ps: int
@@ -57,11 +61,6 @@ class TierModel(Protocol):
     limit_bytes_per_s: Any
     """What no transfer exceeds, however short (between two refreshes, say)."""
 
-    @classmethod
-    def of(cls, spec: TierSpec) -> TierModel:
-        """The model of a memory as its YAML describes it."""
-        ...
-
     def engine(self) -> TransferEngine:
         """A fresh engine for one run."""
         ...
@@ -69,6 +68,25 @@ class TierModel(Protocol):
     def service_ps(self, size_bytes: int) -> int:
         """Time of one transfer alone, without latency."""
         ...
+
+
+class TierModel(TierTiming, Protocol):
+    """Timing of DRAM, found by the name of its ``model:``."""
+
+    @classmethod
+    def of(cls, spec: TierSpec) -> TierModel:
+        """The model of a memory as its YAML describes it."""
+        ...
+
+
+class OffChipSpec(ComponentSpec):
+    """Base of the specs of off-chip memories: each can be the home of tensors."""
+
+    capacity: SizeBytes = Field(description="bytes of the whole tier")
+
+    def timing(self) -> TierTiming:
+        """The tier's timing model (closed forms; no state)."""
+        raise NotImplementedError
 
 
 tier_models: Registry[type[Any]] = Registry("tier_models", "memory model")
