@@ -137,6 +137,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="long cases too")
     parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
     parser.add_argument("--mapping", action="store_true", help="instead: the mapper against random mappings (minutes)")
+    parser.add_argument("--memory", action="store_true", help="instead: the memory engines, in requests and row runs/s")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     if options.list:
@@ -146,6 +147,11 @@ def main() -> None:
         from bench_mapping import bench_mapping
 
         bench_mapping()
+        return
+    if options.memory:
+        from bench_memory import bench_memory
+
+        bench_memory()
         return
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.core.units import format_si
+from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
 from sim.report.result import Result
 
@@ -36,6 +37,7 @@ def _parts(result: Result, detail: bool, draw: bool, wide: bool) -> Iterable[Ren
     yield _operators(result, detail, wide)
     yield _bounds(result, draw)
     yield _components(result, draw, wide)
+    yield from _memories(result)
     if result.energy_j:
         yield _energy(result, draw)
 
@@ -173,6 +175,18 @@ def _components(result: Result, draw: bool, wide: bool) -> RenderableType:
             *([rate] if wide else []),
         )  # fmt: skip
     return made
+
+
+def _memories(result: Result) -> Iterable[RenderableType]:
+    """Rows and lost bandwidth of the memories timed at their banks."""
+    rows = memory_rows(result.components, result.time_ps)
+    if rows:
+        made = table(("memory", "left"), ("achieved", "right"), ("of peak", "right"), ("row hits", "right"),
+                     ("data bus", "left"))  # fmt: skip
+        made.columns[-1].no_wrap, made.columns[-1].overflow = False, "fold"
+        for path, *cells in rows:
+            made.add_row(short(path), *cells)
+        yield made
 
 
 def _causes(stall_ps: dict[str, int], whole: int) -> str:

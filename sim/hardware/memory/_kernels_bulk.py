@@ -109,12 +109,12 @@ def _run(p, s, first, left, write, enters):
     rank = _rank(p, first)
     refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
     start = _start(p, s, first, wanted, write, enters)
-    next_refresh = at.NEXT_REFRESH if p[at.PER_BANK] else at.NEXT_REFRESH + rank
+    next_refresh = at.NEXT_REFRESH + rank
     if s[next_refresh] <= start:
         refresh_due(p, s, start)
         start = _start(p, s, first, wanted, write, enters)
     bursts = min(wanted, max(1, -(-(s[next_refresh] - start) // p[at.STEP])))
-    if bursts < wanted and not p[at.PER_BANK]:
+    if bursts < wanted:
         seen = p[at.LOOKAHEAD] - (wanted - bursts)
         if _rank(p, first + wanted) != rank and seen >= 0:
             bursts = wanted

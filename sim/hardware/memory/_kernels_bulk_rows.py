@@ -91,29 +91,8 @@ def _refresh_rank(p, s, rank, due):
 
 
 @njit(void(POINTER, POINTER, int64), cache=True)
-def _refresh_bank(p, s, due):
-    """Per-bank, in bank order: close the bank whose turn it is, tRP, REFpb, tRFCpb; tRREFD towards other activates."""
-    bank = s[at.REFRESH_BANK]
-    rank = bank // (p[at.GROUPS] * p[at.BANKS_PER_GROUP])
-    start = max(due, s[at.REFRESH_END + rank])
-    if s[at.OPEN_ROW + bank] != NONE:
-        close_row(p, s, bank, max(s[at.PRE_OK + bank], start))
-        start = max(start, s[at.ACT_OK + bank])
-    s[at.ACT_OK + bank] = s[at.REFRESH_END + rank] = start + p[at.RFC_PB]
-    s[at.LAST_ACT + rank] = max(s[at.LAST_ACT + rank], start + p[at.RREFD] - p[at.RRD_S])
-    s[at.REFRESHES] += 1
-    s[at.REFRESH_BANK] = (bank + 1) % (p[at.RANKS] * p[at.GROUPS] * p[at.BANKS_PER_GROUP])
-
-
-@njit(void(POINTER, POINTER, int64), cache=True)
 def refresh_due(p, s, cycle):
     """Every refresh whose time has come by ``cycle``."""
-    if p[at.PER_BANK]:
-        interval = p[at.REFI] // (p[at.RANKS] * p[at.GROUPS] * p[at.BANKS_PER_GROUP])
-        while s[at.NEXT_REFRESH] <= cycle:
-            _refresh_bank(p, s, s[at.NEXT_REFRESH])
-            s[at.NEXT_REFRESH] += interval
-        return
     for rank in range(p[at.RANKS]):
         while s[at.NEXT_REFRESH + rank] <= cycle:
             _refresh_rank(p, s, rank, s[at.NEXT_REFRESH + rank])

@@ -1,11 +1,11 @@
 """``model: bank``: a memory tier timed at its banks, transfer by transfer.
 
-Models: row activation and conflicts, bank groups, tFAW, turnaround between reads and writes, refresh (all-bank or per
-bank), open and closed page, and the mixing of concurrent transfers row run by row run; state carries from transfer to
-transfer. A transfer spreads evenly over all channels, so one channel stands for all (left out: a transfer smaller than
-one burst per channel, and channels out of step). Left out too: the order of single requests within a run; the
-per-request engine (:mod:`sim.hardware.memory.bank_engine`) has it. Streams without an address are laid out one after
-another, each in a part of the memory of its own.
+Models: row activation and conflicts, bank groups, tFAW, turnaround between reads and writes, all-bank refresh, open
+and closed page, and the mixing of concurrent transfers row run by row run; state carries from transfer to transfer. A
+transfer spreads evenly over all channels, so one channel stands for all (left out: a transfer smaller than one burst
+per channel, and channels out of step). Left out too: the order of single requests within a run, and per-bank refresh;
+the per-request engine (:mod:`sim.hardware.memory.bank_engine`) has both. Streams without an address are laid out one
+after another, each in a part of the memory of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sim.hardware.memory.policies.bank_round_robin import BankRoundRobin
 from sim.hardware.memory.tier import TierSpec, tier_models
 
 DEFAULT_POLICY = "bank_round_robin"
-POLICIES = (DEFAULT_POLICY, "closed_page", "per_bank_refresh")
+POLICIES = (DEFAULT_POLICY, "closed_page")
 """Controller policies that the bulk engine knows; it mixes streams run by run under each."""
 Array = npt.NDArray[np.int64]
 
@@ -45,8 +45,6 @@ def bulk_parameters(device: Device, timing: Timing, mapping: str, policy: str = 
                      found=mapping, allowed="such as rorabgbachco or rorabacobgch")  # fmt: skip
     if policy not in POLICIES:
         problems.add("`model: bank` cannot follow this policy", found=policy, allowed=POLICIES, suggest_for=policy)
-    if policy == "per_bank_refresh" and not timing.rfc_pb:
-        problems.add(f"{device.name} has no per-bank refresh", found="no tRFCpb")
     problems.raise_if_any()
     lanes = device.bankgroups if together else 1
     same_group = -(-timing.rd_rd_l // lanes)
@@ -56,7 +54,7 @@ def bulk_parameters(device: Device, timing: Timing, mapping: str, policy: str = 
     words[[at.STEP, at.BURST]] = max(timing.rd_rd_s if lanes > 1 else timing.rd_rd_l, same_group), device.burst_clocks
     words[at.LOOKAHEAD] = BankRoundRobin.request_queue + BankRoundRobin.bank_queue * lanes - 1
     words[at.OTHER_STEP] = timing.rd_rd_s
-    words[[at.CLOSED_PAGE, at.PER_BANK]] = policy == "closed_page", policy == "per_bank_refresh"
+    words[at.CLOSED_PAGE] = policy == "closed_page"
     shift = 0
     places = {"ba": at.SHIFT_BANK, "bg": at.SHIFT_GROUP, "ra": at.SHIFT_RANK, "ro": at.SHIFT_ROW}
     for name in local:
@@ -64,11 +62,10 @@ def bulk_parameters(device: Device, timing: Timing, mapping: str, policy: str = 
             words[places[name]], words[places[name] + 1] = shift, sizes[name] - 1
             shift += (sizes[name] - 1).bit_length()
     gaps = (at.RCD_RD, at.RCD_WR, at.RAS, at.RC, at.RP, at.RFC, at.REFI, at.RRD_S, at.RRD_L, at.FAW, at.RD_PRE,
-            at.WR_PRE, at.RD_WR, at.WR_RD, at.RANK_SWITCH, at.RFC_PB, at.RREFD)  # fmt: skip
+            at.WR_PRE, at.RD_WR, at.WR_RD, at.RANK_SWITCH)  # fmt: skip
     words[list(gaps)] = (
         timing.rcd_rd, timing.rcd_wr, timing.ras, timing.rc, timing.rp, timing.rfc, timing.refi, timing.rrd_s,
         timing.rrd_l, timing.faw, timing.rd_pre, timing.wr_pre, timing.rd_wr, timing.wr_rd_l, timing.rd_rd_o,
-        timing.rfc_pb, timing.rrefd,
     )  # fmt: skip
     return words
 

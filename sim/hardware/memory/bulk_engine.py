@@ -46,9 +46,6 @@ class BulkEngine:
         interval = int(parameters[at.REFI])
         for rank in range(device.ranks):
             self.state[at.NEXT_REFRESH + rank] = (rank + 1) * interval // device.ranks or at.FAR
-        if parameters[at.PER_BANK]:
-            banks = device.ranks * device.bankgroups * device.banks_per_group
-            self.state[at.NEXT_REFRESH] = interval // banks or at.FAR
         self._transfers = np.zeros(16 * at.TRANSFER, dtype=np.int64)
         self._ring = np.zeros(16, dtype=np.int64)
         self._tokens: dict[int, Any] = {}

@@ -58,7 +58,7 @@ class DramSpec(OffChipSpec):
     )
     policy: str | None = Field(
         default=None,
-        description="controller policy of `model: bank`: bank_round_robin (default), closed_page or per_bank_refresh",
+        description="controller policy of `model: bank`: bank_round_robin (open page, the default) or closed_page",
     )
 
     @model_validator(mode="before")
