@@ -175,7 +175,7 @@ class PipelineSearch:
         store = int(self.paths.transfer_ps(Sources(((steps[-1].stores[0][0], 1),), 0, False), last)) if last else 0
         compute = max(arrays + waited, vector)
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
-                 "last_tile": tail, "last_store": store}  # fmt: skip
+                 "last_tile": 0, "last_store": store}  # fmt: skip
         cost = max(compute + first, memory, banks) + tail + store
         return cost, int(self.paths.off_chip(flows)) * used, len(steps), terms
 

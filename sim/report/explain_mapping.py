@@ -39,7 +39,7 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
         )
         yield from _prediction(choice)
         yield from _alternatives(choice)
-        if choice["engine"] == "array":
+        if choice["engine"] == "array" and "k" in choice["tile"]:  # a pipeline's stages have tiles of their own
             yield from _folds(record, number, choice, Layout(architecture))
         yield from _moves(one, choice, place)
 
