@@ -51,6 +51,7 @@ def build_result(
         traffic=record.traffic,
         fusion_saved_bytes=sum(one.fusion_saved_bytes for one in record.operators),
         memory=record.memory,
+        off_chip=record.off_chip,
         roofline=roofline(record, Layout(architecture)),
         events=record.events,
         warnings=(*record.warnings, *_energy_warnings(architecture, table)),

@@ -49,6 +49,7 @@ class Result:
     traffic: tuple[dict[str, Any], ...]
     fusion_saved_bytes: int
     memory: dict[str, dict[str, int]]
+    off_chip: dict[str, int]
     roofline: dict[str, Any]
     events: dict[str, int]
     warnings: tuple[str, ...]

@@ -15,6 +15,7 @@ from sim.mapping.regions import Region
 from sim.mapping.residency.policy import residencies
 from sim.run.job_run import JobRun
 from sim.run.machine import Machine
+from sim.run.off_chip import OffChip
 from sim.run.region_run import OperatorClock, RegionRun
 from sim.run.resident_set import ResidentSet, Touch
 from sim.trace.expand import Slice
@@ -39,6 +40,7 @@ class Homes:
         self._machine = machine
         self._planner = planner
         policy, place = machine.layout.architecture.policy, Place(machine.layout.architecture.file)
+        self.off_chip = OffChip(machine.layout)
         self.residents: ResidentSet | None = None
         if machine.copies is not None:
             chosen = residencies.get(policy.residency, place)(policy)
@@ -56,6 +58,7 @@ class Homes:
 
     def admit_job(self, owner: JobRun) -> None:
         """A job begins; what is its own is given back when it has ended."""
+        owner.on_close.append(lambda: self.off_chip.close(owner.number))
         if self.residents is not None:
             residents = self.residents
             residents.admit_job(owner.number, owner.job)
@@ -65,6 +68,8 @@ class Homes:
         """Places for all of a region's tensors; None: wait until something has finished, then ask again."""
         operands = self._planner.operands(region)
         reads, outputs = [one for slices in operands for one in slices], region.outputs
+        if not last_resort and not owner.placement.ready([one.tensor for one in outputs]):
+            return None
         touches: list[Touch] = []
         homes: dict[Any, int] = {}
         if self.residents is not None:
@@ -77,6 +82,7 @@ class Homes:
             for one in slices:
                 if one.tensor.key not in homes:
                     homes[one.tensor.key] = owner.placement.home(one.tensor, produced)
+        self.off_chip.count(owner.number, owner.job, region, reads, homes)
         return Settled(operands, homes, touches)
 
     def fetch(self, settled: Settled, run: RegionRun, span: OperatorClock) -> None:

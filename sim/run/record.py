@@ -72,7 +72,9 @@ class OperatorRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A whole run. ``architecture`` holds name, sha256 and the resolved document; ``trace`` name, sha256 and source."""
+    """A whole run. ``off_chip``: bytes to and from off-chip memory, compulsory and avoidable (:mod:`sim.run.off_chip`).
+
+    ``architecture`` holds name, sha256 and the resolved document; ``trace`` name, sha256 and source."""
 
     architecture: dict[str, Any]
     trace: dict[str, Any]
@@ -85,6 +87,7 @@ class RunRecord:
     peak_macs_per_s: float
     warnings: tuple[str, ...]
     events: dict[str, int]
+    off_chip: dict[str, int] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:

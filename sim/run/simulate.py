@@ -42,6 +42,8 @@ def run_jobs(
     executor = Executor(layout, source, probe, dataflow, progress)
     elapsed_ps = executor.run()
     check_run(executor.machine, executor.tally, elapsed_ps)
+    traffic = traffic_records(executor.machine)
+    off_chip = executor.homes.off_chip.report(traffic)
     return RunRecord(
         architecture={"name": architecture.name, "sha256": architecture.sha256, "document": architecture.document},
         trace=_trace(trace),
@@ -49,8 +51,9 @@ def run_jobs(
         elapsed_ps=elapsed_ps,
         operators=replicas.operators(operator_records(executor)),
         components=tuple(replicas.components(component_records(executor.machine))),
-        traffic=(*replicas.traffic(traffic_records(executor.machine)), *chip_traffic(executor.machine)),
+        traffic=(*replicas.traffic(traffic), *chip_traffic(executor.machine)),
         memory=replicas.memory(_memory(executor)),
+        off_chip={name: size * replicas.count for name, size in off_chip.items()},
         peak_macs_per_s=_peak(executor) * replicas.count,
         warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps), *executor.homes.warnings()),
         events={"tiles": sum(unit.tiles_taken for unit in executor.units), "regions": executor.tally.regions},

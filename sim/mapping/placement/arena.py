@@ -9,6 +9,8 @@ from bisect import insort
 from collections.abc import Callable
 from typing import Literal
 
+from sim.core.errors import InconsistencyError
+
 Fit = Literal["first", "best"]
 
 
@@ -63,6 +65,29 @@ class Arena:
                 merged.append((start, length))
         self._holes = merged
         self._account(-size, what)
+
+    def is_free(self, address: int, size_bytes: int) -> bool:
+        """Is nothing in ``size_bytes`` bytes from ``address``?"""
+        return self._covering(address, self._rounded(size_bytes)) is not None
+
+    def claim(self, address: int, size_bytes: int, what: str = "") -> None:
+        """Take a place that was chosen beforehand; it must be free."""
+        size = self._rounded(size_bytes)
+        place = self._covering(address, size)
+        if place is None:
+            raise InconsistencyError("placement", f"{size} bytes at {address} are claimed, but in use")
+        start, length = self._holes.pop(place)
+        rest = [(start, address - start), (address + size, start + length - address - size)]
+        for hole in rest:
+            if hole[1]:
+                insort(self._holes, hole)
+        self._account(size, what)
+
+    def _covering(self, address: int, size: int) -> int | None:
+        """Place in the list of the hole that holds all of these bytes."""
+        holes = enumerate(self._holes)
+        return next((place for place, (start, length) in holes if start <= address and address + size <= start + length),
+                    None)  # fmt: skip
 
     def _hole(self, size: int) -> int | None:
         """Place in the list of the hole to use."""

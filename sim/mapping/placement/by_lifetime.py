@@ -54,12 +54,19 @@ class ByLifetime:
             return placed[0]
         backing = tensor.persistent or not produced or tensor.key in self._outputs
         size = self._largest[tensor.name] if tensor.persistent else tensor.size_bytes
-        for tier in self.candidates(backing):
+        return self._settle(tensor, size, self.candidates(backing))
+
+    def _settle(self, tensor: TensorInstance, size: int, tiers: Sequence[TierView]) -> int:
+        """The first of ``tiers`` with room becomes the tensor's home."""
+        for tier in tiers:
             address = self._arenas[tier.index].allocate(size, tensor.role)
             if address is not None:
                 self._homes[tensor.key] = (tier.index, address, size, tensor.role)
                 return tier.index
         raise InputError([self._no_room(tensor, size)])
+
+    def ready(self, made: Sequence[TensorInstance]) -> bool:
+        return True
 
     def candidates(self, backing: bool) -> tuple[TierView, ...]:
         """The tiers a new tensor may live in, the preferred first."""

@@ -25,6 +25,10 @@ class Placement(Protocol):
         """The job is done: give back all it still holds."""
         ...
 
+    def ready(self, made: Sequence[TensorInstance]) -> bool:
+        """May a region that makes these tensors begin now? If not, it is asked again when another has ended."""
+        ...
+
     def home(self, tensor: TensorInstance, produced: bool) -> int:
         """Tier index of ``tensor``; ``produced``: an operator of the run writes it (else it is an input of the model)."""
         ...
