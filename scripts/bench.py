@@ -46,6 +46,21 @@ CASES = {
     "bert_base": Case(("run", "bert_base", "-a", "tpu_v4", "--quiet")),
     "resnet50_report": Case(("run", "resnet50", "-a", "tpu_v4", "--quiet", "-o", "{folder}/out")),
     "llama2_7b_decode_report": Case(("run", "llama2_7b_decode", "-a", "tpu_v4", "--quiet", "-o", "{folder}/out")),
+    "llama2_70b_decode_tp8": Case(
+        (
+            "run",
+            "configs/llama2_70b",
+            "-a",
+            "h100_dgx",
+            "--tp",
+            "8",
+            "--phase",
+            "decode",
+            "--context",
+            "1024",
+            "--quiet",
+        )
+    ),
     "mobilenet_v2_edge_npu": Case(("run", "mobilenet_v2", "-a", "edge_npu", "--quiet")),
 }
 

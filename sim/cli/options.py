@@ -49,6 +49,9 @@ _LOWERING: dict[str, Any] = {
     "tp": Annotated[
         str | None, typer.Option("--tp", metavar="N", help="tensor parallelism: chips that share every layer [1]")
     ],
+    "ep": Annotated[
+        str | None, typer.Option("--ep", metavar="N", help="expert parallelism: chips that share the experts [1]")
+    ],
     "allow_unsupported": Annotated[
         bool, typer.Option("--allow-unsupported", help="leave out operators that cannot be lowered, with a warning")
     ],

@@ -37,6 +37,8 @@ def lower(model: Any, **options: Any) -> Trace:
     name, frontend = find_frontend(path)
     place = Place(str(path))
     alone = _checked(name, frontend, chosen, place)
+    if chosen.ep > 1:
+        return _expert_parallel(frontend, path, chosen, alone)
     return _parallel(frontend.lower(path, alone), chosen, place)
 
 
@@ -44,7 +46,7 @@ def _checked(name: str, frontend: type[Frontend], chosen: LowerOptions, place: P
     """The options for the frontend: all but those of a later step. Raises InputError for one that it cannot use."""
     problems = Problems()
     usable = sorted(option_name(option) for option in frontend.options)
-    alone = replace(chosen, tp=1)
+    alone = replace(chosen, tp=1, ep=1)
     for option in alone.given():
         if option not in frontend.options:
             message = f"{option_name(option)} means nothing for this model (frontend {name}: {frontend.reads})"
@@ -70,8 +72,29 @@ def _lower_object(model: object, chosen: LowerOptions) -> Trace:
         problems.add("a model is a path, a name, or a torch.export.ExportedProgram", found=type(model).__name__)
         problems.raise_if_any()
     place = Place("exported_program")
+    if chosen.ep > 1:
+        problems = Problems()
+        problems.add("--ep needs a model that can be lowered for any batch, which an exported program cannot", place)
+        problems.raise_if_any()
     alone = _checked("torch_export", TorchExport, chosen, place)
     return _parallel(lower_exported_program(model, alone), chosen, place)
+
+
+def _expert_parallel(frontend: type[Frontend], path: Path, chosen: LowerOptions, alone: LowerOptions) -> Trace:
+    """One chip's trace: its part of the requests, and its experts for the tokens of all."""
+    from sim.trace.parallel.expert import expert_parallel
+
+    problems, place, ranks = Problems(), Place(str(path)), chosen.ep
+    if chosen.tp > 1:
+        problems.add("--ep and --tp together are not modelled yet", place, found=f"--ep {ranks} --tp {chosen.tp}")
+    if chosen.batch % ranks:
+        message = f"--ep {ranks}: every chip has equally many requests"
+        problems.add(message, place, found=f"--batch {chosen.batch}", allowed=f"a multiple of {ranks}")
+    if isinstance(chosen.prompt, tuple) or isinstance(chosen.context, tuple):
+        problems.add(f"--ep {ranks}: every chip has requests of the same lengths", place, allowed="one length for all")
+    problems.raise_if_any()
+    own = frontend.lower(path, replace(alone, batch=chosen.batch // ranks))
+    return expert_parallel(own, frontend.lower(path, alone), ranks, place)
 
 
 def find_frontend(path: Path) -> tuple[str, type[Frontend]]:

@@ -34,7 +34,8 @@ class LowerOptions:
     ``context`` is how many tokens a decode step attends to, its own included. ``generate`` is the number of decode
     steps after the prefill. ``dtype`` is the type of activations, and of weights and KV cache unless ``weights`` and
     ``kv`` say otherwise. ``shapes`` fixes symbolic dimensions of a graph. ``experts`` is a file with a token count per
-    expert. ``tp``: chips that share every layer; it is for the trace, whatever frontend made it.
+    expert. ``tp``: chips that share every layer, ``ep``: chips that share the experts; they are for the trace of any
+    frontend.
     """
 
     batch: int = 1
@@ -49,6 +50,7 @@ class LowerOptions:
     experts: str | None = None
     allow_unsupported: bool = False
     tp: int = 1
+    ep: int = 1
 
     @classmethod
     def of(cls, **raw: Any) -> LowerOptions:
@@ -183,4 +185,5 @@ _READERS = {
     "batch": _batch, "phase": _phase, "prompt": _lengths, "context": _lengths, "generate": _count, "dtype": _dtype,
     "weights": _dtype, "kv": _dtype, "shapes": _shapes, "experts": _file, "allow_unsupported": _flag,
     "tp": _ranks,
+    "ep": _ranks,
 }  # fmt: skip
