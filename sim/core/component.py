@@ -37,6 +37,8 @@ class Cause(StrEnum):
     COPY = "copy"  # an operand is still being copied from a slower memory tier
     REFRESH = "refresh"  # DRAM refresh
     LAUNCH = "launch"  # the host has not launched the operator yet
+    PIM = "pim"  # processing in memory has the banks
+    HOST = "host"  # the host has the banks, while processing in memory waits
     LATENCY = "latency"  # in flight: access or wire latency
 
 

@@ -71,9 +71,23 @@ def _by_technology(technology: str | None, place: Place) -> str:
 def uses_of(architecture: Architecture) -> list[Use]:
     """Every component and link with the actions it may count, for checking and describing prices before a run."""
     nodes = _nodes(architecture)
-    return [
+    found = [
         Use(node.path, node.kind, price_parameters(node.spec), counted_actions(node.kind, node.spec)) for node in nodes
     ]
+    return found + [_pim_use(node) for node in nodes if _has_pim(node)]
+
+
+def _has_pim(node: ComponentNode | LinkNode) -> bool:
+    return isinstance(node.spec, DramSpec) and node.spec.pim is not None
+
+
+def _pim_use(node: ComponentNode | LinkNode) -> Use:
+    """The processing units of a memory, which count the commands of their set."""
+    spec = node.spec
+    assert isinstance(spec, DramSpec) and spec.pim is not None and spec.device is not None
+    commands, _ = spec.pim.parts(spec.device)
+    actions = tuple(sorted({one.action for one in commands.commands.values()}))
+    return Use(f"{node.path}.pim", "pim", price_parameters(spec), actions)
 
 
 def _nodes(architecture: Architecture) -> list[ComponentNode | LinkNode]:
@@ -82,7 +96,8 @@ def _nodes(architecture: Architecture) -> list[ComponentNode | LinkNode]:
 
 def static_power_of(architecture: Architecture, table: EnergyTable) -> dict[str, Fraction | None]:
     """Path -> static watts of one copy; None where neither component nor table states it (not modelled, 0 W)."""
-    return {
+    units = {f"{node.path}.pim": table.static_w.get("pim") for node in _nodes(architecture) if _has_pim(node)}
+    return units | {
         node.path: node.spec.static_power if node.spec.static_power is not None else table.static_w.get(node.kind)
         for node in _nodes(architecture)
     }

@@ -14,6 +14,7 @@ from typing import Any
 from sim.config.architecture import Architecture, ComponentNode
 from sim.config.spec import ComponentSpec
 from sim.core.errors import Place
+from sim.hardware.memory.dram import DramSpec
 
 
 class EngineSpec(ComponentSpec):
@@ -47,6 +48,12 @@ def find_engines(architecture: Architecture) -> tuple[EngineView, ...]:
         EngineView(node.kind, one.path, node.path, node, node.spec, node.clock_hz)
         for node in architecture.components
         if isinstance(node.spec, EngineSpec)
+        for one in architecture.instances(node)
+    ]
+    found += [
+        EngineView("pim", f"{one.path}.pim", f"{node.path}.pim", node, node.spec, None, one.path)
+        for node in architecture.components
+        if isinstance(node.spec, DramSpec) and node.spec.pim is not None and node.spec.pim.enabled
         for one in architecture.instances(node)
     ]
     return tuple(sorted(found, key=lambda view: view.path))

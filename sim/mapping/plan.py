@@ -152,6 +152,8 @@ class Plan:
     compute_type: str
     added_operations: tuple[tuple[str, int], ...] = ()
     spilled_bytes: int = 0
+    in_place: tuple[int, ...] = ()
+    """Positions of operands that the engine reads where they lie: nothing is moved."""
 
     @property
     def predicted_ps(self) -> int:

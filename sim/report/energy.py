@@ -78,7 +78,7 @@ def _tallies(record: RunRecord, architecture: Architecture, table: EnergyTable) 
     copies = Counter(one.declared for one in record.components)
     found = {}
     for one in record.components:
-        node = nodes.get(one.declared)
+        node = nodes.get(one.declared) or nodes.get(one.declared.removesuffix(".pim"))
         parameters = price_parameters(node.spec if node is not None else DmaSpec())
         watts = static_w.get(one.declared) or Fraction(0)
         shared = Fraction(node.total, copies[one.declared]) if node is not None else Fraction(1)

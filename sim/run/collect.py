@@ -13,6 +13,7 @@ from sim.hardware.layout import natural_key
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
+from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.roofline import Roofline
 from sim.run.executor import Executor
 from sim.run.machine import Core, Machine
@@ -24,6 +25,7 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
     kinds = {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.components}
     kinds |= {node.path: (node.kind, node.clock_hz) for node in machine.layout.architecture.links}
     kinds |= {link.node.path: (link.node.kind, link.node.clock_hz) for link in machine.layout.chip_links}
+    kinds |= {engine.view.declared: (engine.view.kind, None) for engine in machine.engines if engine.view.memory}
     buffers = {core.scratchpad.path: core for core in machine.cores}
     found = []
     for path in sorted(machine.components, key=natural_key):
@@ -69,6 +71,8 @@ def _peak(component: Component) -> tuple[float | None, str | None]:
         fastest = max(component.model.spec.types.values())
         spec = component.model.spec
         return float(spec.rows * spec.cols * spec.count * component.model.clock.hz * fastest), "MAC/s"
+    if isinstance(component, PimUnits):
+        return float(component.model.peak_macs_per_s()), "MAC/s"
     if isinstance(component, Roofline):
         return float(max(component.model.peak_macs_per_s(one) for one in component.model.spec.types)), "MAC/s"
     if isinstance(component, Link):
@@ -178,6 +182,8 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
     for engine in machine.engines:
         for index, amount in engine.loaded.items():
             found[machine.layout.tiers[index].node.path, engine.view.declared] += amount
+        for index, amount in engine.results.items():
+            found[engine.view.declared, machine.cores[index].scratchpad.declared] += amount
         for index, amount in engine.stored.items():
             found[engine.view.declared, machine.layout.tiers[index].node.path] += amount
     for source_tier, destination_tier, _, amount in machine.copies.carried() if machine.copies is not None else ():

@@ -39,9 +39,9 @@ def check_moved(run: RegionRun) -> None:
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or data_type(outputs[0].tensor.dtype).bits % 8 else 0
     expected = run.expected_bytes + run.plan.spilled_bytes
-    if not expected <= run.stored_bytes <= expected + slack:
+    if not expected <= run.stored_bytes - run.staged_bytes <= expected + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {expected}")
-    free = _without_floor(run.region)
+    free = _without_floor(run.region) | set(run.plan.in_place)
     for position, size in enumerate(run.expected_loads):
         found = run.loaded_bytes.get(position, 0)
         if position not in free and found < size:
@@ -147,9 +147,9 @@ def _check_bytes(machine: Machine) -> None:
             for tier_index, amount in moved.items():
                 for hop in layout.routes[tier_index, core.view.index]:
                     through[hop.link] += amount
-        _equal(
-            "bytes", f"DMA into {core.scratchpad.path}", ledger(core.scratchpad, "dma_in"), sum(core.loaded.values())
-        )
+        handed = sum(engine.results.get(core.view.index, 0) for engine in machine.engines)
+        _equal("bytes", f"into {core.scratchpad.path} by DMA and from engines in memory",
+               ledger(core.scratchpad, "dma_in"), sum(core.loaded.values()) + handed)  # fmt: skip
         _equal(
             "bytes", f"DMA out of {core.scratchpad.path}", ledger(core.scratchpad, "dma_out"), sum(core.stored.values())
         )
@@ -158,6 +158,9 @@ def _check_bytes(machine: Machine) -> None:
             for tier_index, amount in moved.items():
                 for hop in layout.engine_routes[tier_index, engine.view.path]:
                     through[hop.link] += amount
+        for core_index, amount in engine.results.items():
+            for hop in layout.routes[machine.tier_of(engine), core_index]:
+                through[hop.link] += amount
     for path, amount in machine.on_wires.items():
         _equal("bytes", f"through {path} against sent by chips", total(machine.chip_links[path], "bytes"), amount)
     for path, amount in through.items():

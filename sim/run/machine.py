@@ -23,6 +23,7 @@ from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
+from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.residency.policy import residencies
@@ -46,12 +47,16 @@ class Core:
 
 @dataclass
 class BoundEngine:
-    """An engine that is not a core, and the bytes it moved per tier (for conservation)."""
+    """An engine that is not a core, and the bytes it moved per tier (for conservation).
+
+    ``results``: core -> bytes that went from it straight into that core's scratchpad.
+    """
 
     view: EngineView
     component: Component
     loaded: dict[int, int]
     stored: dict[int, int]
+    results: dict[int, int]
 
 
 class Machine:
@@ -122,6 +127,31 @@ class Machine:
         ends = chips.ends[source], chips.ends[destination]
         link.move(*ends, source, wire_bytes, activity, lambda: moved(link.latency_ps))
 
+    def hand_results(
+        self, own: BoundEngine, core: Core, size_bytes: int, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Move results of an engine inside a memory over the links into a core's scratchpad; its own time has the pins."""
+        tier = self.tier_of(own)
+        hops = self.layout.routes[tier, core.view.index]
+        latency = self.tiers[tier].latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        left = 1 + len(hops)
+
+        def served() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                own.results[core.view.index] = own.results.get(core.view.index, 0) + size_bytes
+                self.engine.at(self.engine.now + latency, done, Phase.FINISH, core.dma.rank)
+
+        for hop in hops:
+            self.links[hop.link].move(hop.source, hop.destination, own.view.path, size_bytes, activity, served)
+        core.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
+        core.scratchpad.access("dma", 0, size_bytes, activity, served)
+
+    def tier_of(self, own: BoundEngine) -> int:
+        """Index of the tier that an engine is part of."""
+        return next(tier.index for tier in self.layout.tiers if tier.path == own.view.memory)
+
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool
     ) -> None:
@@ -180,11 +210,17 @@ class Machine:
                     CreditPool(scratchpad, "outputs", space[1]), {}, {})  # fmt: skip
 
     def _engine(self, view: EngineView) -> BoundEngine:
-        made: Component = component_kinds.get(view.kind)(
-            self.context, view.path, self.ranks[view.path], view.declared, view.spec, view.clock_hz
-        )
+        made: Component
+        if view.memory:
+            memory = self.components[view.memory]
+            assert isinstance(memory, Dram)
+            made = PimUnits(self.context, view.path, self.ranks[view.path], view.declared, view.spec, memory)
+        else:
+            made = component_kinds.get(view.kind)(
+                self.context, view.path, self.ranks[view.path], view.declared, view.spec, view.clock_hz
+            )
         self.components[view.path] = made
-        return BoundEngine(view, made, {}, {})
+        return BoundEngine(view, made, {}, {}, {})
 
     def _tier(self, index: int) -> Dram | Scratchpad:
         tier = self.layout.tiers[index]

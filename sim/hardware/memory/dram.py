@@ -16,7 +16,7 @@ from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeByte
 from sim.config.spec import components
 from sim.core.arith import ceil_div
 from sim.core.channel import Channel, TransferEngine
-from sim.core.component import Activity, Context
+from sim.core.component import Activity, Cause, Context
 from sim.core.errors import InputError, Problems, nearest
 from sim.hardware.memory.address_map import FIELDS, check_mapping
 from sim.hardware.memory.bank_channel import BankChannel
@@ -27,6 +27,8 @@ from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.memory import Memory
 from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, tier_models
+from sim.hardware.pim.pim_spec import PimSpec
+from sim.hardware.pim.turns import Turns
 
 
 class DramSpec(OffChipSpec):
@@ -69,6 +71,8 @@ class DramSpec(OffChipSpec):
             return {**values, "model": "bank" if values.get("device") is not None else "bandwidth"}
         return values
 
+    pim: PimSpec | None = Field(default=None, description="processing units at the banks; needs `model: bank`")
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.device is None and self.bandwidth is None:
@@ -79,6 +83,12 @@ class DramSpec(OffChipSpec):
             raise ValueError(f"unknown device {self.device!r}; one of {', '.join(sorted(DEVICES))}{hint}")
         if self.model == "bank" and self.device is None:
             raise ValueError("`model: bank` needs a `device`")
+        if self.pim is not None:
+            if self.model != "bank":
+                raise ValueError(f"pim: processing units work on banks; give the tier `model: bank`, not {self.model}")
+            problem = self.pim.problem(self.device)
+            if problem is not None:
+                raise ValueError(problem)
         if self.mapping is not None:
             problems = Problems()
             check_mapping(self.mapping, problems)
@@ -124,6 +134,8 @@ class Dram(Memory):
     ) -> None:
         self.model: TierTiming = spec.timing()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
+        self.turns: Turns | None = None
+        """Set where host and PIM take turns on the banks."""
 
     def _make_channel(self, engine: TransferEngine) -> Channel:
         if isinstance(self.model, BankModel) and isinstance(engine, BulkEngine):
@@ -148,4 +160,21 @@ class Dram(Memory):
         if isinstance(self._channel, BankChannel):
             bursts = ceil_div(read_bytes + write_bytes, self._channel.burst_bytes)
             self.count(activity.owner, "writes" if write_bytes else "reads", bursts)
-        super().access(Access(stream, write_bytes > 0), read_bytes, write_bytes, activity, done, conflicts)
+        turns, access = self.turns, Access(stream, write_bytes > 0)
+        if turns is None:
+            super().access(access, read_bytes, write_bytes, activity, done, conflicts)
+            return
+        lane, waited = self.lanes[0], False
+
+        def served() -> None:
+            turns.leave()
+            done()
+
+        def start() -> None:
+            if waited:
+                lane.withdraw(self.engine.now, Cause.PIM, activity.owner)
+            super(Dram, self).access(access, read_bytes, write_bytes, activity, served, conflicts)
+
+        if not turns.enter("host", start):
+            waited = True
+            lane.assign(self.engine.now)

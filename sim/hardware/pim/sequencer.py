@@ -33,7 +33,7 @@ class Sequencer:
         self.commands = commands
         self.last = 0
         self._interval = device.dram.timing["tREFI"] if refresh else 0
-        self._due = device.first_refresh if refresh else NEVER
+        self.due = device.first_refresh if refresh else NEVER
 
     def run(self, step: Step, not_before: int = 0) -> int:
         """Issue a step, its first command no earlier than ``not_before``; returns the cycle of its last command."""
@@ -53,14 +53,14 @@ class Sequencer:
         mode = self.commands.commands[step.command].mode
         command, target = line.demand(step.command, step.target, step.row)
         cycle = max(line.earliest(command, target), not_before)
-        if cycle >= self._due:
+        if cycle >= self.due:
             self._refresh()
         elif mode and mode != line.mode:
             self._change_mode(mode, cycle)
         elif command != step.command:
             line.issue(command, target, step.row, cycle)
         else:
-            now = min(most, -(-(self._due - cycle) // line.gap(command)))
+            now = min(most, -(-(self.due - cycle) // line.gap(command)))
             self.last = line.issue(command, target, step.row, cycle, now)
             return now
         return 0
@@ -76,9 +76,9 @@ class Sequencer:
         refresh = self.commands.refresh
         for _ in range(2 * len(self.timeline.open_row) + 1):
             command, target = self.timeline.demand(refresh, 0, 0)
-            cycle = max(self.timeline.earliest(command, target), self._due)
+            cycle = max(self.timeline.earliest(command, target), self.due)
             self.timeline.issue(command, target, 0, cycle)
             if command == refresh:
-                self._due += self._interval
+                self.due += self._interval
                 return
         raise InconsistencyError("PIM refresh", "banks do not close")

@@ -20,6 +20,9 @@ from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.pim_device import PimDevice
 
 CLOSED = -1
+SOME_ROW = -2
+HORIZON = 1 << 16
+"""Cycles after which a past command cannot matter to any window."""
 NEVER = 1 << 60
 
 
@@ -32,6 +35,22 @@ class Issued(NamedTuple):
     row: int
     times: int
     gap: int
+
+
+class Snapshot(NamedTuple):
+    """A channel's state, relative to its next free command slot: cycles from which commands may come, who opened the
+    row in each row buffer ("" closed), past commands of windows, and the mode."""
+
+    ready: tuple[tuple[int, ...], ...]
+    opened_by: tuple[str, ...]
+    history: tuple[tuple[tuple[int, int], tuple[int, ...]], ...]
+    mode: str
+
+    def after(self, cycles: int) -> Snapshot:
+        """The same state ``cycles`` later, nothing having been issued."""
+        ready = tuple(tuple(max(0, one - cycles) for one in row) for row in self.ready)
+        history = tuple((key, tuple(max(-HORIZON, one - cycles) for one in past)) for key, past in self.history)
+        return self._replace(ready=ready, history=history)
 
 
 class Demand(NamedTuple):
@@ -265,3 +284,31 @@ class Timeline:
             spec = self.commands.commands[name]
             found[spec.action] += count * (len(self.touched(name, 0)) if spec.per_bank else 1)
         return found
+
+    # Putting a channel aside and taking it up again.
+
+    def snapshot(self) -> Snapshot:
+        """The state relative to the next free command slot; which rows are open is kept only as *some* row."""
+        base = self.next_slot
+        ready = tuple(
+            tuple(max(0, cycle - base) for cycle in self._ready[name][level])
+            for name in self._ready
+            for level in self._ready[name]
+        )
+        history = tuple(
+            sorted((key, tuple(max(-HORIZON, cycle - base) for cycle in past)) for key, past in self._history.items())
+        )
+        return Snapshot(ready, tuple(self.opened_by), history, self.mode)
+
+    def restore(self, state: Snapshot) -> None:
+        """Stand in ``state``, the next free command slot being cycle 0; log and counts start anew."""
+        entries = iter(state.ready)
+        for levels in self._ready.values():
+            for level in levels:
+                levels[level] = list(next(entries))
+        self.opened_by = list(state.opened_by)
+        self.open_row = [SOME_ROW if opener else CLOSED for opener in state.opened_by]
+        self._history = {key: deque(past, maxlen=self.commands.rules[key[0]].window) for key, past in state.history}
+        self.mode = state.mode
+        self.next_slot = 0
+        self.log, self.counts = [], Counter()

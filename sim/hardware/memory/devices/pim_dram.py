@@ -1,0 +1,104 @@
+"""The DRAM of devices with processing in memory; what their processing units add is in :mod:`sim.hardware.pim.devices`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from sim.hardware.memory.devices import hbm2
+from sim.hardware.memory.devices.device import Device
+
+_HBM2 = next(device for device in hbm2.DEVICES if device.name == "HBM2_8Gb_x128")
+
+_AIM = Device(
+    name="GDDR6_AiM",
+    family="GDDR6",
+    clock_hz=Fraction(2 * 10**9),
+    beats_per_clock=8,
+    burst_length=16,
+    channels=32,
+    bus_bits=16,
+    device_bits=16,
+    ranks=1,
+    bankgroups=4,
+    banks_per_group=4,
+    rows=16384,
+    row_bytes=2048,
+    mapping="rorabacobgch",
+    timing={
+        "CL": 50,
+        "CWL": 6,
+        "tRCDRD": 36,
+        "tRCDWR": 28,
+        "tRP": 32,
+        "tRAS": 54,
+        "tRC": 89,
+        "tRRD_S": 11,
+        "tRRD_L": 11,
+        "tFAW": 42,
+        "tCCD_S": 2,
+        "tCCD_L": 2,
+        "tWR": 33,
+        "tWTR_S": 9,
+        "tWTR_L": 11,
+        "tRTP": 12,
+        "tRTRS": 4,
+        "tRFC": 210,
+        "tREFI": 3333,
+    },
+    source="timing preset GDDR6_AiM_timing of the AiM simulator (commit 0f28a07); tRTRS is its 3 clocks from read "
+    "to write plus 1 of write preamble",
+)
+
+_HBM_PIM = Device(
+    name="HBM2_PIM",
+    family="HBM2",
+    clock_hz=Fraction(10**9),
+    beats_per_clock=2,
+    burst_length=4,
+    channels=64,
+    bus_bits=64,
+    device_bits=64,
+    ranks=2,
+    bankgroups=4,
+    banks_per_group=4,
+    rows=16384,
+    row_bytes=1024,
+    mapping="rarocobgbach",
+    timing={
+        "CL": 20,
+        "CWL": 8,
+        "tRCDRD": 14,
+        "tRCDWR": 10,
+        "tRP": 14,
+        "tRAS": 33,
+        "tRC": 47,
+        "tRRD_S": 4,
+        "tRRD_L": 6,
+        "tFAW": 16,
+        "tCCD_S": 2,
+        "tCCD_L": 4,
+        "tWR": 16,
+        "tWTR_S": 4,
+        "tWTR_L": 9,
+        "tRTP": 5,
+        "tRTRS": 1,
+        "tRFC": 350,
+        "tREFI": 3900,
+    },
+    source="device file HBM2_samsung_2M_16B_x64 of the HBM-PIM simulator (commit b464dde), four stacks of "
+    "16 pseudo-channels; 512 MiB a channel, as that simulator's benchmark sets up, make two ranks",
+)
+
+_NEUPIMS = replace(
+    _HBM2,
+    name="HBM2_NeuPIMs",
+    channels=32,
+    ranks=2,
+    row_bytes=1024,
+    timing={**_HBM2.timing, "tRTP": 4},
+    source="device file of the NeuPIMs simulator (commit f299af3): timings of HBM2 8 Gb, 32 channels, 2 ranks, "
+    "rows of 1024 bytes",
+)
+
+DEVICES = (_AIM, _HBM_PIM, _NEUPIMS)

@@ -1,0 +1,210 @@
+"""Macro-commands: fixed sequences of commands on one channel, executed by exact transitions that are worked out once.
+
+A channel's state relative to its next command slot, and a macro-command, determine the commands, their distances and the
+next state. So each such pair is worked out once, command by command on the :class:`~sim.hardware.pim.timeline.Timeline`,
+and looked up from then on: the result is that of issuing everything one by one, refresh included (a transition with a
+refresh in it is kept under the cycles left until the refresh). Property-tested against the sequencer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.sequencer import Sequencer, Step
+from sim.hardware.pim.timeline import NEVER, Issued, Snapshot
+
+Macro = tuple[Step, ...]
+CACHED = 1 << 14
+"""Transitions kept; bounds memory where idle times make every state a new one."""
+
+
+class Transition(NamedTuple):
+    """What a macro-command does from a state: ``cycles`` to the next free slot, ``end``: its last result is there.
+
+    ``last``: cycle of its last command; ``due``: cycles left until the next refresh, counted from its start.
+    """
+
+    state: int
+    cycles: int
+    end: int
+    last: int
+    counts: tuple[tuple[str, int], ...]
+    log: tuple[Issued, ...]
+    due: int
+    refreshes: bool
+
+
+class Transitions:
+    """The transitions of one device under one command set; shared by all of its channels."""
+
+    def __init__(self, commands: CommandSet, device: PimDevice, *, refresh: bool) -> None:
+        self.commands = commands
+        self.device = device
+        self.interval = device.dram.timing["tREFI"] if refresh else 0
+        self._sequencer = Sequencer(commands, device, refresh=refresh)
+        self._states: list[Snapshot] = []
+        self._numbers: dict[Snapshot, int] = {}
+        self._plain: dict[tuple[int, Macro], Transition] = {}
+        self._refreshing: dict[tuple[int, Macro, int], Transition] = {}
+        self.programs: dict[tuple[int, object, int], tuple[int, int, int, dict[str, int], int]] = {}
+        """Whole programs from a state, with cycles left until a refresh: state after, cycles, end, counts, cycles left."""
+        self._later: dict[tuple[int, int], int] = {}
+        self.fresh = self._number(self._sequencer.timeline.snapshot())
+
+    def _number(self, state: Snapshot) -> int:
+        if state not in self._numbers:
+            self._numbers[state] = len(self._states)
+            self._states.append(state)
+        return self._numbers[state]
+
+    def take(self, state: int, macro: Macro, due: int) -> Transition:
+        """Execute ``macro`` in ``state`` with ``due`` cycles left until the next refresh (``NEVER``: none)."""
+        plain = self._plain.get((state, macro))
+        if plain is None:
+            plain = self._plain[state, macro] = self._work_out(state, macro, NEVER)
+        if plain.last < due:
+            return plain._replace(due=due) if due != NEVER else plain
+        key = (state, macro, due)
+        found = self._refreshing.get(key)
+        if found is None:
+            if len(self._refreshing) > CACHED:
+                self._refreshing.clear()
+            found = self._refreshing[key] = self._work_out(state, macro, due)
+        return found
+
+    def _work_out(self, state: int, macro: Macro, due: int) -> Transition:
+        sequencer = self._sequencer
+        line = sequencer.timeline
+        line.restore(self._states[state])
+        sequencer.last, sequencer.due = 0, due
+        for step in macro:
+            sequencer.run(step)
+        end = line.completion(macro[-1].command, sequencer.last)
+        counts = tuple(sorted(line.counts.items()))
+        log, cycles = tuple(line.log), line.next_slot
+        return Transition(
+            self._number(line.snapshot()), cycles, end, cycles - 1, counts, log, sequencer.due, sequencer.due != due
+        )
+
+    def later(self, state: int, cycles: int) -> int:
+        """The state after ``cycles`` without a command."""
+        key = (state, cycles)
+        found = self._later.get(key)
+        if found is None:
+            if len(self._later) > CACHED:
+                self._later.clear()
+            found = self._later[key] = self._number(self._states[state].after(cycles))
+        return found
+
+
+class Taken(NamedTuple):
+    """Cycles of a macro-command's first slot and of its last result, and how many of which commands it issued."""
+
+    start: int
+    end: int
+    counts: dict[str, int]
+
+
+Program = tuple[tuple[Macro, int], ...]
+"""Macro-commands, each so many times over."""
+
+
+class ChannelState:
+    """One channel in time: the cycle of its next free slot, its state, and its next refresh. Counts commands.
+
+    ``log``, when a list, is given every command with its cycle.
+    """
+
+    def __init__(self, transitions: Transitions, log: list[Issued] | None = None) -> None:
+        self.transitions = transitions
+        self.log = log
+        self.cycle = 1
+        self.counts: dict[str, int] = {}
+        self._state = transitions.fresh
+        self._due = transitions.device.first_refresh if transitions.interval else NEVER
+
+    def take(self, macro: Macro, not_before: int = 0, times: int = 1) -> Taken:
+        """Execute a macro-command ``times`` over, from cycle ``not_before`` on."""
+        while self._due < not_before:
+            self._refresh()
+        self._wait(not_before)
+        start, end, left = self.cycle, 0, times
+        counts: dict[str, int] = {}
+        while left:
+            here, state = self.cycle, self._state
+            done = self._apply(macro, self._due - here if self._due != NEVER else NEVER)
+            again = self._alike(state, done, left - 1)
+            end = here + again * done.cycles + done.end
+            left -= 1 + again
+            for name, count in done.counts:
+                counts[name] = counts.get(name, 0) + count * (1 + again)
+        return Taken(start, end, counts)
+
+    def run(self, key: object, program: Program, not_before: int = 0) -> Taken:
+        """Execute a program from cycle ``not_before`` on. ``key`` stands for it: equal keys are equal programs.
+
+        Channels that do the same in the same state share the result (unless a log is kept).
+        """
+        while self._due < not_before:
+            self._refresh()
+        self._wait(not_before)
+        start, due = self.cycle, self._due
+        known = self.transitions.programs
+        place = (self._state, key, due - start if due != NEVER else NEVER)
+        if self.log is None and place in known:
+            state, cycles, end, counts, left = known[place]
+            self._state, self.cycle = state, start + cycles
+            self._due = start + left if due != NEVER else NEVER
+            for name, count in counts.items():
+                self.counts[name] = self.counts.get(name, 0) + count
+            return Taken(start, start + end, counts)
+        end = start
+        total: dict[str, int] = {}
+        for macro, times in program:
+            _, end, counts = self.take(macro, 0, times)
+            for name, count in counts.items():
+                total[name] = total.get(name, 0) + count
+        if len(known) > CACHED:
+            known.clear()
+        known[place] = (self._state, self.cycle - start, end - start, total, self._due - start)
+        return Taken(start, end, total)
+
+    def _alike(self, before: int, done: Transition, most: int) -> int:
+        """Repetitions of a transition that leads back to its state, as far as no refresh comes between."""
+        if not most or self._state != before or self.log is not None:
+            return 0
+        if self._due != NEVER:
+            room = self._due - self.cycle - done.last - 1
+            if done.refreshes or room < 0:
+                return 0
+            most = min(most, room // done.cycles + 1)
+        self.cycle += most * done.cycles
+        for name, count in done.counts:
+            self.counts[name] += count * most
+        return most
+
+    def _refresh(self) -> None:
+        """A refresh that falls due while nothing else goes on."""
+        self._wait(self._due)
+        due = self._due
+        self._apply((Step(self.transitions.commands.refresh),), NEVER)
+        self._due = due + self.transitions.interval
+
+    def _wait(self, cycle: int) -> None:
+        if cycle > self.cycle:
+            self._state = self.transitions.later(self._state, cycle - self.cycle)
+            self.cycle = cycle
+
+    def _apply(self, macro: Macro, due: int) -> Transition:
+        start = self.cycle
+        done = self.transitions.take(self._state, macro, due)
+        self._state, self.cycle = done.state, start + done.cycles
+        if due != NEVER:
+            self._due = start + done.due
+        for name, count in done.counts:
+            self.counts[name] = self.counts.get(name, 0) + count
+        if self.log is not None:
+            self.log += [line._replace(cycle=line.cycle + start) for line in done.log]
+        return done

@@ -1,0 +1,61 @@
+"""The ``pim:`` section of a dram tier: which command set its processing units have and how host and PIM share the banks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sim.config.spec import FrozenSpec
+from sim.core.errors import InputError, nearest
+from sim.hardware.pim.command_set import CommandSet, command_set_of, command_sets
+from sim.hardware.pim.devices import PIM_DEVICES
+from sim.hardware.pim.pim_device import PimDevice
+
+
+class PimSpec(FrozenSpec):
+    """YAML keys of ``pim:`` in a ``kind: dram``."""
+
+    commands: str = Field(description="PIM command set of the device, such as newton or neupims")
+    enabled: bool = Field(default=True, description="false: the same machine without its processing units")
+    access: Literal["blocked", "concurrent"] | None = Field(
+        default=None,
+        description="host and PIM take turns on the tier, or work side by side; default: by the row buffers of a bank",
+    )
+    balance: Literal["greedy", "round_robin"] = Field(
+        default="greedy", description="how requests are laid over channels: the least loaded first, or in turn"
+    )
+    refresh: bool = Field(default=True, description="refresh the banks while PIM works")
+    source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
+
+    def problem(self, device: str | None) -> str | None:
+        """What is wrong with this section on a tier of ``device``; None when nothing is."""
+        if self.commands not in command_sets:
+            near = nearest(self.commands, command_sets.names())
+            hint = f"; did you mean {near!r}?" if near else ""
+            return f"pim: unknown command set {self.commands!r}; one of {', '.join(command_sets.names())}{hint}"
+        if device is None or device not in PIM_DEVICES:
+            return (
+                f"pim: {device or 'a tier without a device'} has no processing units; one of {', '.join(PIM_DEVICES)}"
+            )
+        try:
+            commands = command_set_of(self.commands, PIM_DEVICES[device])
+        except InputError as error:
+            return f"pim: {error}"
+        if self.access == "concurrent" and row_buffers(commands) == 1:
+            return f"pim: access concurrent needs two row buffers a bank, {self.commands} has one"
+        return None
+
+    def is_blocked(self, commands: CommandSet) -> bool:
+        """Do host and PIM take turns?"""
+        return self.access == "blocked" or (self.access is None and row_buffers(commands) == 1)
+
+    def parts(self, device: str) -> tuple[CommandSet, PimDevice]:
+        """The command set and the device row (checked before)."""
+        found = PIM_DEVICES[device]
+        return command_set_of(self.commands, found), found
+
+
+def row_buffers(commands: CommandSet) -> int:
+    """Row buffers of a bank under a command set."""
+    return 1 + max(command.row_buffer for command in commands.commands.values())

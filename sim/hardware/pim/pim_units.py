@@ -1,0 +1,187 @@
+"""The PIM units of one memory tier in a run: one sequencer a channel, fed with passes of macro-commands.
+
+What it models: each channel issues its passes in order on its own state, command by command through
+:mod:`sim.hardware.pim.macro`, refresh included; with one row buffer a bank, passes and the host's transfers take turns.
+Busy means: commands of a pass are being issued. One lane a channel.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
+
+from sim.core.clock import PS_PER_S, Clock
+from sim.core.component import Activity, Cause, Component, Context, Lane
+from sim.core.engine import Phase
+from sim.hardware.memory.dram import Dram, DramSpec
+from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.macro import ChannelState, Program, Transitions
+from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.timeline import Issued, Timeline
+from sim.hardware.pim.turns import Turns
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """Macro-commands that a channel executes in one go, each ``times`` over; the useful multiplies in them, and the
+    bytes of results that leave the channel. One object stands for all passes that are alike."""
+
+    macros: Program
+    macs: int
+    result_bytes: int
+
+
+class _Queued(NamedTuple):
+    work: Pass
+    activity: Activity
+    cause: str
+    started: Callable[[], None]
+    done: Callable[[], None]
+
+
+class PimModel:
+    """Closed forms of the units of one tier (no state of a run)."""
+
+    def __init__(self, spec: DramSpec) -> None:
+        assert spec.pim is not None and spec.device is not None
+        self.spec = spec.pim
+        self.commands: CommandSet
+        self.device: PimDevice
+        self.commands, self.device = spec.pim.parts(spec.device)
+        self.channels = self.device.dram.channels * spec.stacks
+        self.clock = Clock(self.device.dram.clock_hz)
+        self.is_blocked = spec.pim.is_blocked(self.commands)
+        timing = self.device.cycles()
+        self._column_gap = max(timing["burst"], timing["tCCD_S"])
+        self._alone: dict[Pass, int] = {}
+
+    def peak_macs_per_s(self, compute_type: str = "") -> Fraction:
+        """Internal-bandwidth bound: every unit multiplies one column in each gap between column commands."""
+        per_command = self.device.units * self.device.lanes * self.channels
+        return Fraction(per_command) * self.device.dram.clock_hz / self._column_gap
+
+    def transitions(self) -> Transitions:
+        """Fresh channels."""
+        return Transitions(self.commands, self.device, refresh=self.spec.refresh)
+
+    @cached_property
+    def actions(self) -> dict[str, tuple[str, int]]:
+        """Command -> its energy action, and how many of it one such command is."""
+        line = Timeline(self.commands, self.device)
+        return {
+            name: (spec.action, len(line.touched(name, 0)) if spec.per_bank else 1)
+            for name, spec in self.commands.commands.items()
+        }
+
+    def alone_ps(self, work: Pass) -> int:
+        """Time of a pass on a channel at rest, refresh as a share of time."""
+        found = self._alone.get(work)
+        if found is None:
+            plain = Transitions(self.commands, self.device, refresh=False)
+            end = ChannelState(plain).run(work, work.macros).end
+            timing = self.device.dram.timing
+            share = 1 - Fraction(timing["tRFC"], timing["tREFI"]) if self.spec.refresh else Fraction(1)
+            found = self._alone[work] = int(end * PS_PER_S / self.clock.hz / share)
+        return found
+
+
+class PimUnits(Component):
+    """All channels of the tier ``memory``."""
+
+    def __init__(self, context: Context, path: str, rank: int, declared: str, spec: DramSpec, memory: Dram) -> None:
+        super().__init__(context, path, rank, declared)
+        self.model = PimModel(spec)
+        transitions = self.model.transitions()
+        self.channels = [
+            _Channel(self, self.lane(f"channel{number}"), ChannelState(transitions))
+            for number in range(self.model.channels)
+        ]
+        self.turns: Turns | None = None
+        if self.model.is_blocked:
+            timing = self.model.device.cycles()
+            to_pim = timing["CWL"] + timing["burst"] + timing["tWR"] + timing["tRP"]
+            to_host = timing["tRTP"] + timing["tRP"]
+            edge = self.model.clock.edge_ps
+            self.turns = memory.turns = Turns(context.engine, rank, {"host": edge(to_pim), "pim": edge(to_host)})
+
+    def record_commands(self) -> None:
+        """Keep every command of every channel in ``log`` from now on (for checks; it grows without bound)."""
+        for channel in self.channels:
+            channel.state.log = []
+
+    @property
+    def logs(self) -> list[list[Issued]]:
+        """The recorded commands, by channel."""
+        return [channel.state.log or [] for channel in self.channels]
+
+    def submit(
+        self, channel: int, work: Pass, activity: Activity, cause: str, started: Callable[[], None],
+        done: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """Queue a pass on a channel; ``cause``: what it last waited for; ``done`` when its results are there."""
+        self.channels[channel].submit(_Queued(work, activity, cause, started, done))
+
+    def count_commands(self, owner: int, counts: dict[str, int]) -> None:
+        """Commands as energy actions of ``owner``, and by name in the ledger."""
+        for name, count in sorted(counts.items()):
+            action, each = self.model.actions[name]
+            self.count(owner, action, count * each)
+            self.ledger[owner, f"command {name}"] += count
+
+
+class _Channel:
+    def __init__(self, units: PimUnits, lane: Lane, state: ChannelState) -> None:
+        self._units = units
+        self._engine = units.engine
+        self._clock = units.model.clock
+        self._lane = lane
+        self.state = state
+        self._queue: deque[_Queued] = deque()
+        self._busy = False
+
+    def submit(self, queued: _Queued) -> None:
+        self._lane.assign(self._engine.now)
+        self._queue.append(queued)
+        if not self._busy:
+            self._next()
+
+    def _next(self) -> None:
+        self._busy = True
+        queued = self._queue.popleft()
+        turns = self._units.turns
+        if turns is None:
+            self._run(queued, queued.cause)
+        else:
+            waited = False
+
+            def start() -> None:
+                self._run(queued, Cause.HOST if waited else queued.cause)
+
+            waited = not turns.enter("pim", start)
+
+    def _run(self, queued: _Queued, cause: str) -> None:
+        clock, state, owner = self._clock, self.state, queued.activity.owner
+        taken = state.run(queued.work, queued.work.macros, clock.index_at_or_after(self._engine.now))
+        self._lane.begin(clock.edge_ps(taken.start), cause, owner, queued.activity.tile)
+        self._units.count_commands(owner, taken.counts)
+        for name in ("macs", "macs_executed"):
+            self._units.ledger[owner, name] += queued.work.macs
+        queued.started()
+        units = self._units
+        self._engine.at(clock.edge_ps(state.cycle), lambda: self._free(queued), Phase.FINISH, units.rank)
+        self._engine.at(clock.edge_ps(taken.end), lambda: self._finished(queued), Phase.FINISH, units.rank)
+
+    def _free(self, queued: _Queued) -> None:
+        self._lane.end(self._engine.now, "pim", queued.activity.owner, queued.activity.tile)
+        self._busy = False
+        if self._queue:
+            self._next()
+
+    def _finished(self, queued: _Queued) -> None:
+        if self._units.turns is not None:
+            self._units.turns.leave()
+        queued.done()

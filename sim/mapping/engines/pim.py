@@ -1,0 +1,191 @@
+"""Plans of the PIM units of a memory tier: products with matrices and caches that lie in that tier.
+
+It takes attention scores and value products of whatever contexts, and products with weights; operands of 16 bits, the
+matrix wholly in its tier, the vectors in a core's scratchpad or in the tier. What is fused behind the product is done by
+the vector unit of the first core, which is the host of the units. Predicted time: the channel with most to do, plus the
+vectors written, the results over the links and the fused work. Every vector passes separately, so large batches are
+slow here and go to the arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sim.core.arith import ceil_div
+from sim.core.clock import PS_PER_S
+from sim.hardware.engine import EngineView
+from sim.hardware.layout import Layout, TierView
+from sim.hardware.pim.pim_units import PimModel
+from sim.hardware.pim.programs.program import pim_programs
+from sim.mapping.engines.engine import Request, compute_type, engine_kinds, pinned_elsewhere, vector_operations
+from sim.mapping.paths import Paths
+from sim.mapping.pim_layout import Piece, PimLayout, balance, shares
+from sim.mapping.plan import Choice, Load, Plan
+from sim.trace.dtypes import data_type
+from sim.trace.work import MatrixWork
+
+SCORE, VALUE = "attention_score", "attention_value"
+MAX_VECTORS = 64
+"""Vectors per matrix beyond which a plan is not worth making: each streams the matrix once more."""
+
+
+@dataclass(frozen=True)
+class PimSchedule:
+    """What the units and their host do: vectors to write first, pieces by channel, fused work, and results to store.
+
+    ``extras``: operands of the fused work; ``written``: bytes of vectors that lie in the host's scratchpad.
+    """
+
+    pieces: tuple[Piece, ...]
+    written: int
+    extras: tuple[Load, ...]
+    operations: tuple[tuple[str, int], ...]
+    output_bytes: int
+    stores: tuple[tuple[int, int], ...]
+    slots: int = 1
+
+
+@engine_kinds.register("pim")
+class PimEngine:
+    """The units of one tier."""
+
+    def __init__(self, layout: Layout, view: EngineView, tier: TierView) -> None:
+        self.layout = layout
+        self.name = view.path
+        self._tier = tier
+        self._model = PimModel(view.spec)
+        self._host = layout.cores[0] if layout.cores else None
+        self._rows = PimLayout(self._model) if self._model.commands.name in pim_programs else None
+
+    @classmethod
+    def of(cls, layout: Layout, resident: dict[int, int]) -> tuple[PimEngine, ...]:
+        """Every tier with processing units."""
+        tiers = {tier.path: tier for tier in layout.tiers}
+        return tuple(cls(layout, view, tiers[view.memory]) for view in layout.engines if view.kind == "pim")
+
+    def plan(self, request: Request) -> Plan | None:
+        """As in :class:`~sim.mapping.engines.engine.PlanningEngine`."""
+        if pinned_elsewhere(request, self.name) or self.reason(request):
+            return None
+        region = request.region
+        pieces, sums = self._pieces(request)
+        out = sum(one.size_bytes for one in region.tail.outputs)
+        written = request.sizes[0] if request.operands[0].here else 0
+        operations = dict(vector_operations(region, 1))
+        if sums:
+            operations["add"] = operations.get("add", 0) + sums
+        schedule = PimSchedule(
+            pieces,
+            written,
+            tuple(
+                Load(place, request.operands[place].split(request.operands[place].transferred(request.sizes[place])))
+                for place in range(2, len(request.operands))
+                if not request.operands[place].local
+            ),
+            tuple(sorted(operations.items())),
+            out,
+            request.output.split(request.output.transferred(out)),
+        )
+        return Plan(
+            engine=self.name,
+            schedules=(schedule,),
+            choices=(self._choice(request, schedule),),
+            uses_arrays=False,
+            uses_vector=bool(operations),
+            local_operands=(0,) if written else (),
+            peak_macs_per_s=self._model.peak_macs_per_s(),
+            untyped=False,
+            compute_type=compute_type(region),
+            added_operations=(("add", sums),) if sums else (),
+            in_place=(0, 1),
+        )
+
+    def reason(self, request: Request) -> str:
+        """Why the units cannot execute the region; "" when they can."""
+        region, device = request.region, self._model.device
+        work = region.head.work
+        if self._rows is None:
+            return f"no macro-commands for the command set {self._model.commands.name}"
+        if self._host is None:
+            return "the units need a core as their host"
+        if not isinstance(work, MatrixWork) or region.is_attention:
+            return "only single products with a matrix or cache"
+        if any(data_type(region.head.port(port)[0].tensor.dtype).bits != 16 for port in ("a", "b")):
+            return "operands must have 16 bits"
+        a, b = request.operands[:2]
+        if b.here or [tier for tier, _ in b.tiers] != [self._tier.index]:
+            return f"the matrix does not lie in {self._tier.path}"
+        if a.tiers and (a.here or [tier for tier, _ in a.tiers] != [self._tier.index]):
+            return f"the vectors lie neither in {self._tier.path} nor in a scratchpad"
+        if operand_fused(request) and self._host.vector_model is None:
+            return "the host has no vector unit for what is fused"
+        if work.sparsity or any(segment.conv for segment in work.segments):
+            return "neither sparse weights nor convolutions"
+        if max(segment.m for segment in work.segments) > MAX_VECTORS:
+            return f"more than {MAX_VECTORS} vectors per matrix"
+        dims = region.head.dims
+        if region.head.operator.kind in (SCORE, VALUE) and dims["head_dim"] > device.row_words:
+            return f"a head of {dims['head_dim']} words does not fit a row of {device.row_words}"
+        return ""
+
+    def _pieces(self, request: Request) -> tuple[tuple[Piece, ...], int]:
+        """Pieces by channel, and how many partial sums the host has to add."""
+        head = request.region.head
+        assert self._rows is not None
+        if head.operator.kind in (SCORE, VALUE):
+            return self._attention(self._rows, head.operator.kind, head.dims)
+        work = head.work
+        assert isinstance(work, MatrixWork)
+        return self._products(self._rows, work)
+
+    def _attention(self, rows: PimLayout, kind: str, dims: Mapping[str, Any]) -> tuple[tuple[Piece, ...], int]:
+        heads, kv_heads, width = dims["heads"], dims["kv_heads"], dims["head_dim"]
+        make = rows.scores if kind == SCORE else rows.values
+        requests: Sequence[tuple[int, int]] = dims["requests"]
+        passes = [make(kv_heads, width, query * heads // kv_heads, context) for query, context in requests]
+        by_context = [context for _, context in requests]
+        channels = balance(by_context, self._model.channels, self._model.spec.balance)
+        pieces = tuple(Piece(channel, one, rows.weight_ps(one)) for channel, one in zip(channels, passes, strict=True))
+        chunks = [ceil_div(context, self._model.device.row_words) - 1 for _, context in requests]
+        sums = sum(query * heads * width * more for (query, _), more in zip(requests, chunks, strict=True))
+        return pieces, sums if kind == VALUE else 0
+
+    def _products(self, rows: PimLayout, work: MatrixWork) -> tuple[tuple[Piece, ...], int]:
+        device, pieces, sums = self._model.device, [], 0
+        for segment in work.segments:
+            for channel, outputs in enumerate(shares(segment.n, self._model.channels, device.banks)):
+                if outputs:
+                    passes = rows.product(outputs, segment.k, segment.m * segment.batch)
+                    pieces.append(Piece(channel, passes, rows.weight_ps(passes)))
+            sums += segment.batch * segment.m * segment.n * (ceil_div(segment.k, device.row_words) - 1)
+        return tuple(pieces), sums
+
+    def _choice(self, request: Request, schedule: PimSchedule) -> Choice:
+        assert self._host is not None
+        load = [0] * self._model.channels
+        for piece in schedule.pieces:
+            load[piece.channel] += piece.weight_ps
+        results = sum(one.result_bytes for piece in schedule.pieces for one in piece.passes)
+        here = self.layout.tiers[self._tier.index]
+        links = [
+            self.layout.link(hop.link).model.bytes_per_s for hop in self.layout.routes[here.index, self._host.index]
+        ]
+        link = max((int(results * PS_PER_S / rate) for rate in links), default=0)
+        vector = self._host.vector_model
+        fused = int(vector.cycles(schedule.operations) * PS_PER_S / vector.clock.hz) if vector else 0
+        paths = Paths(self.layout, self._host)
+        first = int(schedule.written * PS_PER_S / here.bytes_per_s) + here.latency_ps if schedule.written else 0
+        stored = sum(size for _, size in schedule.stores)
+        last = int(paths.transfer_ps(request.output, stored)) if stored else 0
+        terms = {"pim": max(load), "link": link, "first_tile": first, "fused": fused, "last_store": last}
+        cost = max(max(load), link) + first + fused + last
+        tiles = sum(len(piece.passes) for piece in schedule.pieces)
+        split = {"channels": len({piece.channel for piece in schedule.pieces})}
+        return Choice("pim", None, {}, "passes", split, 1, tiles, 1, cost, cost, terms)
+
+
+def operand_fused(request: Request) -> bool:
+    """Is there anything for the host's vector unit behind the product?"""
+    return len(request.region.operators) > 1

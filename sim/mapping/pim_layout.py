@@ -1,0 +1,140 @@
+"""How matrices and caches lie in the rows of a memory with processing units, and the passes that multiply with them.
+
+A *tile* is one row of all banks of a channel (Heo et al., NeuPIMs, ASPLOS 2024, algorithm 1; He et al., Newton, MICRO
+2020). Keys: one token a bank, as many heads of it as fill the row. Values: per head, one dimension a bank, tokens along
+the row. Weights: one output a bank, over the banks of all channels, the inputs along the row. Vectors of a row's length
+are put into the channel's buffer once per piece and used by all tiles of that piece. Several vectors (query heads that
+share keys, a batch) pass one after another.
+
+A host reads and writes such rows at full speed (a row is contiguous); the host is taken to gather as many tokens as fill
+a column access before it appends to the values, which are laid along the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from sim.core.arith import ceil_div
+from sim.hardware.pim.macro import Macro
+from sim.hardware.pim.pim_units import Pass, PimModel
+from sim.hardware.pim.programs.program import pim_programs
+
+WORD_BYTES = 2
+PASS_TILES = 32
+KEPT = 4096
+"""Shapes whose passes are kept, so that equal work is one object."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one channel does of a region: passes in order; ``weight_ps`` is the time they are predicted to take."""
+
+    channel: int
+    passes: tuple[Pass, ...]
+    weight_ps: int
+
+
+class PimLayout:
+    """Passes on the units of one tier."""
+
+    def __init__(self, model: PimModel) -> None:
+        self._model = model
+        self._device = model.device
+        self._program = pim_programs.get(model.commands.name)
+
+    def tile(self, macs: tuple[int, ...], vector_words: int) -> Macro:
+        """The macro-command of a tile whose buffer is first loaded with ``vector_words`` (0: it is there)."""
+        return self._program.tile(self._device, macs, self._columns(vector_words))
+
+    def _columns(self, words: int) -> int:
+        columns: int = ceil_div(words, self._device.lanes)
+        return columns
+
+    def _pass(self, first: Macro, rest: Macro, tiles: int, results: int, macs: int) -> Pass:
+        macros = ((first, 1), (rest, tiles - 1)) if tiles > 1 else ((first, 1),)
+        return Pass(macros, macs, results * tiles * self._device.banks * WORD_BYTES)
+
+    @lru_cache(maxsize=KEPT)  # noqa: B019 (a layout lives as long as its planner)
+    def scores(self, heads: int, head_dim: int, vectors: int, context: int) -> tuple[Pass, ...]:
+        """Queries times the keys of one request: ``heads`` of keys, each for ``vectors`` queries."""
+        device = self._device
+        per_row = max(1, device.row_words // head_dim)
+        found = []
+        for start in range(0, heads, per_row):
+            inside = min(per_row, heads - start)
+            macs = (self._columns(head_dim),) * inside
+            first, rest = self.tile(macs, inside * head_dim), self.tile(macs, 0)
+            one = self._pass(first, rest, ceil_div(context, device.banks), inside, inside * head_dim * context)
+            found += [one] * vectors
+        return joined(found)
+
+    @lru_cache(maxsize=KEPT)  # noqa: B019
+    def values(self, heads: int, head_dim: int, vectors: int, context: int) -> tuple[Pass, ...]:
+        """Scores times the values of one request."""
+        device, found = self._device, []
+        for start in range(0, context, device.row_words):
+            words = min(device.row_words, context - start)
+            macs = (self._columns(words),)
+            first, rest = self.tile(macs, words), self.tile(macs, 0)
+            one = self._pass(first, rest, ceil_div(head_dim, device.banks), 1, words * head_dim)
+            found += [one] * (heads * vectors)
+        return joined(found)
+
+    @lru_cache(maxsize=KEPT)  # noqa: B019
+    def product(self, outputs: int, inputs: int, vectors: int) -> tuple[Pass, ...]:
+        """One channel's share of matrix-vector products: ``outputs`` of this channel, for ``vectors`` inputs each."""
+        device, found = self._device, []
+        for start in range(0, inputs, device.row_words):
+            words = min(device.row_words, inputs - start)
+            macs = (self._columns(words),)
+            first, rest = self.tile(macs, words), self.tile(macs, 0)
+            one = self._pass(first, rest, ceil_div(outputs, device.banks), 1, words * outputs)
+            found += [one] * vectors
+        return joined(found)
+
+    def weight_ps(self, passes: Sequence[Pass]) -> int:
+        """Predicted time of passes one after another."""
+        return sum(self._model.alone_ps(one) for one in passes)
+
+
+def joined(passes: Sequence[Pass]) -> tuple[Pass, ...]:
+    """Short passes put together to at least ``PASS_TILES`` tiles: the grain of events, and of turns with the host."""
+    found: list[Pass] = []
+    tiles = PASS_TILES
+    for one in passes:
+        if tiles >= PASS_TILES:
+            found.append(one)
+            tiles = 0
+        else:
+            last = found[-1]
+            found[-1] = Pass(last.macros + one.macros, last.macs + one.macs, last.result_bytes + one.result_bytes)
+        tiles += sum(times for _, times in one.macros)
+    return tuple(found)
+
+
+def balance(weights: Sequence[int], channels: int, how: Literal["greedy", "round_robin"]) -> list[int]:
+    """The channel of each request: in turn, or the heaviest first to the channel with least so far.
+
+    Ties go to the lower number, so the same requests always lie on the same channels.
+    """
+    if how == "round_robin":
+        return [place % channels for place in range(len(weights))]
+    load = [0] * channels
+    found = [0] * len(weights)
+    for place in sorted(range(len(weights)), key=lambda place: (-weights[place], place)):
+        found[place] = min(range(channels), key=lambda channel: (load[channel], channel))
+        load[found[place]] += weights[place]
+    return found
+
+
+def shares(total: int, parts: int, unit: int) -> list[int]:
+    """``total`` outputs over ``parts`` channels in whole tiles of ``unit`` as long as there are any."""
+    tiles = ceil_div(total, unit)
+    found = []
+    for part in range(parts):
+        first, last = tiles * part // parts, tiles * (part + 1) // parts
+        found.append(min(total, last * unit) - min(total, first * unit))
+    return found

@@ -1,0 +1,162 @@
+"""The PIM units of a tier executing regions: vectors in, passes on the channels, results to the host, fused work, store.
+
+A region starts when its vectors and its matrix are complete (a cache with the newest token appended). Results of a piece
+travel to the host's scratchpad as soon as the piece is done; fused work and the store wait for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from sim.core.component import Activity, Cause
+from sim.core.errors import InconsistencyError
+from sim.hardware.pim.pim_units import PimUnits
+from sim.mapping.engines.pim import PimSchedule
+from sim.mapping.pim_layout import Piece
+from sim.run.core_run import FLOW
+from sim.run.engines.unit import Unit, unit_kinds
+from sim.run.machine import BoundEngine, Machine
+from sim.run.region_run import RegionRun
+
+
+@unit_kinds.register("pim")
+class PimRun:
+    """All channels of one tier; regions are in flight side by side as far as they do not wait for each other."""
+
+    def __init__(self, machine: Machine, own: BoundEngine) -> None:
+        self._machine = machine
+        self._own = own
+        self._units = cast(PimUnits, own.component)
+        self._tier = machine.tier_of(own)
+        self._core = machine.cores[0]
+        self._open = 0
+        self.engine = own.view.path
+        self.index = 0
+        self.predicted_ps = 0
+        self.tiles_taken = 0
+
+    @classmethod
+    def of(cls, machine: Machine) -> Sequence[Unit]:
+        """Every tier with processing units, where a core can be their host."""
+        return [cls(machine, own) for own in machine.engines if own.view.kind == "pim" and machine.cores]
+
+    def admit(self, run: RegionRun, slot: int) -> None:
+        """As in :class:`~sim.run.engines.unit.Unit`."""
+        self._open += 1
+        schedule = cast(PimSchedule, run.plan.schedules[0])
+        left = 2 + sum(len(load.split) for load in schedule.extras)
+
+        def one_done() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._fuse(run, schedule)
+
+        self._load_extras(run, schedule, one_done)
+        run.when_ready((0, 1), lambda: self._write(run, schedule, one_done))
+        run.when_ready(tuple(range(2, len(run.producers))), one_done)
+
+    def _load_extras(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
+        core, activity = self._core, Activity(run.owner, 0)
+
+        def go(position: int, tier: int, size: int) -> None:
+            run.touch(self._machine.engine.now)
+            run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
+            self._machine.load(core, tier, size, FLOW, activity, done)
+
+        for load in schedule.extras:
+            for tier, size in load.split:
+                run.when_ready((load.operand,), lambda p=load.operand, t=tier, s=size: go(p, t, s))  # type: ignore[misc]
+
+    def _write(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
+        """Vectors from the host's scratchpad to where the units read them."""
+
+        def written() -> None:
+            self._multiply(run, schedule, done)
+
+        if not schedule.written:
+            written()
+            return
+        run.touch(self._machine.engine.now)
+        run.staged_bytes = schedule.written
+        run.stored_bytes += schedule.written
+        activity = Activity(run.owner, 0)
+        self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written)
+
+    def _multiply(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
+        left = len(schedule.pieces)
+
+        def handed() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                done()
+
+        for number, piece in enumerate(schedule.pieces):
+            self.tiles_taken += len(piece.passes)
+            self._start(run, piece, Activity(run.owner, number), handed)
+
+    def _start(self, run: RegionRun, piece: Piece, activity: Activity, handed: Callable[[], None]) -> None:
+        size = sum(one.result_bytes for one in piece.passes)
+
+        def started() -> None:
+            run.start(self._machine.engine.now)
+
+        def nothing() -> None:
+            pass
+
+        def results() -> None:
+            self._machine.hand_results(self._own, self._core, size, activity, handed)
+
+        last = len(piece.passes) - 1
+        for place, work in enumerate(piece.passes):
+            ended = results if place == last else nothing
+            self._units.submit(piece.channel, work, activity, Cause.DEPENDENCY, started, ended)
+
+    def _fuse(self, run: RegionRun, schedule: PimSchedule) -> None:
+        """What is fused behind the product, on the host's vector unit, reading the results from its scratchpad."""
+        core = self._core
+        if not schedule.operations:
+            self._store(run, schedule)
+            return
+        assert core.vector is not None
+        owner = run.owners[-1]
+        activity = Activity(owner, 0)
+        moved = schedule.output_bytes
+        left = 2
+
+        def half() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._store(run, schedule)
+
+        core.vector.server.lane.assign(self._machine.engine.now)
+        core.vector.ledger[owner, "scratchpad_bytes"] += 2 * moved
+        core.scratchpad.access("vector", moved, moved, activity, half)
+        core.vector.submit(schedule.operations, Cause.RESULT, activity, half)
+
+    def _store(self, run: RegionRun, schedule: PimSchedule) -> None:
+        left = len(schedule.stores)
+
+        def stored() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                self._done(run)
+
+        for tier, size in schedule.stores:
+            run.stored_bytes += size
+            self._machine.store(self._core, tier, size, FLOW, Activity(run.owner, 0), stored)
+        if not schedule.stores:
+            self._done(run)
+
+    def _done(self, run: RegionRun) -> None:
+        self._open -= 1
+        run.slot_done(self._machine.engine.now)
+
+    def finish(self) -> None:
+        """As in :class:`~sim.run.engines.unit.Unit`."""
+        if self._open:
+            raise InconsistencyError("completion", f"{self.engine} ends with {self._open} regions in flight")
