@@ -54,8 +54,8 @@ class PimRun:
                 self._fuse(run, schedule)
 
         self._load_extras(run, schedule, one_done)
-        run.when_ready((0, 1), lambda: self._write(run, schedule, one_done))
-        run.when_ready(tuple(range(2, len(run.producers))), one_done)
+        run.when_ready((0, 1), lambda waited: self._write(run, schedule, one_done))
+        run.when_ready(tuple(range(2, len(run.producers))), lambda waited: one_done())
 
     def _load_extras(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
         core, activity = self._core, Activity(run.owner, 0)
@@ -67,7 +67,7 @@ class PimRun:
 
         for load in schedule.extras:
             for tier, size in load.split:
-                run.when_ready((load.operand,), lambda p=load.operand, t=tier, s=size: go(p, t, s))  # type: ignore[misc]
+                run.when_ready((load.operand,), lambda waited, p=load.operand, t=tier, s=size: go(p, t, s))  # type: ignore[misc]
 
     def _write(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
         """Vectors from the host's scratchpad to where the units read them."""
