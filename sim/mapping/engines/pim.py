@@ -110,7 +110,7 @@ class PimEngine:
             return f"no macro-commands for the command set {self._model.commands.name}"
         if self._host is None:
             return "the units need a core as their host"
-        if not isinstance(work, MatrixWork) or region.is_attention:
+        if region.parts or not isinstance(work, MatrixWork) or region.is_attention:
             return "only single products with a matrix or cache"
         if any(data_type(region.head.port(port)[0].tensor.dtype).bits != 16 for port in ("a", "b")):
             return "operands must have 16 bits"
