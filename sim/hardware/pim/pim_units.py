@@ -77,12 +77,15 @@ class PimModel:
             for name, spec in self.commands.commands.items()
         }
 
+    @cached_property
+    def _plain(self) -> Transitions:
+        return Transitions(self.commands, self.device, refresh=False)
+
     def alone_ps(self, work: Pass) -> int:
         """Time of a pass on a channel at rest, refresh as a share of time."""
         found = self._alone.get(work)
         if found is None:
-            plain = Transitions(self.commands, self.device, refresh=False)
-            end = ChannelState(plain).run(work, work.macros).end
+            end = ChannelState(self._plain).run(work, work.macros).end
             timing = self.device.dram.timing
             share = 1 - Fraction(timing["tRFC"], timing["tREFI"]) if self.spec.refresh else Fraction(1)
             found = self._alone[work] = int(end * PS_PER_S / self.clock.hz / share)
