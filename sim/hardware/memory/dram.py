@@ -128,14 +128,14 @@ class Dram(Memory):
     """One DRAM tier in a run: one lane, its data bus (with bank timing, that of each channel: all do the same)."""
 
     Spec: type[OffChipSpec] = DramSpec
+    turns: Turns | None = None
+    """Set, for the run, where host and PIM take turns on the banks."""
 
     def __init__(
         self, context: Context, path: str, rank: int, declared: str, spec: OffChipSpec, hz: Fraction | None
     ) -> None:
         self.model: TierTiming = spec.timing()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
-        self.turns: Turns | None = None
-        """Set where host and PIM take turns on the banks."""
 
     def _make_channel(self, engine: TransferEngine) -> Channel:
         if isinstance(self.model, BankModel) and isinstance(engine, BulkEngine):
