@@ -19,6 +19,7 @@ from random import Random
 
 import onnx
 import pytest
+from chakra_files import STEP, binary, json_parts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from input_fuzz import accepts, damaged_bytes, damaged_text, damaged_value, encoded, json_text, sources
@@ -139,9 +140,18 @@ def _pt2(folder: Path, random: Random) -> Callable[[], object]:
     return partial(lower, path)
 
 
+def _chakra(folder: Path, random: Random) -> Callable[[], object]:
+    if random.random() < 0.5:
+        path = _file(folder, "fuzz.et", damaged_bytes(binary(STEP), random))
+    else:
+        parts = [json_text(damaged_value(part, random)) for part in json_parts(STEP)]
+        path = _file(folder, "fuzz.et.json", encoded("\n".join(parts)))
+    return lambda: lower(path, shapes={"ranks": 8})
+
+
 TARGETS: dict[str, Target] = {
     "architecture": _architecture, "energy": _energy, "trace": _trace, "config": _config, "topology": _topology,
-    "table": _table, "counts": _counts, "onnx": _onnx, "exported": _exported, "pt2": _pt2,
+    "table": _table, "counts": _counts, "onnx": _onnx, "exported": _exported, "pt2": _pt2, "chakra": _chakra,
 }  # fmt: skip
 
 
