@@ -105,6 +105,8 @@ def test_a_product_of_given_work(macs: int, elements: int) -> None:
         ([node(1, "COMM_COLL_NODE", comm_type=77, comm_size=4)], "not known"),
         ([node(1, "METADATA_NODE")], "nothing is left"),
         ([node(1, "COMP_NODE", num_ops=2**62)], "absurdly"),
+        # Found by fuzzing: something that depends on a refused node.
+        ([node(1, "COMM_COLL_NODE", comm_type=77, comm_size=4), node(2, "COMP_NODE", (1,), num_ops=4)], "not known"),
         ([], "no nodes"),
     ],
 )

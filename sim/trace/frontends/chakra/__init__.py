@@ -3,7 +3,8 @@
 A compute node says how many operations it does and how many bytes it touches, not which product it is. It becomes a
 ``gemm`` of about as many MACs (operations / 2) and bytes: m = n = s and k with s*s*k MACs and 2*s*k + s*s elements; where a
 product of so many MACs cannot touch so few, the cube. Nodes without operations but with a size are copies, those of
-communication the ``collective`` kind. Sizes of collectives are read as ASTRA-sim does: the rank's part for an all-gather, else the whole.
+communication the ``collective`` kind. Sizes of collectives are read as ASTRA-sim does: the rank's part for an all-gather,
+else the whole.
 
 Left out, with a note: times (they are those of the machine that was traced), nodes without operations and size, metadata,
 storage, barriers. Dependencies through those are kept.
@@ -119,7 +120,8 @@ def gemm_of(macs: int, elements: int) -> tuple[int, int]:
 
 
 class _Lowering:
-    """Writes the operators; ``_results`` are the tensors that stand for a node when another depends on it."""
+    """Writes the operators; ``_results`` are the tensors that stand for a node when another depends on it (none for one
+    that was refused)."""
 
     def __init__(self, path: Path, options: LowerOptions, problems: Problems) -> None:
         self._place, self._problems = Place(str(path)), problems
@@ -155,7 +157,7 @@ class _Lowering:
         return max(1, int(size_bytes * 8 // self._bits))
 
     def _inherited(self, node: ChakraNode) -> tuple[tuple[str, int], ...]:
-        found = dict(result for one in node.after for result in self._results[one])
+        found = dict(result for one in node.after for result in self._results.get(one, ()))
         return tuple(found.items())[:64]
 
     def _name(self, node: ChakraNode) -> str:
