@@ -61,6 +61,8 @@ CASES = {
             "--quiet",
         )
     ),
+    "resnet50_mesh_16core": Case(("run", "resnet50", "-a", "mesh_16core", "--quiet")),
+    "llama2_7b_512_mesh_16core": Case(("run", CONFIG, "-a", "mesh_16core", "--prompt", "512", "--quiet"), long=True),
     "mobilenet_v2_edge_npu": Case(("run", "mobilenet_v2", "-a", "edge_npu", "--quiet")),
 }
 

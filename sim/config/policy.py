@@ -67,6 +67,9 @@ class Policy(FrozenSpec):
     fusion: Literal["none", "elementwise", "attention", "pipeline", "auto"] = Field(
         default="elementwise", description="which chains of operators become one region"
     )
+    multicast: bool = Field(
+        default=False, description="an operand tile that several cores need goes to all of them as one message"
+    )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")
     mapping: dict[str, MappingPin] = Field(
         default_factory=dict, description="pins by glob pattern of the operator's name; the first that matches holds"

@@ -21,10 +21,14 @@ class Clock:
 
     def edge_ps(self, index: int) -> int:
         """Time of an edge in picoseconds (rounded half up)."""
+        if self._den == 1:
+            return index * self._num
         return (2 * index * self._num + self._den) // (2 * self._den)
 
     def index_at_or_after(self, time_ps: int) -> int:
         """Index of the first edge at or after ``time_ps``."""
+        if self._den == 1:
+            return -(-time_ps // self._num) if time_ps > 0 else 0
         index = time_ps * self._den // self._num
         while self.edge_ps(index) >= time_ps and index > 0:
             index -= 1

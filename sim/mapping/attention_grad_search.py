@@ -36,7 +36,7 @@ from sim.mapping.attention_grad_nest import (
 )  # fmt: skip
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import EVEN_PARTS, MAX_TILES_PER_CORE, TOLERANCE
-from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import AUTO
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
@@ -115,7 +115,7 @@ class GradientSearch:
         tiles = int(ceil_div(heads, choice.tb) * ceil_div(shape.rows, choice.tm) * nest.passes)
         arrays, vector, banks = (one * tiles for one in self._tile_ps(nest))
         flows = self._flows(nest, heads)
-        memory = int(self.paths.slowest_ps(flows, choice.cores))
+        memory = int(self.paths.slowest_ps([Flow(source, amount) for source, amount in flows], choice.cores))
         first = max(int(self.paths.transfer_ps(shape.sources[place], nest.narrow(choice.tb, extent)))
                     for place, extent in ((Q, choice.tm), (K, choice.tc)))  # fmt: skip
         last = int(self.paths.transfer_ps(shape.outputs[1], nest.narrow(choice.tb, choice.tc)))

@@ -21,7 +21,7 @@ from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.attention_nest import AttentionChoice, AttentionNest, AttentionShape, K, Q, V
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import MAX_TILES_PER_CORE, TOLERANCE
-from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
@@ -106,7 +106,7 @@ class AttentionSearch:
         out = int(shape.output.transferred(bits_to_bytes(heads * rows * shape.head_dim, shape.out_bits)))
         again = int(ceil_div(rows, tm))
         moved = [nest.operand_bytes(place, heads, rows if place == Q else shape.context * again) for place in (Q, K, V)]
-        memory = int(self.paths.slowest_ps([*zip(shape.sources, moved, strict=True), (shape.output, out)], used))
+        memory = int(self.paths.slowest_ps([*map(Flow, shape.sources, moved), Flow(shape.output, out)], used))
         first = max(int(self.paths.transfer_ps(source, size)) if size else 0
                     for source, size in zip(shape.sources, (q, k, v), strict=True))  # fmt: skip
         last = int(self.paths.transfer_ps(shape.output, ceil_div(out, blocks))) if out else 0

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
+from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes, kept_k
@@ -76,8 +77,9 @@ class _Block(NamedTuple):
 class MatrixNest:
     """The steps of one segment under one choice, on the cores of one class."""
 
-    def __init__(self, shape: MatrixRegionShape, choice: MatrixChoice, core: CoreView) -> None:
+    def __init__(self, shape: MatrixRegionShape, choice: MatrixChoice, core: CoreView, multicast: bool = False) -> None:
         self.shape = shape
+        self._multicast = multicast
         self.choice = choice
         self.core = core
         self.geometry = Geometry(shape.segment)
@@ -104,6 +106,7 @@ class MatrixNest:
         loaded_b: object = None
         held_a = held_b = 0
         before = self._results_before(slot)
+        shared = self.sharers(slot)
         while current is not None:
             following = next(visits, None)
             block, key_a, key_b = current
@@ -118,11 +121,30 @@ class MatrixNest:
             release = (0 if keep_a else held_a) + (0 if keep_b else held_b)
             if block.last_k:
                 results = block.b * block.m.extent * block.n
-                yield self._step(block, new_a, new_b, release, before, following is None)
+                yield self._step(block, new_a, new_b, release, before, following is None, shared)
                 before += results
             else:
-                yield self._step(block, new_a, new_b, release, before, False)
+                yield self._step(block, new_a, new_b, release, before, False, shared)
             current = following
+
+    def sharers(self, slot: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The slots whose steps load the same A, and the same B, as those of ``slot`` step by step; () where alone.
+
+        A is shared along N and B along M, among the shares that are cut into equally many tiles.
+        """
+        if not self._multicast:
+            return (), ()
+        _, pm, pn = self.choice.split
+        place_b, rest = divmod(slot, pm * pn)
+        place_m, place_n = divmod(rest, pn)
+        along_n = [(place_b * pm + place_m) * pn + other for other in range(pn)]
+        along_m = [(place_b * pm + other) * pn + place_n for other in range(pm)]
+        return self._alike(slot, along_n, 2, self.choice.tn), self._alike(slot, along_m, 1, self.choice.tm)
+
+    def _alike(self, slot: int, others: list[int], axis: int, tile: int) -> tuple[int, ...]:
+        own = ceil_div(self.ranges(slot)[axis][1], tile)
+        alike = tuple(other for other in others if ceil_div(self.ranges(other)[axis][1], tile) == own)
+        return alike if len(alike) > 1 else ()
 
     def _results_before(self, slot: int) -> int:
         """Results of the slots before this one, so that shares of the vector stage add up exactly."""
@@ -162,7 +184,10 @@ class MatrixNest:
         kept = kept_k(block.k.extent, self.shape.sparsity)
         return int(self.shape.b.transferred(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits)))
 
-    def _step(self, block: _Block, new_a: bool, new_b: bool, release: int, before: int, last: bool) -> Step:
+    def _step(
+        self, block: _Block, new_a: bool, new_b: bool, release: int, before: int, last: bool,
+        shared: tuple[tuple[int, ...], tuple[int, ...]],
+    ) -> Step:  # fmt: skip
         shape = self.shape
         results = block.b * block.m.extent * block.n
         extras: tuple[tuple[int, int], ...] = ()
@@ -174,15 +199,15 @@ class MatrixNest:
                 if not source.local
             )
             operations = tuple((name, shape.part(count, before, results)) for name, count in shape.operations)
-        key = (block, new_a, new_b, release, extras, operations, last)
+        key = (block, new_a, new_b, release, extras, operations, last, shared)
         step = self._steps.get(key)
         if step is None:
-            step = self._steps[key] = self._make(block, new_a, new_b, release, extras, operations, last)
+            step = self._steps[key] = self._make(block, new_a, new_b, release, extras, operations, last, shared)
         return step
 
     def _make(
         self, block: _Block, new_a: bool, new_b: bool, release: int, extras: tuple[tuple[int, int], ...],
-        operations: tuple[tuple[str, int], ...], last: bool,
+        operations: tuple[tuple[str, int], ...], last: bool, shared: tuple[tuple[int, ...], tuple[int, ...]],
     ) -> Step:  # fmt: skip
         shape = self.shape
         loads, acquire = [], 0
@@ -192,7 +217,7 @@ class MatrixNest:
             *((position, True, size, shape.extras[position - 2][1]) for position, size in extras),
         ):
             if wanted and size:
-                loads.append(Load(position, source.split(size)))
+                loads.append(Load(position, source.split(size), shared[position] if position < 2 else ()))
                 acquire += size
         results = block.b * block.m.extent * block.n
         result_bytes = int(bits_to_bytes(results, shape.c_bits))

@@ -34,7 +34,7 @@ from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes,
 from sim.mapping.candidates import Array, Candidates, Group, kept_array
 from sim.mapping.geometry import Geometry, fine_sizes, grid, sizes
 from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
-from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice
 
@@ -254,10 +254,11 @@ class MatrixSearch:
         b_bytes = shape.b.transferred(bits_to_bytes(tiles.b * kept * tiles.n, shape.b_bits)) * b_again
         results = tiles.b * tiles.m * geometry.m_unit * tiles.n
         c_bytes = int(shape.c.transferred(bits_to_bytes(results, shape.c_bits)))
-        flows = [(shape.a, a_bytes), (shape.b, b_bytes), (shape.c, c_bytes)]
-        flows += [(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
+        sharers = (split[2], split[1]) if self.layout.architecture.policy.multicast else (1, 1)
+        flows = [Flow(shape.a, a_bytes, sharers[0]), Flow(shape.b, b_bytes, sharers[1]), Flow(shape.c, c_bytes)]
+        flows += [Flow(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
         memory = self.paths.slowest_ps(flows, used)
-        moved = sum(amount for _, amount in flows)
+        moved = sum(flow.amount for flow in flows)
         if shape.operations:  # the fused chain reads and writes each result, and reads its own operands
             moved = (
                 moved + 2 * int(bits_to_bytes(results, shape.c_bits)) + sum(size for size, _ in shape.extras) // used
@@ -271,7 +272,7 @@ class MatrixSearch:
         cost = larger(compute + first, slowest + tail) + vector_tile + last
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
                  "last_tile": tail, "last_store": last}  # fmt: skip
-        return cost, nb * nm * nn * nk, self.paths.off_chip(flows) * used, terms
+        return cost, nb * nm * nn * nk, self.paths.off_chip(flows, used), terms
 
     def _vector(self, tiles: Candidates, used: int) -> tuple[int | Array, int | Array]:
         model = self.core.vector_model

@@ -20,7 +20,7 @@ from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import Dataflow, dataflows
 from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.matrix_search import TOLERANCE
-from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import AUTO
 from sim.mapping.pipeline_nest import PipelineChoice, PipelineNest, grain
 from sim.mapping.pipeline_stages import A, B, Stage
@@ -167,7 +167,7 @@ class PipelineSearch:
             return None
         used = nest.choice.cores
         arrays, waited, vector, banks = self._busy(steps)
-        flows = _flows(steps)
+        flows = [Flow(source, amount) for source, amount in _flows(steps)]
         memory = int(self.paths.slowest_ps(flows, used))
         first = max((int(self.paths.transfer_ps(source, amount)) for source, amount in self._first(nest)), default=0)
         tail = self._vector_ps(steps[-1])
@@ -177,7 +177,7 @@ class PipelineSearch:
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": store}  # fmt: skip
         cost = max(compute + first, memory, banks) + tail + store
-        return cost, int(self.paths.off_chip(flows)) * used, len(steps), terms
+        return cost, int(self.paths.off_chip(flows, used)), len(steps), terms
 
     def _first(self, nest: PipelineNest) -> Iterator[tuple[Sources, int]]:
         """The activations that the first step waits for."""

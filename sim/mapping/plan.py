@@ -54,10 +54,14 @@ class VectorStep(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Bytes of one operand (position in the region) for one tile."""
+    """Bytes of one operand (position in the region) for one tile.
+
+    ``shared``: the slots, this one among them, whose step of the same number loads the same bytes; empty: only this one.
+    """
 
     operand: int
     split: Split
+    shared: tuple[int, ...] = ()
 
 
 class Step(NamedTuple):

@@ -17,7 +17,7 @@ from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
 from sim.mapping.matrix_search import TOLERANCE
-from sim.mapping.paths import Paths, rate_ps
+from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.plan import ALTERNATIVES, Choice, Load, Sources, Step, VectorStep
 
 MAX_TILES_PER_CORE = 64
@@ -135,8 +135,8 @@ def _cost(
     if inputs * buffers > capacity[0] or output * buffers > capacity[1]:
         return None
     paths = Paths(layout, core)
-    flows = [(source, ceil_div(source.transferred(total), used)) for total, source in shape.inputs]
-    memory = paths.slowest_ps([*flows, (shape.output, ceil_div(written, used))], used)
+    flows = [Flow(source, ceil_div(source.transferred(total), used)) for total, source in shape.inputs]
+    memory = paths.slowest_ps([*flows, Flow(shape.output, ceil_div(written, used))], used)
     moved = sum(total for total, _ in shape.inputs) + shape.output_bytes
     banks = rate_ps(ceil_div(moved, used), core.scratchpad_model.bytes_per_s)
     tile = 0

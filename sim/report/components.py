@@ -17,6 +17,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.component import UNATTRIBUTED
 from sim.hardware.layout import natural_key
 from sim.report.energy import RunPrices, total_actions
+from sim.report.fabric import fabric_row
 from sim.run.record import ComponentRecord, RunRecord
 
 MEMORIES = ("dram", "nand", "cxl", "scratchpad")
@@ -31,12 +32,18 @@ def component_rows(record: RunRecord, architecture: Architecture, prices: RunPri
     nodes: list[Node] = [*architecture.components, *architecture.links]
     totals = {node.path: node.total for node in nodes}
     return {
-        declared: _row(record, groups[declared], totals.get(declared, len(groups[declared])), prices)
+        declared: _row(record, groups[declared], totals.get(declared, len(groups[declared])), prices, architecture)
         for declared in sorted(groups, key=natural_key)
     }
 
 
-def _row(record: RunRecord, instances: list[ComponentRecord], count: int, prices: RunPrices | None) -> dict[str, Any]:
+def _row(
+    record: RunRecord,
+    instances: list[ComponentRecord],
+    count: int,
+    prices: RunPrices | None,
+    architecture: Architecture,
+) -> dict[str, Any]:
     lanes = [lane for one in instances for lane in one.lanes]
     first, elapsed = instances[0], record.elapsed_ps
     busy, idle = sum(lane.busy_ps for lane in lanes), sum(lane.idle_ps for lane in lanes)
@@ -70,7 +77,7 @@ def _row(record: RunRecord, instances: list[ComponentRecord], count: int, prices
         "peak": peak,
         "unit": first.unit,
         **_extremes(instances, elapsed),
-        **_link_load(instances, elapsed),
+        **fabric_row(instances, elapsed, architecture),
         **_memory(instances, achieved, peak),
     }
 
@@ -100,19 +107,6 @@ def _extremes(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, di
         shares.append((sum(lane.busy_ps for lane in one.lanes) / whole if whole else 0.0, one.path))
     low, high = min(shares, key=lambda pair: pair[0]), max(shares, key=lambda pair: pair[0])
     return {name: {"busy": share, "instance": path} for name, (share, path) in (("min", low), ("max", high))}
-
-
-def _link_load(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, dict[str, Any]]:
-    """Links between the routers of a fabric, over all copies: ``flits``, and the ``utilization`` of their cycles."""
-    flits: Counter[str] = Counter()
-    for one in instances:
-        for name, count in one.ledger.get(UNATTRIBUTED, {}).items():
-            if name.startswith("flits "):
-                flits[name.removeprefix("flits ")] += count
-    if not flits or not elapsed_ps:
-        return {}
-    cycles = elapsed_ps / PS_PER_S * (instances[0].clock_hz or 0.0) * len(instances)
-    return {"links": {name: {"flits": flits[name], "utilization": flits[name] / cycles} for name in sorted(flits)}}
 
 
 def _memory(instances: list[ComponentRecord], achieved: float | None, peak: float | None) -> dict[str, dict[str, Any]]:

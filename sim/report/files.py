@@ -98,7 +98,7 @@ def flat_components(result: Result) -> list[dict[str, Any]]:
     causes = sorted({cause for one in result.components.values() for cause in one["stall_ps"]})
     rows = []
     for path, one in result.components.items():
-        row = {"path": path} | {key: value for key, value in one.items() if not isinstance(value, dict)}
+        row = {"path": path} | {key: value for key, value in one.items() if not isinstance(value, dict | list)}
         row |= {f"stall_{cause}_s": one["stall_s"].get(cause, 0.0) for cause in causes}
         row |= {f"stall_{cause}_ps": one["stall_ps"].get(cause, 0) for cause in causes}
         row |= {f"{name}_j": joules for name, joules in one["energy_j"].items()}

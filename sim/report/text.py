@@ -15,6 +15,7 @@ from sim.report.operators import LAUNCH
 from sim.report.result import Result
 
 TOP = 15
+BUSIEST = 4
 BAR = 20
 WIDE = 110
 BUSY, STALLED, IDLE = "█", "▒", "·"
@@ -38,6 +39,7 @@ def _parts(result: Result, detail: bool, draw: bool, wide: bool) -> Iterable[Ren
     yield _bounds(result, draw)
     yield _components(result, draw, wide)
     yield from _memories(result)
+    yield from (_fabric(path, one, draw) for path, one in result.components.items() if one.get("hottest_links"))
     if result.energy_j:
         yield _energy(result, draw)
 
@@ -205,6 +207,26 @@ def bar(shares: list[tuple[float, str]], draw: bool, width: int = BAR) -> str:
         before = upto
     text += IDLE * (width - before)
     return text if draw else "".join(PLAIN[mark] for mark in text)
+
+
+def _fabric(path: str, one: dict[str, Any], draw: bool) -> RenderableType:
+    """The busiest links of a routed fabric, and how long its messages took."""
+    made = table((f"links of {short(path)}", "left"), ("busy", "right"), ("no buffer", "right"), ("waited", "right"),
+                 ("", "left"))  # fmt: skip
+    for name in one["hottest_links"][:BUSIEST]:
+        link = one["links"][name]
+        whole = link["busy_ps"] + link["stall_ps"] + link["idle_ps"]
+        shares = (link["utilization"], link["stall_ps"] / whole)
+        made.add_row(name, *(percent(share) for share in shares), format_si(link["waited_s"], "s"),
+                     bar([(shares[0], BUSY), (shares[1], STALLED)], draw, 15))  # fmt: skip
+    sent = one["messages"]
+    if not sent["count"]:
+        return made
+    latency = sent["latency_s"]
+    told = (f"{sent['count']:,} messages: mean {format_si(latency['mean'], 's')}, half within "
+            f"{format_si(latency['p50'], 's')}, 95 % within {format_si(latency['p95'], 's')}; "
+            f"{percent(sent['waiting_share'])} of it waiting")  # fmt: skip
+    return Group(made, Text(told, style="dim"))
 
 
 def _energy(result: Result, draw: bool) -> RenderableType:

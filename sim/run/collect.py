@@ -31,7 +31,8 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
     for path in sorted(machine.components, key=natural_key):
         component = machine.components[path]
         if isinstance(component, Fabric):
-            component.ledger.update({(UNATTRIBUTED, f"flits {name}"): n for name, n in component.link_flits().items()})
+            counts = {f"flits {name}": n for name, n in component.link_flits().items()} | component.waiting()
+            component.ledger.update({(UNATTRIBUTED, name): n for name, n in counts.items()})
         kind, hz = kinds.get(component.declared, ("dma", None))
         peak, unit = _peak(component)
         found.append(ComponentRecord(

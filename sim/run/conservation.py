@@ -136,6 +136,7 @@ def _check_bytes(machine: Machine) -> None:
         stored = sum(one.stored.get(tier.index, 0) for one in _movers(machine))
         loaded += sum(size for source, _, _, size in copied if source == tier.index)
         stored += sum(size for _, destination, _, size in copied if destination == tier.index)
+        loaded -= machine.multicasts.not_read.get(tier.index, 0)
         _equal("bytes", f"out of {tier.path} against into cores and tiers", total(memory, "read_bytes"), loaded)
         _equal("bytes", f"into {tier.path} against out of cores and tiers", total(memory, "write_bytes"), stored)
     through: dict[str, int] = dict.fromkeys(machine.links, 0)
@@ -165,6 +166,7 @@ def _check_bytes(machine: Machine) -> None:
         _equal("bytes", f"through {path} against sent by chips", total(machine.chip_links[path], "bytes"), amount)
     for path, amount in through.items():
         link: Link = machine.links[path]
+        amount -= machine.multicasts.not_moved.get(path, 0)
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
 
 

@@ -24,6 +24,7 @@ from sim.run.region_run import RegionRun
 
 STEPS_IN_FLIGHT = 64
 """Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
+NO_STEP: tuple[tuple[int, int], Step | None] = ((0, 0), None)
 PREFETCH, FLOW = "prefetch", "flow"
 """Request streams of a core at a shared memory: read-only operands, and activations in and out. Shared memories serve both
 in turn, so that an activation does not queue behind megabytes of prefetched weights."""
@@ -32,16 +33,20 @@ in turn, so that an activation does not queue behind megabytes of prefetched wei
 class _Tile:
     """A step in flight. ``left``: what it waits for; ``cause``: what it last waited for.
 
-    ``follower`` is the next step when that one waits for this one's compute.
+    ``follower`` is the next step when that one waits for this one's compute. ``place``: its schedule in the plan and its
+    number there.
     """
 
-    __slots__ = ("activity", "cause", "computed", "follower", "left", "room", "run", "servers", "slot", "step")
+    __slots__ = ("activity", "cause", "computed", "follower", "left", "place", "room", "run", "servers", "slot", "step")
 
-    def __init__(self, run: RegionRun, slot: _Slot, step: Step, number: int, outputs: OutputOrder) -> None:
+    def __init__(
+        self, run: RegionRun, slot: _Slot, step: Step, place: tuple[int, int], number: int, outputs: OutputOrder
+    ) -> None:
         self.run = run
         self.room = outputs.enter(slot, step.open_output, step.close_output, str(run))
         self.slot = slot
         self.step = step
+        self.place = place
         self.activity = Activity(run.owners[step.array_operator], number)
         self.follower: _Tile | None = None
         self.computed = False
@@ -68,7 +73,7 @@ class CoreRun:
         self._machine = machine
         self._engine = machine.engine
         self._core = core
-        self._programs: deque[tuple[RegionRun, Iterator[Step], _Slot]] = deque()
+        self._programs: deque[tuple[RegionRun, Iterator[tuple[tuple[int, int], Step]], _Slot]] = deque()
         self._outputs = OutputOrder(core.outputs)
         self._in_flight = 0
         self.tiles_taken = 0
@@ -82,7 +87,10 @@ class CoreRun:
     def admit(self, run: RegionRun, slot: int) -> None:
         """Append this core's share of a region to its program and get on with it."""
         schedules = [cast(StepSchedule, schedule) for schedule in run.plan.schedules if slot < schedule.slots]
-        steps = chain.from_iterable(schedule.steps(slot) for schedule in schedules)
+        steps = chain.from_iterable(
+            (((place, number), step) for number, step in enumerate(schedule.steps(slot)))
+            for place, schedule in enumerate(schedules)
+        )
         self._programs.append((run, steps, _Slot(run)))
         self._pump()
 
@@ -90,13 +98,13 @@ class CoreRun:
         """Take steps in program order until space or the queue runs out."""
         while self._programs and not self._waiting_for_credit and self._in_flight < STEPS_IN_FLIGHT:
             run, steps, slot = self._programs[0]
-            step = next(steps, None)
+            place, step = next(steps, NO_STEP)
             if step is None:
                 self._programs.popleft()
                 slot.exhausted = True
                 self._check_slot(slot)
                 continue
-            tile = _Tile(run, slot, step, self.tiles_taken, self._outputs)
+            tile = _Tile(run, slot, step, place, self.tiles_taken, self._outputs)
             if step.follows and self._latest is not None and not self._latest.computed:
                 self._latest.follower = tile
                 tile.left += 1
@@ -183,8 +191,13 @@ class CoreRun:
         for tier, size in load.split:
             when = self._core.dma.load.start(tile.activity, cause)
             loaded[load.operand] = loaded.get(load.operand, 0) + size
-            self._later(when, lambda tier=tier, size=size: self._machine.load(  # type: ignore[misc]
-                self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
+            if load.shared:
+                key = (tile.run, tile.place, load.operand, tier, load.shared)
+                self._later(when, lambda key=key, tier=tier, size=size: self._machine.load_shared(  # type: ignore[misc]
+                    key, len(load.shared), self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
+            else:
+                self._later(when, lambda tier=tier, size=size: self._machine.load(  # type: ignore[misc]
+                    self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
 
     def _later(self, when_ps: int, fn: Callable[[], None]) -> None:
         if when_ps <= self._engine.now:

@@ -92,6 +92,7 @@ class Executor:
         for unit in self.units:
             unit.finish()
         self.homes.finish()
+        self.machine.multicasts.finish()
         for tier in self.machine.tiers:
             if isinstance(tier, Dram):
                 tier.finish(self.elapsed_ps)

@@ -5,7 +5,7 @@ Ranks, which decide ties, follow the sorted instance paths, so the order of keys
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.residency.policy import residencies
 from sim.run.copies import TierCopies, copy_engine_path
+from sim.run.multicast import Multicasts, SharedLoad
 
 
 @dataclass
@@ -79,6 +80,7 @@ class Machine:
         self.on_wires: dict[str, int] = dict.fromkeys(self.chip_links, 0)
         self.engines = [self._engine(view) for view in layout.engines]
         self.copies = TierCopies(self) if self._moves else None
+        self.multicasts = Multicasts(self)
         self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
 
     def load(
@@ -86,6 +88,15 @@ class Machine:
     ) -> None:
         """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side."""
         self._move(core, tier, size_bytes, stream, activity, done, into=True)
+
+    def load_shared(
+        self, key: Hashable, members: int, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity,
+        done: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """As :meth:`load`, for one of ``members`` cores that load the same bytes (the same ``key``): one read and one
+        message for all, once the last of them has asked."""
+        request = SharedLoad(core.view.index, tier, size_bytes, stream, activity, done)
+        self.multicasts.join(key, members, request)
 
     def store(
         self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]

@@ -62,6 +62,7 @@ from sim.hardware.noc._packet_layout import (
     SENT,
     STALLED,
     STOPPED,
+    TAIL,
     TARGET,
     UNDER_WAY,
     USED,
@@ -194,6 +195,8 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
             make_way(s, b, piece, back, now)
     else:
         s[piece + ENTERED] = start
+        if s[piece + MESSAGE] >= 0:
+            s[s[piece + MESSAGE] + TAIL] = start + flits
         s[b.counters + UNDER_WAY] += 1
     arrival = start + s[at + DELAY]
     if s[at + TARGET] < 0:

@@ -48,6 +48,7 @@ from sim.hardware.noc._packet_layout import (
     ROUTER,
     SENT,
     SOURCE,
+    TAIL,
     TICKET,
     TOKEN,
     UNBOOKED,
@@ -82,10 +83,47 @@ def new_message(s, b, order, now):  # type: ignore[no-untyped-def]
     return message
 
 
+@njit(inline="always")
+def bound(s, b, message, idle, now):  # type: ignore[no-untyped-def]
+    """A cycle before which ``message`` cannot end, given ``idle`` cycles of a head on its way."""
+    source = b.ports + (b.all_ports + s[message + ORIGIN]) * PORT_WIDTH
+    ahead = s[message + TICKET] - s[source + SENT]
+    tail = max(now, s[source + FREE]) + ahead if ahead > 0 else s[message + TAIL]
+    port, start = s[message + EJECT], now
+    if port >= 0:
+        start = max(now, s[b.ports + port * PORT_WIDTH + FREE])
+    leaves = s[message + LEAVES]
+    flits = (s[message + UNBOOKED] + leaves - 1) // leaves
+    return max(tail - 1 + idle, start + flits + b.eject_cycles - 1)
+
+
+@njit(int64(ROWS, LAYOUT, int64), cache=True)
+def next_end(s, b, now):  # type: ignore[no-untyped-def]
+    """The cycle in which the next message ends, or an earlier one that is not before ``now``; NEVER without messages.
+
+    Of each source: every message up to the first that has not begun, and what follows by the shortest way there is."""
+    found = s[b.counters + DUE_FIRST]
+    earliest = s[found + END] if found >= 0 else NEVER
+    for terminal in range(b.n_terminals):
+        source = b.ports + (b.all_ports + terminal) * PORT_WIDTH
+        message = s[source + FIRST_MESSAGE]
+        while message >= 0:
+            earliest = min(earliest, bound(s, b, message, s[message + IDLE], now))
+            following = s[message + M_NEXT]
+            if s[message + TICKET] > s[source + SENT]:
+                if following >= 0:
+                    ahead = s[following + TICKET] - s[source + SENT]
+                    earliest = min(earliest, max(now, s[source + FREE]) + ahead - 1 + b.least_idle)
+                break
+            message = following
+    return earliest
+
+
 @njit(void(ROWS, LAYOUT, int64[::1], int64), cache=True)
 def send(s, b, order, now):  # type: ignore[no-untyped-def]
     """Queue a message. ``order``: source, destination, flits, packet flits, piece flits, first variant and route sets
-    (one number: first * 65536 + sets), copies, idle cycles, terminal port, token, tree node or -1."""
+    (one number: first * 65536 + sets), copies, idle cycles, terminal port, token, tree node or -1.
+    Leaves :func:`next_end` in order[0]."""
     message = new_message(s, b, order, now)
     left, in_packet, before = order[2], int64(0), int64(-1)
     variant, variants = order[5] >> 16, order[5] & 0xFFFF
@@ -117,55 +155,18 @@ def send(s, b, order, now):  # type: ignore[no-untyped-def]
         before = piece
         if in_packet == 0:
             variant += 1
-
-
-@njit(inline="always")
-def bound(s, b, message, idle, now):  # type: ignore[no-untyped-def]
-    """A cycle before which ``message`` cannot end, given ``idle`` cycles of a head on its way."""
-    source = b.ports + (b.all_ports + s[message + ORIGIN]) * PORT_WIDTH
-    earliest = now
-    ahead = s[message + TICKET] - s[source + SENT]
-    if ahead > 0:
-        earliest = max(now, s[source + FREE]) + ahead - 1 + idle
-    port, start = s[message + EJECT], now
-    if port >= 0:
-        start = max(now, s[b.ports + port * PORT_WIDTH + FREE])
-    leaves = s[message + LEAVES]
-    flits = (s[message + UNBOOKED] + leaves - 1) // leaves
-    return max(earliest, start + flits + b.eject_cycles - 1)
-
-
-@njit(int64(ROWS, LAYOUT, int64), cache=True)
-def next_end(s, b, now):  # type: ignore[no-untyped-def]
-    """The cycle in which the next message ends, or an earlier one that is not before ``now``; NEVER without messages.
-
-    Of each source: every message up to the first that has not begun, and what follows by the shortest way there is."""
-    found = s[b.counters + DUE_FIRST]
-    earliest = s[found + END] if found >= 0 else NEVER
-    for terminal in range(b.n_terminals):
-        source = b.ports + (b.all_ports + terminal) * PORT_WIDTH
-        message = s[source + FIRST_MESSAGE]
-        while message >= 0:
-            earliest = min(earliest, bound(s, b, message, s[message + IDLE], now))
-            following = s[message + M_NEXT]
-            if s[message + TICKET] > s[source + SENT]:
-                if following >= 0:
-                    ahead = s[following + TICKET] - s[source + SENT]
-                    earliest = min(earliest, max(now, s[source + FREE]) + ahead - 1 + b.least_idle)
-                break
-            message = following
-    return earliest
+    order[0] = next_end(s, b, now)
 
 
 @njit(int64(ROWS, LAYOUT, ROWS, int64, int64), cache=True)
 def advance(s, b, tokens, now, cycle):  # type: ignore[no-untyped-def]
-    """Run from ``now`` up to ``cycle``, not including it, then take at most len(tokens) messages that end by ``cycle``
-    into ``tokens``. Returns (next cycle, how it ended, how many) packed as in :func:`run`: (result << 20) + count."""
+    """Run from ``now`` up to ``cycle``, not including it, then take at most len(tokens) - 1 messages that end by ``cycle``
+    into ``tokens``, whose last entry becomes :func:`next_end`. Returns (what :func:`run` returned << 20) + how many."""
     result = now * 4
     if now < cycle:
         result = run(s, b, now, cycle, 0)
     count = 0
-    while count < len(tokens):
+    while count < len(tokens) - 1:
         message = s[b.counters + DUE_FIRST]
         if message < 0 or s[message + END] > cycle:
             break
@@ -173,4 +174,5 @@ def advance(s, b, tokens, now, cycle):  # type: ignore[no-untyped-def]
         tokens[count] = s[message + TOKEN]
         count += 1
         free_row(s, b, message)
+    tokens[len(tokens) - 1] = next_end(s, b, result >> 2)
     return (result << 20) + count

@@ -62,8 +62,9 @@ MESSAGE, NODE, COPIES, ASKED = range(ALLOW_TIMES + ALLOW_RING, ALLOW_TIMES + ALL
 PIECE_WIDTH = ASKED + 1  # 32
 
 # rows of messages; TICKET is QUEUED of the source behind its last flit, UNBOOKED flits (of all copies) not yet booked into
-# a terminal, IDLE cycles of a head from start to end of its way, EJECT the terminal's port (-1: several)
-M_NEXT, M_PREVIOUS, TICKET, ORIGIN, LEAVES, UNBOOKED, IDLE, END, EJECT, TOKEN = range(10)
+# a terminal, IDLE cycles of a head from start to end of its way, EJECT the terminal's port (-1: several),
+# TAIL the cycle after its last flit so far has left the source
+M_NEXT, M_PREVIOUS, TICKET, ORIGIN, LEAVES, UNBOOKED, IDLE, END, EJECT, TOKEN, TAIL = range(11)
 # rows of tree nodes: the channel that leads there, the first node behind it, the next node at the same router
 N_CHANNEL, N_CHILD, N_SIBLING = range(3)
 # rows of copies that wait in one buffer: how many have not started

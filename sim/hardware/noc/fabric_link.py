@@ -3,7 +3,7 @@
 ``{kind: fabric, topology: mesh, dims: [4, 4], connects: [core.pad, dram], place: {"core[3].pad": 12}, width: 32 B,
 clock: noc}``: endpoints take terminals in the order of ``connects`` unless ``place`` names one. A message is cut into
 packets of at most ``packet`` bytes; its end is the arrival of the last, so contention, back-pressure and the time of
-flight are all inside. Left out: requests (a load moves its data only) and multicast.
+flight are all inside. A multicast takes each link of its tree once. Left out: requests (a load moves its data only).
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from sim.config.fields import NonNegativeInt, SizeBytes
 from sim.config.spec import LinkSpec, links
 from sim.core.channel import Channel
 from sim.core.clock import PS_PER_S
-from sim.core.component import Activity, Cause, Component, Context, Lane
+from sim.core.component import UNATTRIBUTED, Activity, Cause, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
 from sim.core.probe import Probe
 from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
+from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.link import Link, LinkModel
+from sim.hardware.noc.message_network import MessageNetwork
 from sim.hardware.noc.packet_network import PacketNetwork
+from sim.hardware.noc.routing import Routes
 
 
 class FabricLinkKeys(LinkSpec, FabricKeys):
@@ -60,11 +63,14 @@ def mean_idle_cycles(spec: FabricLinkKeys) -> Fraction:
     """Cycles of a single flit from one terminal to another, mean over all pairs: links, routers and both ends."""
     routes = spec.routes()
     pairs = [(one, other) for one in range(routes.terminals) for other in range(routes.terminals) if one != other]
-    total = 0
-    for one, other in pairs:
-        on_links = [int(routes.links.latency[link]) for link, _ in routes.path(one, other)]
-        total += sum(on_links) + (len(on_links) + 1) * spec.router.router_cycles + 2 * spec.router.injection_latency
+    total = sum(idle_head_cycles(routes, spec.router, one, other) for one, other in pairs)
     return Fraction(total, max(1, len(pairs)))
+
+
+def idle_head_cycles(routes: Routes, router: RouterSpec, source: int, destination: int) -> int:
+    """Cycles of a single flit from one terminal to another: links, routers and both ends."""
+    on_links = [int(routes.links.latency[link]) for link, _ in routes.path(source, destination)]
+    return sum(on_links) + (len(on_links) + 1) * router.router_cycles + 2 * router.injection_latency
 
 
 def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place | None) -> dict[str, int]:
@@ -109,8 +115,9 @@ class Fabric(Link):
         self._terminals = terminals_of(spec, endpoints, None)
         self._lanes = {(name, way): self.lane(f"{name}.{way}") for name in endpoints for way in ("out", "in")}
         self._under_way = dict.fromkeys(self._lanes, 0)
-        self._width, self.routes = spec.width, spec.routes()
-        self._hops: dict[tuple[str, str], int] = {}
+        self._width, self.routes, self._router = spec.width, spec.routes(), spec.router
+        self._idle_heads: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._hops: dict[tuple[int, tuple[int, ...]], int] = {}
         assert hz is not None
         self._hz = hz
         engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width)
@@ -126,25 +133,29 @@ class Fabric(Link):
     def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
         all_of(lambda: terminals_of(spec, endpoints, place), lambda: spec.routes(place))
 
-    def move(
-        self, source: str, destination: str, stream: Hashable, size_bytes: int, activity: Activity,
+    def multicast(
+        self, source: str, destinations: tuple[str, ...], stream: Hashable, size_bytes: int, activity: Activity,
         done: Callable[[], None],
     ) -> None:  # fmt: skip
-        ends = self._terminals[source], self._terminals[destination]
-        hops = self._hops.get((source, destination))
+        ends = self._terminals[source], tuple(sorted(self._terminals[name] for name in destinations))
+        hops = self._hops.get(ends)
         if hops is None:
-            hops = self._hops[source, destination] = len(self.routes.path(*ends))
+            hops = self._hops[ends] = self._fabric.links_of(ends)
         self.count(activity.owner, "bytes", size_bytes)
         self.count(activity.owner, "hop_bytes", size_bytes * hops)
-        self.ledger[activity.owner, "flit_hops"] += max(1, -(-size_bytes // self._width)) * hops
-        keys = (source, "out"), (destination, "in")
+        flits = max(1, -(-size_bytes // self._width))
+        self.ledger[activity.owner, "flit_hops"] += flits * hops
+        keys = (source, "out"), *((name, "in") for name in destinations)
         for key in keys:
             if self._under_way[key] == 0:
                 self._lanes[key].assign(self.engine.now)
                 self._lanes[key].begin(self.engine.now, Cause.OPERAND)
             self._under_way[key] += 1
 
+        sent_ps = self.engine.now
+
         def arrived() -> None:
+            self._note(ends, flits, self.engine.now - sent_ps)
             for key in keys:
                 self._under_way[key] -= 1
                 close = self._lanes[key].hand_over if self._under_way[key] else self._lanes[key].end
@@ -152,6 +163,29 @@ class Fabric(Link):
             done()
 
         self._channel.submit(ends, size_bytes, arrived, activity)
+
+    def _note(self, ends: tuple[int, tuple[int, ...]], flits: int, latency_ps: int) -> None:
+        """Account for a message that has arrived. Latencies are kept in bins a sixteenth wide, by their lower edge."""
+        head = self._idle_heads.get(ends)
+        if head is None:
+            head = self._idle_heads[ends] = max(
+                idle_head_cycles(self.routes, self._router, ends[0], destination) for destination in ends[1]
+            )
+        spare = max(0, latency_ps.bit_length() - 5)
+        self.ledger[UNATTRIBUTED, f"latency_ps {latency_ps >> spare << spare}"] += 1
+        self.ledger[UNATTRIBUTED, "message_count"] += 1
+        self.ledger[UNATTRIBUTED, "message_ps"] += latency_ps
+        self.ledger[UNATTRIBUTED, "message_idle_ps"] += int((head + flits - 1) * PS_PER_S / self._hz)
+
+    def waiting(self) -> dict[str, int]:
+        """``stalled LINK``: cycles a link was free while a packet waited for buffers; ``waited LINK``: cycles of all packets
+        from asking for it to starting on it. The flit model does not tell."""
+        network = self._fabric.settled()
+        if not isinstance(network, MessageNetwork):
+            return {}
+        names = [self.routes.links.name(link) for link in range(len(self.routes.links))]
+        columns = zip(("stalled", "waited"), network.waited_cycles(), strict=True)
+        return {f"{what} {name}": int(n) for what, cycles in columns for name, n in zip(names, cycles, strict=True)}
 
     def link_flits(self) -> dict[str, int]:
         """Flits that each link between routers has carried, by name; all of them when nothing is under way."""

@@ -8,6 +8,7 @@ look at the load (adaptive routing).
 
 from __future__ import annotations
 
+from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -80,6 +81,13 @@ class Topology:
     def next_hop(self, router: int, terminal: int, variant: int) -> Hop:
         """Where a packet for ``terminal`` goes from ``router``. Depends on nothing else, so that tables can hold it."""
         raise NotImplementedError
+
+    def positions(self) -> list[tuple[float, float]]:
+        """Where a picture puts each router, in steps between neighbours: around a circle unless there is a better place."""
+        count = len(self.graph())
+        radius = max(1.0, count / 6)
+        angles = [2 * pi * router / count for router in range(count)]
+        return [(radius * (1 + sin(angle)), radius * (1 - cos(angle))) for angle in angles]
 
     def shape(self) -> tuple[int, ...]:
         """Sizes by which terminals are numbered, fastest first (for traffic patterns that speak of coordinates)."""

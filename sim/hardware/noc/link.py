@@ -98,8 +98,20 @@ class Link(Component):
         done: Callable[[], None],
     ) -> None:
         """Carry a message; ``done`` when its last packet has left the slowest channel (latency comes on top)."""
+        self.multicast(source, (destination,), stream, size_bytes, activity, done)
+
+    def multicast(
+        self,
+        source: str,
+        destinations: tuple[str, ...],
+        stream: Hashable,
+        size_bytes: int,
+        activity: Activity,
+        done: Callable[[], None],
+    ) -> None:
+        """Carry one message to several endpoints: each channel on the way to any of them carries it once."""
         self.count(activity.owner, "bytes", size_bytes)
-        names = self.ports_of(source, destination)
+        names = dict.fromkeys(name for destination in destinations for name in self.ports_of(source, destination))
         left = len(names)
 
         def one_done() -> None:

@@ -46,7 +46,8 @@ class MessageNetwork(PacketNetwork):
         self._rows_of: dict[int, int] = {}
         self._promised = 0
         self._sent = 0
-        self._tokens: Ints = np.zeros(AT_ONCE, dtype=np.int64)
+        self._next_end = 0
+        self._tokens: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
 
     @property
     def active(self) -> int:
@@ -78,11 +79,12 @@ class MessageNetwork(PacketNetwork):
         order = np.array([source, destinations[0], flits, packet, piece, sets, way.copies, way.idle_cycles, way.port,
                           number, way.tree], dtype=np.int64)  # fmt: skip
         self._kernels.send(self._state.flat, self._state.layout, order, self.now)
+        self._next_end = int(order[0])
         return number
 
     def next_end(self) -> int:
-        """A cycle, not in the past, before which no message ends; with no news until then it comes closer."""
-        return int(self._kernels.next_end(self._state.flat, self._state.layout, self.now))
+        """A cycle before which no message ends unless another is sent; only the present for one whose end it is."""
+        return self._next_end
 
     def take(self, cycle: int) -> list[int]:
         """The messages that end by ``cycle``, in order; the state stays that before ``cycle``."""
@@ -93,6 +95,7 @@ class MessageNetwork(PacketNetwork):
             result, count = found >> 20, found & ((1 << 20) - 1)
             self._reached(result)
             taken += self._tokens[:count].tolist()
+        self._next_end = int(self._tokens[AT_ONCE])
         for number in taken:
             self._promised -= self._rows_of.pop(number)
         return taken

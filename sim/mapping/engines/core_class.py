@@ -95,12 +95,13 @@ class CoreClass:
 
     def _matrix(self, request: Request, work: MatrixWork) -> list[tuple[Schedule, Choice]] | None:
         found: list[tuple[Schedule, Choice]] = []
+        multicast = self.layout.architecture.policy.multicast
         shapes = matrix_shapes(request.region, work, list(request.operands), request.sizes, request.output)
         for shape in shapes:
             best = MatrixSearch(self.layout, self.cores, shape, request.pin, self.capacity).best()
             if best is None:
                 return None
-            found.append((MatrixNest(shape, best[0], self.cores[0]), best[1]))
+            found.append((MatrixNest(shape, best[0], self.cores[0], multicast), best[1]))
         return found
 
     def _rows(self, request: Request, work: VectorWork | CopyWork) -> list[tuple[Schedule, Choice]] | None:

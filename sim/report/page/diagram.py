@@ -17,7 +17,7 @@ WIDTH, HEIGHT, BAND = 150, 56, 26
 GAP, TITLE, MARGIN = 22, 24, 14
 COLUMNS = 4
 SHIFT = 14
-LINKS = ("crossbar", "bus", "point_to_point")
+LINKS = ("crossbar", "bus", "point_to_point", "fabric")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import asdict
 from typing import Any
 
 from sim.config.architecture import Architecture
@@ -12,6 +13,7 @@ from sim.hardware.layout import natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
 from sim.report.explain import architecture_of, operator_lines
 from sim.report.page.diagram import diagram
+from sim.report.page.network import network_views
 from sim.report.page.timeline_data import series_data, timeline_data
 from sim.report.power import joules_by_component
 from sim.report.result import Result
@@ -36,6 +38,7 @@ def run_data(result: Result) -> dict[str, Any]:
         "timeline": timeline_data(result, recorded) if recorded is not None else None,
         "series": series_data(result, recorded) if recorded is not None else None,
         "diagram": diagram(result),
+        "networks": [asdict(view) for view in network_views(result)],
         "memory": result.memory,
         "architecture": {"yaml": dump_yaml(_sorted(document)), "sources": document.get("sources", [])},
         "prices": list(result.prices),

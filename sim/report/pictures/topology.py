@@ -1,4 +1,4 @@
-"""The architecture as boxes in boxes, with the bytes that went between its memories as arrows."""
+"""The architecture as boxes in boxes with the traffic between memories, and its routed fabrics coloured by load."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.core.units import format_si
 from sim.report.page.diagram import diagram
+from sim.report.page.network import NetworkView, network_views
 from sim.report.pictures.style import COLUMN_IN
 from sim.report.result import Result
 
@@ -14,19 +15,49 @@ if TYPE_CHECKING:
 
 ARROW = "#D55E00"
 SMALL_PT = 5.5
+CAPTION = 18
 
 
 def topology_height_in(result: Result) -> float:
+    return sum(_heights_in(result))
+
+
+def _heights_in(result: Result) -> list[float]:
     data = diagram(result)
-    return max(1.2, COLUMN_IN * int(data["height"]) / int(data["width"]))
+    fabrics = [COLUMN_IN * (view.height + CAPTION) / view.width for view in network_views(result)]
+    return [max(1.2, COLUMN_IN * int(data["height"]) / int(data["width"])), *fabrics]
 
 
 def draw_topology(figure: Figure, result: Result) -> None:
-    """What the page of a run draws, at column width."""
+    """What the page of a run draws, at column width: the boxes, and below them every routed fabric."""
+    heights = _heights_in(result)
+    plots = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    _draw_boxes(plots[0], result)
+    for axes, view in zip(plots[1:], network_views(result), strict=True):
+        _draw_network(axes, view)
+
+
+def _draw_network(axes: Any, view: NetworkView) -> None:
+    """Routers and links coloured by load; two directions of a connection side by side."""
+    from matplotlib.patches import Rectangle
+
+    axes.set(xlim=(0, view.width), ylim=(view.height + CAPTION, 0), aspect="equal")
+    axes.axis("off")
+    for line in view.lines:
+        axes.plot([line.x1, line.x2], [line.y1, line.y2], color=line.colour, linewidth=0.6 + 2.4 * line.share)
+    for spot in view.spots:
+        corner = (spot.x - view.side / 2, spot.y - view.side / 2)
+        axes.add_patch(
+            Rectangle(corner, view.side, view.side, facecolor=spot.colour, edgecolor="#5b6670", linewidth=0.5)
+        )
+        axes.text(spot.x, spot.y, spot.name, fontsize=SMALL_PT, ha="center", va="center")
+    axes.text(4, view.height + CAPTION - 4, view.title, fontsize=SMALL_PT)
+
+
+def _draw_boxes(axes: Any, result: Result) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     data = diagram(result)
-    axes = figure.subplots()
     axes.set(xlim=(0, data["width"]), ylim=(data["height"], 0), aspect="equal")
     axes.axis("off")
     size = min(SMALL_PT + 1, SMALL_PT * 620 / max(380, data["width"]))

@@ -86,6 +86,12 @@ class Mesh(Topology):
         """The hop within dimension ``dim``."""
         return Hop(2 * dim if here < there else 2 * dim + 1)
 
+    def positions(self) -> list[tuple[float, float]]:
+        """x to the right, y down; planes of a third dimension one after the other, and so on."""
+        x, y = (*self.spec.dims, 1)[:2]
+        planes = [divmod(router, x * y) for router in range(prod(self.spec.dims))]
+        return [(float(plane * (x + 1) + place % x), float(place // x)) for plane, place in planes]
+
     def shape(self) -> tuple[int, ...]:
         dims = self.spec.dims
         return dims if self.spec.concentration == 1 else (self.spec.concentration, *dims)

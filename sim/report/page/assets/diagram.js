@@ -45,3 +45,22 @@ function drawBox(svg, box) {
   shape(svg, "rect", { x: left, y: top, width: full * box.busy, height: 7, fill: "#0072B2" });
   shape(svg, "text", { x: left + full + 6, y: top + 8, fill: "#5b6670", "font-size": 11 }, percent(box.busy));
 }
+
+// Routed fabrics: routers as squares, links as lines, coloured from cold to hot by their load.
+function drawNetworks(id, views) {
+  for (const view of views) {
+    const height = view.height + 18;
+    const svg = shape(element(id), "svg", { viewBox: `0 0 ${view.width} ${height}`, width: view.width, role: "img", "aria-label": `load of ${view.path}` });
+    for (const one of view.lines) {
+      const line = shape(svg, "line", { x1: one.x1, y1: one.y1, x2: one.x2, y2: one.y2, stroke: one.colour, "stroke-width": 2 + 5 * one.share });
+      shape(line, "title", {}, `link ${one.name}: ${percent(one.utilization)} of its cycles`);
+    }
+    for (const one of view.spots) {
+      const half = view.side / 2;
+      const box = shape(svg, "rect", { x: one.x - half, y: one.y - half, width: view.side, height: view.side, rx: 4, fill: one.colour, stroke: "#5b6670" });
+      shape(box, "title", {}, `router ${one.name}: ${percent(one.utilization)} of its links; ${one.endpoints.join(", ") || "no endpoint"}`);
+      shape(svg, "text", { x: one.x, y: one.y + 4, "text-anchor": "middle", fill: "#1b1f24" }, one.name);
+    }
+    shape(svg, "text", { x: 4, y: view.height + 12, fill: "#1b1f24" }, view.title);
+  }
+}

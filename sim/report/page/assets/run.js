@@ -165,5 +165,5 @@ function fill() {
 }
 
 function draw() {
-  drawInTurn([fillRoofline, fillTimeline, fillStalls, fillEnergy, () => drawDiagram("diagram", DATA.diagram)]);
+  drawInTurn([fillRoofline, fillTimeline, fillStalls, fillEnergy, () => drawDiagram("diagram", DATA.diagram), () => drawNetworks("networks", DATA.networks)]);
 }
