@@ -45,30 +45,46 @@ class PimLayout:
         self._device = model.device
         self._program = pim_programs.get(model.commands.name)
 
-    def tile(self, macs: tuple[int, ...], vector_words: int) -> Macro:
-        """The macro-command of a tile whose buffer is first loaded with ``vector_words`` (0: it is there)."""
-        return self._program.tile(self._device, macs, self._columns(vector_words))
+    def tile(self, macs: tuple[int, ...], vector_words: int, vectors: int = 1) -> Macro:
+        """The macro-command of a tile for so many ``vectors``, whose buffer is first loaded with ``vector_words`` of each
+        (0: they are there)."""
+        return self._program.tile(self._device, macs, self._columns(vector_words) * vectors, vectors)
+
+    def _groups(self, vectors: int) -> list[int]:
+        """Vectors that pass over a matrix, by pass: as many at once as the units take."""
+        at_once = self._model.commands.vectors
+        return [min(at_once, vectors - start) for start in range(0, vectors, at_once)]
 
     def _columns(self, words: int) -> int:
         columns: int = ceil_div(words, self._device.lanes)
         return columns
 
-    def _pass(self, first: Macro, rest: Macro, tiles: int, results: int, macs: int) -> Pass:
-        macros = ((first, 1), (rest, tiles - 1)) if tiles > 1 else ((first, 1),)
-        return Pass(macros, macs, results * tiles * self._device.banks * WORD_BYTES)
+    def _passes(self, macs: tuple[int, ...], words: int, tiles: int, useful: int, vectors: int) -> list[Pass]:
+        """Passes over ``tiles`` tiles alike, loading ``words`` of each vector; ``useful`` multiplies for one vector."""
+        found: dict[int, Pass] = {}
+        for group in self._groups(vectors):
+            if group not in found:
+                first, rest = self.tile(macs, words, group), self.tile(macs, 0, group)
+                macros = ((first, 1), (rest, tiles - 1)) if tiles > 1 else ((first, 1),)
+                results = len(macs) * tiles * self._device.banks * WORD_BYTES
+                found[group] = Pass(macros, useful * group, results * group)
+        return [found[group] for group in self._groups(vectors)]
 
     @lru_cache(maxsize=KEPT)  # noqa: B019 (a layout lives as long as its planner)
     def scores(self, heads: int, head_dim: int, vectors: int, context: int) -> tuple[Pass, ...]:
-        """Queries times the keys of one request: ``heads`` of keys, each for ``vectors`` queries."""
+        """Queries times the keys of one request: ``heads`` of keys, each for ``vectors`` queries.
+
+        Fewer heads than fill a row leave room for further tokens of the same heads in it.
+        """
         device = self._device
         per_row = max(1, device.row_words // head_dim)
         found = []
         for start in range(0, heads, per_row):
             inside = min(per_row, heads - start)
-            macs = (self._columns(head_dim),) * inside
-            first, rest = self.tile(macs, inside * head_dim), self.tile(macs, 0)
-            one = self._pass(first, rest, ceil_div(context, device.banks), inside, inside * head_dim * context)
-            found += [one] * vectors
+            tokens = per_row // inside
+            macs = (self._columns(head_dim),) * (inside * tokens)
+            tiles = ceil_div(context, device.banks * tokens)
+            found += self._passes(macs, inside * head_dim, tiles, inside * head_dim * context, vectors)
         return joined(found)
 
     @lru_cache(maxsize=KEPT)  # noqa: B019
@@ -77,10 +93,8 @@ class PimLayout:
         device, found = self._device, []
         for start in range(0, context, device.row_words):
             words = min(device.row_words, context - start)
-            macs = (self._columns(words),)
-            first, rest = self.tile(macs, words), self.tile(macs, 0)
-            one = self._pass(first, rest, ceil_div(head_dim, device.banks), 1, words * head_dim)
-            found += [one] * (heads * vectors)
+            tiles = ceil_div(head_dim, device.banks)
+            found += self._passes((self._columns(words),), words, tiles, words * head_dim, vectors) * heads
         return joined(found)
 
     @lru_cache(maxsize=KEPT)  # noqa: B019
@@ -89,10 +103,8 @@ class PimLayout:
         device, found = self._device, []
         for start in range(0, inputs, device.row_words):
             words = min(device.row_words, inputs - start)
-            macs = (self._columns(words),)
-            first, rest = self.tile(macs, words), self.tile(macs, 0)
-            one = self._pass(first, rest, ceil_div(outputs, device.banks), 1, words * outputs)
-            found += [one] * vectors
+            tiles = ceil_div(outputs, device.banks)
+            found += self._passes((self._columns(words),), words, tiles, words * outputs, vectors)
         return joined(found)
 
     def weight_ps(self, passes: Sequence[Pass]) -> int:

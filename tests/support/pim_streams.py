@@ -10,7 +10,11 @@ from typing import Any
 from sim.hardware.pim.command import Rule
 from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.command_sets.aim import Aim
+from sim.hardware.pim.command_sets.attacc_bank import AttAccBank
+from sim.hardware.pim.command_sets.attacc_bg import AttAccBankGroup
+from sim.hardware.pim.command_sets.attacc_buffer import AttAccBuffer
 from sim.hardware.pim.command_sets.hbm_pim import HbmPim
+from sim.hardware.pim.command_sets.logic_die import LogicDie
 from sim.hardware.pim.command_sets.newton import NeuPims, Newton
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.pim_device import PimDevice
@@ -20,6 +24,10 @@ SETS: dict[str, tuple[type[CommandSet], PimDevice]] = {
     "aim": (Aim, PIM_DEVICES["GDDR6_AiM"]),
     "hbm_pim": (HbmPim, PIM_DEVICES["HBM2_PIM"]),
     "newton": (Newton, PIM_DEVICES["HBM2_NeuPIMs"]),
+    "attacc_bank": (AttAccBank, PIM_DEVICES["HBM3_5200"]),
+    "attacc_bg": (AttAccBankGroup, PIM_DEVICES["HBM3_5200"]),
+    "attacc_buffer": (AttAccBuffer, PIM_DEVICES["HBM3_5200"]),
+    "logic_die": (LogicDie, PIM_DEVICES["HBM3_5200"]),
     "neupims": (NeuPims, PIM_DEVICES["HBM2_NeuPIMs"]),
 }
 

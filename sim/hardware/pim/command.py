@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 from sim.core.errors import Problems
 
-LEVELS = ("channel", "rank", "bankgroup", "parity", "bank")
-"""Units a command can touch; ``parity``: all even or all odd banks, which share processing units two by two."""
+LEVELS = ("channel", "rank", "bankgroup", "samebank", "bundle", "parity", "bank")
+"""Units a command can touch; ``parity``: all even or all odd banks, which share processing units two by two;
+``samebank``: the banks of one number in all bank groups and ranks; ``bundle``: two neighbouring banks of every bank group
+of a rank."""
 NEEDS = ("any", "open", "closed")
 EVERY_BUFFER = -1
 EFFECTS = ("none", "open", "close")

@@ -16,7 +16,9 @@ class CommandSet(ABC):
     """Data of a command set; no state.
 
     ``mode_switch``: for each mode, the command that changes to it where a channel has modes ("" keys none).
-    ``refresh``: the all-bank refresh command. ``first_mode``: the mode a channel starts in.
+    ``refresh``: the all-bank refresh command. ``first_mode``: the mode a channel starts in. ``multiply``: the command
+    that multiplies one column of each bank it touches, with up to ``vectors`` vectors at once. ``split_banks``: host and
+    PIM work side by side on different banks, though a bank has one row buffer.
     """
 
     name: ClassVar[str]
@@ -24,6 +26,9 @@ class CommandSet(ABC):
     commands: ClassVar[Mapping[str, Command]]
     rules: ClassVar[tuple[Rule, ...]]
     refresh: ClassVar[str]
+    multiply: ClassVar[str]
+    vectors: ClassVar[int] = 1
+    split_banks: ClassVar[bool] = False
     first_mode: ClassVar[str] = ""
     mode_switch: ClassVar[Mapping[str, str]] = {}
 

@@ -41,7 +41,18 @@ _NEUPIMS = PimDevice(
     pim_ranks=2,
 )
 
+_HBM3 = PimDevice(
+    dram=DEVICES["HBM3_5200"],
+    command_sets=("attacc_bank", "attacc_bg", "attacc_buffer", "logic_die"),
+    units=32,
+    lanes=16,
+    source="Park et al., AttAcc, ASPLOS 2024 and its simulator (commit c600051): 16 multipliers a unit; columns multiplied "
+    "in all banks, or in the same bank of all bank groups, come 6 clocks apart under its power limit (4 without)",
+    timing={"tCCDAB": 6, "tCCDSB": 6},
+    pim_ranks=2,
+)
+
 PIM_DEVICES: MappingProxyType[str, PimDevice] = MappingProxyType(
-    {device.name: device for device in (_AIM, _HBM_PIM, _NEUPIMS)}
+    {device.name: device for device in (_AIM, _HBM_PIM, _NEUPIMS, _HBM3)}
 )
 """All rows by name."""

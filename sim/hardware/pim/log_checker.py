@@ -44,6 +44,11 @@ def _unit(level: str, bank: int, device: PimDevice) -> int:
         return bank // (device.dram.bankgroups * device.dram.banks_per_group)
     if level == "bankgroup":
         return bank // device.dram.banks_per_group
+    if level == "samebank":
+        return bank % device.dram.banks_per_group
+    if level == "bundle":
+        rank, pair = _unit("rank", bank, device), _unit("samebank", bank, device) // 2
+        return rank * -(-device.dram.banks_per_group // 2) + pair
     return bank % 2 if level == "parity" else bank
 
 

@@ -42,13 +42,13 @@ class PimSpec(FrozenSpec):
             commands = command_set_of(self.commands, PIM_DEVICES[device])
         except InputError as error:
             return f"pim: {error}"
-        if self.access == "concurrent" and row_buffers(commands) == 1:
-            return f"pim: access concurrent needs two row buffers a bank, {self.commands} has one"
+        if self.access == "concurrent" and not side_by_side(commands):
+            return f"pim: access concurrent needs two row buffers a bank or banks apart, {self.commands} has neither"
         return None
 
     def is_blocked(self, commands: CommandSet) -> bool:
         """Do host and PIM take turns?"""
-        return self.access == "blocked" or (self.access is None and row_buffers(commands) == 1)
+        return self.access == "blocked" or (self.access is None and not side_by_side(commands))
 
     def parts(self, device: str) -> tuple[CommandSet, PimDevice]:
         """The command set and the device row (checked before)."""
@@ -56,6 +56,6 @@ class PimSpec(FrozenSpec):
         return command_set_of(self.commands, found), found
 
 
-def row_buffers(commands: CommandSet) -> int:
-    """Row buffers of a bank under a command set."""
-    return 1 + max(command.row_buffer for command in commands.commands.values())
+def side_by_side(commands: CommandSet) -> bool:
+    """Can host and PIM work at the same time: with two row buffers a bank, or on different banks?"""
+    return commands.split_banks or any(command.row_buffer > 0 for command in commands.commands.values())

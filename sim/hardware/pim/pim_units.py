@@ -55,13 +55,13 @@ class PimModel:
         self.channels = self.device.dram.channels * spec.stacks
         self.clock = Clock(self.device.dram.clock_hz)
         self.is_blocked = spec.pim.is_blocked(self.commands)
-        timing = self.device.cycles()
-        self._column_gap = max(timing["burst"], timing["tCCD_S"])
+        self._column_gap = Timeline(self.commands, self.device).gap(self.commands.multiply)
         self._alone: dict[Pass, int] = {}
 
     def peak_macs_per_s(self, compute_type: str = "") -> Fraction:
-        """Internal-bandwidth bound: every unit multiplies one column in each gap between column commands."""
-        per_command = self.device.units * self.device.lanes * self.channels
+        """Internal-bandwidth bound: a column of all banks that a command touches, in each gap between such commands."""
+        line, name = Timeline(self.commands, self.device), self.commands.multiply
+        per_command = len(line.touched(name, 0)) * self.device.lanes * self.commands.vectors * self.channels
         return Fraction(per_command) * self.device.dram.clock_hz / self._column_gap
 
     def transitions(self) -> Transitions:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from sim.core.arith import ceil_div
 from sim.core.errors import InconsistencyError
 from sim.hardware.pim.command import EVERY_BUFFER, LEVELS, Command, delay
 from sim.hardware.pim.command_set import CommandSet
@@ -68,6 +69,11 @@ def units_of_bank(device: PimDevice) -> Mapping[str, tuple[int, ...]]:
         "channel": tuple(0 for _ in banks),
         "rank": tuple(bank // (device.dram.bankgroups * per_group) for bank in banks),
         "bankgroup": tuple(bank // per_group for bank in banks),
+        "samebank": tuple(bank % per_group for bank in banks),
+        "bundle": tuple(
+            bank // (device.dram.bankgroups * per_group) * ceil_div(per_group, 2) + bank % per_group // 2
+            for bank in banks
+        ),
         "parity": tuple(bank % 2 for bank in banks),
         "bank": tuple(banks),
     }

@@ -101,4 +101,47 @@ _NEUPIMS = replace(
     "rows of 1024 bytes",
 )
 
-DEVICES = (_AIM, _HBM_PIM, _NEUPIMS)
+_HBM3 = Device(
+    name="HBM3_5200",
+    family="HBM3",
+    clock_hz=Fraction(1300 * 10**6),
+    beats_per_clock=4,
+    burst_length=8,
+    channels=32,
+    bus_bits=32,
+    device_bits=32,
+    ranks=2,
+    bankgroups=4,
+    banks_per_group=4,
+    rows=16384,
+    row_bytes=1024,
+    mapping="rorabacobgch",
+    timing={
+        "CL": 19,
+        "CWL": 6,
+        "tRCDRD": 19,
+        "tRCDWR": 19,
+        "tRP": 19,
+        "tRAS": 45,
+        "tRC": 63,
+        "tRRD_S": 2,
+        "tRRD_L": 4,
+        "tFAW": 39,
+        "tCCD_S": 2,
+        "tCCD_L": 4,
+        "tWR": 21,
+        "tWTR_S": 8,
+        "tWTR_L": 11,
+        "tRTP": 8,
+        "tRTRS": 2,
+        "tRFC": 455,
+        "tRFCpb": 260,
+        "tRREFD": 11,
+        "tREFI": 5070,
+    },
+    source="preset HBM3_5.2Gbps of the AttAcc simulator (commit c600051), organisation HBM3_8Gb_2R, 16 GiB a stack; tRTRS "
+    "from its nRTW, CL + burst + 2 - CWL; tRTP is its nRTPL; tRFC is its 350 ns of an 8 Gb channel",
+    pseudochannels=2,
+)
+
+DEVICES = (_AIM, _HBM_PIM, _NEUPIMS, _HBM3)

@@ -68,6 +68,7 @@ class Aim(CommandSet):
     name: ClassVar[str] = "aim"
     source = "AiM simulator, commit 0f28a07; Lee et al., ISSCC 2022"
     refresh = "REFAB"
+    multiply = "MAC16"
     first_mode = BANK
     mode_switch: ClassVar[Mapping[str, str]] = {BANK: "TMOD", REGISTER: "TMOD"}
     commands = by_name(

@@ -42,6 +42,7 @@ class HbmPim(CommandSet):
     name: ClassVar[str] = "hbm_pim"
     source = "Lee et al., ISCA 2021; HBM-PIM simulator, commit b464dde"
     refresh = "REF"
+    multiply = "RD_PIM"
     first_mode = SB
     commands = by_name(
         Command("ACT", "bank", "activate", "closed", "open", closer="PRE"),

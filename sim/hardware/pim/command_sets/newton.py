@@ -83,6 +83,7 @@ _SHARED: tuple[Rule, ...] = (
 class _NewtonFamily(CommandSet):
     source = "He et al., Newton, MICRO 2020; Heo et al., NeuPIMs, ASPLOS 2024; simulator commit f299af3"
     refresh = "REF"
+    multiply = "COMP"
 
 
 @command_sets.register("newton")

@@ -14,6 +14,6 @@ class NewtonProgram:
     """See the module docstring; GWRITE copies a whole row whatever part of it is used."""
 
     @staticmethod
-    def tile(device: PimDevice, macs: tuple[int, ...], vector_columns: int) -> Macro:
+    def tile(device: PimDevice, macs: tuple[int, ...], vector_columns: int, vectors: int) -> Macro:
         """As in :class:`~sim.hardware.pim.programs.program.PimProgram`."""
         return tuple(tile_steps(device, Tile(0, macs, 0 if vector_columns else None)))

@@ -17,10 +17,11 @@ class PimProgram(Protocol):
     """Macro-commands of a command set."""
 
     @staticmethod
-    def tile(device: PimDevice, macs: tuple[int, ...], vector_columns: int) -> Macro:
+    def tile(device: PimDevice, macs: tuple[int, ...], vector_columns: int, vectors: int) -> Macro:
         """Multiply one row of all banks: for each entry of ``macs`` that many column multiplies, then a result read.
 
-        ``vector_columns``: columns of a vector to put into the channel's buffer first (0: it is there).
+        ``vector_columns``: columns of vectors to put into the channel's buffer first (0: they are there); ``vectors``: how
+        many a column is multiplied with at once.
         """
         ...
 
