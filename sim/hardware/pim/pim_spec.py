@@ -25,6 +25,9 @@ class PimSpec(FrozenSpec):
     balance: Literal["greedy", "round_robin"] = Field(
         default="greedy", description="how requests are laid over channels: the least loaded first, or in turn"
     )
+    share: Literal["request", "head"] = Field(
+        default="request", description="what of attention goes to one channel: a whole request, or one head of it"
+    )
     refresh: bool = Field(default=True, description="refresh the banks while PIM works")
     source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
 

@@ -144,8 +144,11 @@ class PimEngine:
         heads, kv_heads, width = dims["heads"], dims["kv_heads"], dims["head_dim"]
         make = rows.scores if kind == SCORE else rows.values
         requests: Sequence[tuple[int, int]] = dims["requests"]
-        passes = [make(kv_heads, width, query * heads // kv_heads, context) for query, context in requests]
-        by_context = [context for _, context in requests]
+        parts, inside = (1, kv_heads) if self._model.spec.share == "request" else (kv_heads, 1)
+        passes = [
+            make(inside, width, query * heads // kv_heads, context) for query, context in requests for _ in range(parts)
+        ]
+        by_context = [context for _, context in requests for _ in range(parts)]
         channels = balance(by_context, self._model.channels, self._model.spec.balance)
         pieces = tuple(Piece(channel, one, rows.weight_ps(one)) for channel, one in zip(channels, passes, strict=True))
         chunks = [ceil_div(context, self._model.device.row_words) - 1 for _, context in requests]
