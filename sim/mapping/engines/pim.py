@@ -22,7 +22,7 @@ from sim.hardware.pim.programs.program import pim_programs
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds, pinned_elsewhere, vector_operations
 from sim.mapping.paths import Paths
 from sim.mapping.pim_layout import Piece, PimLayout, balance, shares
-from sim.mapping.plan import Choice, Load, Plan
+from sim.mapping.plan import Choice, Load, Plan, Sources, Split
 from sim.trace.dtypes import data_type
 from sim.trace.work import MatrixWork
 
@@ -35,11 +35,13 @@ MAX_VECTORS = 64
 class PimSchedule:
     """What the units and their host do: vectors to write first, pieces by channel, fused work, and results to store.
 
-    ``extras``: operands of the fused work; ``written``: bytes of vectors that lie in the host's scratchpad.
+    ``extras``: operands of the fused work; ``written``: bytes of vectors that do not lie in the units' memory, of which
+    ``fetched`` come from other memories, the rest from the host's scratchpad.
     """
 
     pieces: tuple[Piece, ...]
     written: int
+    fetched: Split
     extras: tuple[Load, ...]
     operations: tuple[tuple[str, int], ...]
     output_bytes: int
@@ -72,13 +74,16 @@ class PimEngine:
         region = request.region
         pieces, sums = self._pieces(request)
         out = sum(one.size_bytes for one in region.tail.outputs)
-        written = request.sizes[0] if request.operands[0].here else 0
+        written = request.sizes[0] if self._elsewhere(request.operands[0]) else 0
+        local = request.operands[0].local
+        fetched = () if local or not written else request.operands[0].split(written)
         operations = dict(vector_operations(region, 1))
         if sums:
             operations["add"] = operations.get("add", 0) + sums
         schedule = PimSchedule(
             pieces,
             written,
+            fetched,
             tuple(
                 Load(place, request.operands[place].split(request.operands[place].transferred(request.sizes[place])))
                 for place in range(2, len(request.operands))
@@ -94,12 +99,12 @@ class PimEngine:
             choices=(self._choice(request, schedule),),
             uses_arrays=False,
             uses_vector=bool(operations),
-            local_operands=(0,) if written else (),
+            local_operands=(0,) if written and local else (),
             peak_macs_per_s=self._model.peak_macs_per_s(),
             untyped=False,
             compute_type=compute_type(region),
             added_operations=(("add", sums),) if sums else (),
-            in_place=(0, 1),
+            in_place=(1,) if fetched else (0, 1),
         )
 
     def reason(self, request: Request) -> str:
@@ -117,8 +122,8 @@ class PimEngine:
         a, b = request.operands[:2]
         if b.here or [tier for tier, _ in b.tiers] != [self._tier.index]:
             return f"the matrix does not lie in {self._tier.path}"
-        if a.tiers and (a.here or [tier for tier, _ in a.tiers] != [self._tier.index]):
-            return f"the vectors lie neither in {self._tier.path} nor in a scratchpad"
+        if a.tiers and a.here:
+            return "the vectors lie partly in a scratchpad"
         if operand_fused(request) and self._host.vector_model is None:
             return "the host has no vector unit for what is fused"
         if work.sparsity or any(segment.conv for segment in work.segments):
@@ -129,6 +134,10 @@ class PimEngine:
         if region.head.operator.kind in (SCORE, VALUE) and dims["head_dim"] > device.row_words:
             return f"a head of {dims['head_dim']} words does not fit a row of {device.row_words}"
         return ""
+
+    def _elsewhere(self, vectors: Sources) -> bool:
+        """Do they lie outside the units' memory?"""
+        return [tier for tier, _ in vectors.tiers] != [self._tier.index]
 
     def _pieces(self, request: Request) -> tuple[tuple[Piece, ...], int]:
         """Pieces by channel, and how many partial sums the host has to add."""
@@ -180,6 +189,8 @@ class PimEngine:
         fused = int(vector.cycles(schedule.operations) * PS_PER_S / vector.clock.hz) if vector else 0
         paths = Paths(self.layout, self._host)
         first = int(schedule.written * PS_PER_S / here.bytes_per_s) + here.latency_ps if schedule.written else 0
+        if schedule.fetched:
+            first += int(paths.transfer_ps(request.operands[0], schedule.written))
         stored = sum(size for _, size in schedule.stores)
         last = int(paths.transfer_ps(request.output, stored)) if stored else 0
         terms = {"pim": max(load), "link": link, "first_tile": first, "fused": fused, "last_store": last}

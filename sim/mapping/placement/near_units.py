@@ -1,7 +1,7 @@
 """``placement: near_units``: KV caches in the memories with processing units, all else in the others, as ``by_lifetime``.
 
 As AttAcc (Park et al., ASPLOS 2024) keeps keys and values in its own stacks and weights in the GPU's. What finds no room
-where it belongs goes to the others. Without any units (PIM switched off) nothing is told apart.
+where it belongs goes to the others. With the units switched off everything prefers the other memories.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ class NearUnits(ByLifetime):
 
     def __init__(self, layout: Layout, trace: Trace, arenas: Sequence[Arena]) -> None:
         super().__init__(layout, trace, arenas)
-        self._with_units = {view.memory for view in layout.engines if view.memory}
+        self._with_units = {tier.path for tier in layout.tiers if getattr(tier.node.spec, "pim", None) is not None}
+        self._working = any(view.memory for view in layout.engines)
         self._cache = False
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
-        self._cache = tensor.role == "kv_cache"
+        self._cache = self._working and tensor.role == "kv_cache"
         return super().home(tensor, produced)
 
     def candidates(self, backing: bool) -> tuple[TierView, ...]:

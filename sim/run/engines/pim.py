@@ -70,7 +70,7 @@ class PimRun:
                 run.when_ready((load.operand,), lambda waited, p=load.operand, t=tier, s=size: go(p, t, s))  # type: ignore[misc]
 
     def _write(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
-        """Vectors from the host's scratchpad to where the units read them."""
+        """Vectors from the host's scratchpad, or through it, to where the units read them."""
 
         def written() -> None:
             self._multiply(run, schedule, done)
@@ -82,7 +82,19 @@ class PimRun:
         run.staged_bytes = schedule.written
         run.stored_bytes += schedule.written
         activity = Activity(run.owner, 0)
-        self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written)
+        left = len(schedule.fetched)
+
+        def put() -> None:
+            nonlocal left
+            left -= 1
+            if left <= 0:
+                self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written)
+
+        for tier, size in schedule.fetched:
+            run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
+            self._machine.load(self._core, tier, size, FLOW, activity, put)
+        if not schedule.fetched:
+            put()
 
     def _multiply(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
         left = len(schedule.pieces)

@@ -1,0 +1,37 @@
+"""Presets with processing in memory run a decode, and differ from their twins in what their units do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.config.load import load_architecture
+from sim.run.record import RunRecord
+from sim.run.simulate import run_trace
+from sim.trace.load import lower
+
+CONFIG = Path(__file__).resolve().parents[2] / "traces" / "configs" / "llama2_7b" / "config.json"
+ATTENTION = ("attention_score", "attention_value")
+CHIPS = {"attacc": 8}
+
+
+def _run(name: str, **changes: object) -> RunRecord:
+    trace = lower(CONFIG, phase="decode", context=2048, batch=16, dtype="fp16", tp=CHIPS.get(name.removesuffix("_off"), 1))
+    return run_trace(trace, load_architecture(name, changes))
+
+
+@pytest.mark.parametrize("name", sorted(CHIPS))
+def test_units_do_attention_faster_than_the_twin_does(name: str) -> None:
+    found, twin = _run(name), _run(f"{name}_off")
+    engines = {one.engine for one in found.operators if one.kind in ATTENTION}
+    assert engines == {"pim"}
+    assert "pim" not in {one.engine for one in twin.operators}
+    assert sum(one.macs_executed for one in found.operators) == sum(one.macs_executed for one in twin.operators)
+    assert found.elapsed_ps < twin.elapsed_ps
+
+
+@pytest.mark.parametrize("places", ["attacc_bg", "attacc_buffer"])
+def test_units_further_from_the_cells_take_longer(places: str) -> None:
+    near, far = _run("attacc"), _run("attacc", **{"chip.attacc.hbm.pim.commands": places})
+    assert far.elapsed_ps > near.elapsed_ps
