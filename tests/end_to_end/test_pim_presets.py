@@ -17,7 +17,9 @@ CHIPS = {"attacc": 8}
 
 
 def _run(name: str, **changes: object) -> RunRecord:
-    trace = lower(CONFIG, phase="decode", context=2048, batch=16, dtype="fp16", tp=CHIPS.get(name.removesuffix("_off"), 1))
+    trace = lower(
+        CONFIG, phase="decode", context=2048, batch=16, dtype="fp16", tp=CHIPS.get(name.removesuffix("_off"), 1)
+    )
     return run_trace(trace, load_architecture(name, changes))
 
 
