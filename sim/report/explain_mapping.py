@@ -17,6 +17,7 @@ from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
 from sim.mapping.matrix_search import TOLERANCE
 from sim.report.explain_collectives import collective_lines
+from sim.report.explain_engines import OVERLAPPING, engine_lines
 from sim.run.record import OperatorRecord, RunRecord
 from sim.trace.kinds import operator_kinds
 from sim.trace.work import MatrixWork
@@ -30,6 +31,9 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
             yield from collective_lines(choice)
             continue
         segments = f" (part {place + 1} of {len(one.mapping)})" if len(one.mapping) > 1 else ""
+        if choice["engine"] in OVERLAPPING:
+            yield from engine_lines(choice, segments)
+            continue
         tile = " ".join(f"{name}={size}" for name, size in in_order(choice["tile"]))
         split = " ".join(f"{name}/{parts}" for name, parts in in_order(choice["split"]) if parts > 1)
         yield f"  mapping{segments}: {choice['engine']} {choice['dataflow'] or ''} tile {tile}, loops {choice['order']},"

@@ -18,13 +18,14 @@ CELLS = "[...document.querySelectorAll('#operators tbody tr')].map(row => row.ce
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pages of a convolutional network, of a decode step, and of a comparison."""
+    """Pages of a convolutional network, of a decode step, of one with in-memory computing, and of a comparison."""
     folder = tmp_path_factory.mktemp("pages")
     tpu = sim.load_architecture("tpu_v4")
     for name in ("resnet50", "llama2_7b_decode"):
         sim.simulate(sim.load_trace(name), tpu).save(folder / name)
+    sim.simulate(sim.load_trace("llama2_7b_decode"), sim.load_architecture("neupims")).save(folder / "pim")
     sim.compare("resnet50", ["scalesim_32x32"], ("os", "ws", "is")).save(folder / "compare")
-    return {name: folder / name / "report.html" for name in ("resnet50", "llama2_7b_decode", "compare")}
+    return {name: folder / name / "report.html" for name in ("resnet50", "llama2_7b_decode", "pim", "compare")}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture(params=["resnet50", "llama2_7b_decode", "compare"])
+@pytest.fixture(params=["resnet50", "llama2_7b_decode", "pim", "compare"])
 def opened(request: pytest.FixtureRequest, pages: dict[str, Path], browser: Browser) -> Browser:
     browser.errors.clear()
     browser.requests.clear()

@@ -26,7 +26,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("run nosuch -a toy.yaml", "nosuch"),
         ("run toy_net.jsonl -a nosuch", "nosuch"),
-        ("run toy_net.jsonl -a toy.yaml --dataflow wx", "allowed: auto, is, os, ws"),
+        ("run toy_net.jsonl -a toy.yaml --dataflow wx", "allowed: auto, is, os, rs, ws"),
         ("run toy_net.jsonl -a toy.yaml --set chip.hbm.bandwith=3", "did you mean 'bandwidth'"),
         ("run toy_net.jsonl -a toy.yaml --set nonsense", "PATH=VALUE"),
         ("run toy_net.jsonl -a toy.yaml --batch 0", "--batch"),
