@@ -142,11 +142,12 @@ def balance(weights: Sequence[int], channels: int, how: Literal["greedy", "round
     return found
 
 
-def shares(total: int, parts: int, unit: int) -> list[int]:
-    """``total`` outputs over ``parts`` channels in whole tiles of ``unit`` as long as there are any."""
+def shares(total: int, parts: int, unit: int, first: int = 0) -> list[int]:
+    """``total`` outputs dealt to channels in tiles of ``unit``, one after another from channel ``first`` on."""
     tiles = ceil_div(total, unit)
-    found = []
-    for part in range(parts):
-        first, last = tiles * part // parts, tiles * (part + 1) // parts
-        found.append(min(total, last * unit) - min(total, first * unit))
+    found = [0] * parts
+    for part in range(min(parts, tiles)):
+        held = len(range(part, tiles, parts))
+        last = (tiles - 1) % parts == part
+        found[(first + part) % parts] = held * unit - (tiles * unit - total if last else 0)
     return found

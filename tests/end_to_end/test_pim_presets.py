@@ -13,7 +13,7 @@ from sim.trace.load import lower
 
 CONFIG = Path(__file__).resolve().parents[2] / "traces" / "configs" / "llama2_7b" / "config.json"
 ATTENTION = ("attention_score", "attention_value")
-CHIPS = {"attacc": 8}
+CHIPS = {"aim_gddr6": 1, "attacc": 8, "duplex": 4, "pim_gpt": 1}
 
 
 def _run(name: str, **changes: object) -> RunRecord:

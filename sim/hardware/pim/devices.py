@@ -41,6 +41,19 @@ _NEUPIMS = PimDevice(
     pim_ranks=2,
 )
 
+_PIM_GPT = PimDevice(
+    dram=DEVICES["GDDR6_PIM_GPT"],
+    command_sets=("aim",),
+    units=16,
+    lanes=16,
+    source="Wu et al., PIM-GPT, arXiv:2310.09385: 16 bf16 multiply-adds a bank; commands and, where it states none, delays "
+    "as GDDR6_AiM, in ns",
+    timing={
+        "tRCDMAC": 12, "tRCDAF": 43, "tRCDEWMUL": 13, "tRCDRDCP": 33, "tRCDWRCP": 24, "tMOD": 16, "tCLREG": 0,
+        "tCWLREG": 1, "tCWLGB": 1,
+    },
+)  # fmt: skip
+
 _HBM3 = PimDevice(
     dram=DEVICES["HBM3_5200"],
     command_sets=("attacc_bank", "attacc_bg", "attacc_buffer", "logic_die"),
@@ -53,6 +66,6 @@ _HBM3 = PimDevice(
 )
 
 PIM_DEVICES: MappingProxyType[str, PimDevice] = MappingProxyType(
-    {device.name: device for device in (_AIM, _HBM_PIM, _NEUPIMS, _HBM3)}
+    {device.name: device for device in (_AIM, _HBM_PIM, _NEUPIMS, _HBM3, _PIM_GPT)}
 )
 """All rows by name."""

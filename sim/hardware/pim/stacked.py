@@ -33,23 +33,39 @@ def stack_commands(unit: str, level: str, action: str) -> Mapping[str, Command]:
         Command(opener, level, "activate", "closed", "open", closer=closer),
         Command(closer, level, "precharge", effect="close"),
         Command(f"MAC_{unit}", level, action, "open", "none", opener, closer, latency="CL + burst"),
-        Command("WRGB", "channel", "buffer_write", latency="CWL + burst", per_bank=False),
-        Command("MVSB", "channel", "result_move", latency="CL + burst", per_bank=False),
     )
 
 
-def stack_rules(unit: str, gap: str) -> tuple[Rule, ...]:
-    """Rules of :func:`stack_commands`; ``gap``: from a multiplication to the sums of it."""
+BUFFERS = by_name(
+    Command("WRGB", "channel", "buffer_write", latency="CWL + burst", per_bank=False),
+    Command("MVSB", "channel", "result_move", latency="CL + burst", per_bank=False),
+)
+"""Vectors into the units and sums out of them, where that goes through the channel."""
+
+
+def buffer_rules(mac: str, gap: str) -> tuple[Rule, ...]:
+    """Rules of ``BUFFERS``; ``gap``: from a multiplication to the sums of it."""
+    return rows(
+        "channel",
+        ("WRGB MVSB", "RD WR WRGB MVSB", "burst"),
+        ("WRGB MVSB", "RD WR WRGB MVSB", "tCCD_S"),
+        ("RD WR", "WRGB MVSB", "burst"),
+        ("RD WR", "WRGB MVSB", "tCCD_S"),
+        ("WRGB", "WRGB", "tCCD_L"),
+        ("WRGB", mac, "CWL + burst"),
+        (mac, "MVSB", gap),
+    )
+
+
+def stack_rules(unit: str) -> tuple[Rule, ...]:
+    """Rules of :func:`stack_commands`."""
     act, pre, mac = f"ACT_{unit}", f"PRE_{unit}", f"MAC_{unit}"
     acts, pres = f"ACT {act}", f"PRE {pre}"
     return (
         *rows(
             "channel",
-            ("RD WR WRGB MVSB", "RD WR WRGB MVSB", "burst"),
-            ("RD WR WRGB MVSB", "RD WR WRGB MVSB", "tCCD_S"),
-            ("WRGB", "WRGB", "tCCD_L"),
-            ("WRGB", mac, "CWL + burst"),
-            (mac, "MVSB", gap),
+            ("RD WR", "RD WR", "burst"),
+            ("RD WR", "RD WR", "tCCD_S"),
             (REFRESH, f"{acts} {REFRESH}", "tRFC"),
         ),
         Rule(("ACT",), ("ACT",), "tFAW", "rank", window=4),

@@ -165,9 +165,11 @@ class PimEngine:
         return pieces, sums if kind == VALUE else 0
 
     def _products(self, rows: PimLayout, work: MatrixWork) -> tuple[tuple[Piece, ...], int]:
-        device, pieces, sums = self._model.device, [], 0
+        device, channels, pieces, sums, tiles = self._model.device, self._model.channels, [], 0, 0
         for segment in work.segments:
-            for channel, outputs in enumerate(shares(segment.n, self._model.channels, device.banks)):
+            dealt = shares(segment.n, channels, device.banks, tiles % channels)
+            tiles += ceil_div(segment.n, device.banks)
+            for channel, outputs in enumerate(dealt):
                 if outputs:
                     passes = rows.product(outputs, segment.k, segment.m * segment.batch)
                     pieces.append(Piece(channel, passes, rows.weight_ps(passes)))

@@ -144,4 +144,35 @@ _HBM3 = Device(
     pseudochannels=2,
 )
 
-DEVICES = (_AIM, _HBM_PIM, _NEUPIMS, _HBM3)
+_PIM_GPT = replace(
+    _AIM,
+    name="GDDR6_PIM_GPT",
+    clock_hz=Fraction(10**9),
+    beats_per_clock=16,
+    channels=8,
+    timing={
+        "CL": 25,
+        "CWL": 3,
+        "tRCDRD": 12,
+        "tRCDWR": 12,
+        "tRP": 12,
+        "tRAS": 27,
+        "tRC": 45,
+        "tRRD_S": 6,
+        "tRRD_L": 6,
+        "tFAW": 21,
+        "tCCD_S": 1,
+        "tCCD_L": 1,
+        "tWR": 12,
+        "tWTR_S": 5,
+        "tWTR_L": 6,
+        "tRTP": 6,
+        "tRTRS": 2,
+        "tRFC": 455,
+        "tREFI": 6825,
+    },
+    source="Wu et al., PIM-GPT, arXiv:2310.09385: 8 channels; tRCD 12, tRP 12, tCCD_S 1, tWR 12, tRFC 455, tREFI 6825 ns "
+    "(written from memory); all else GDDR6_AiM in ns, rounded up to its clock of 1 GHz",
+)
+
+DEVICES = (_AIM, _HBM_PIM, _NEUPIMS, _HBM3, _PIM_GPT)

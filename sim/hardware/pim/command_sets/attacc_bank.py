@@ -7,11 +7,12 @@ pseudo-channels of a channel, and the softmax commands.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from sim.hardware.pim.command import rows
+from sim.hardware.pim.command import Command, rows
 from sim.hardware.pim.command_set import CommandSet, command_sets
-from sim.hardware.pim.stacked import REFRESH, stack_commands, stack_rules
+from sim.hardware.pim.stacked import BUFFERS, REFRESH, buffer_rules, stack_commands, stack_rules
 
 
 @command_sets.register("attacc_bank")
@@ -22,5 +23,5 @@ class AttAccBank(CommandSet):
     source = "Park et al., AttAcc, ASPLOS 2024; simulator commit c600051"
     refresh = REFRESH
     multiply = "MAC_AB"
-    commands = stack_commands("AB", "channel", "pim_mac_bank")
-    rules = (*stack_rules("AB", "tCCDAB"), *rows("channel", ("MAC_AB", "MAC_AB", "tCCDAB")))
+    commands: ClassVar[Mapping[str, Command]] = {**stack_commands("AB", "channel", "pim_mac_bank"), **BUFFERS}
+    rules = (*stack_rules("AB"), *buffer_rules("MAC_AB", "tCCDAB"), *rows("channel", ("MAC_AB", "MAC_AB", "tCCDAB")))

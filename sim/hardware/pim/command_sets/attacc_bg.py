@@ -6,11 +6,12 @@ al., AttAcc, ASPLOS 2024; its simulator (commit c600051), whose other constants 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from sim.hardware.pim.command import rows
+from sim.hardware.pim.command import Command, rows
 from sim.hardware.pim.command_set import CommandSet, command_sets
-from sim.hardware.pim.stacked import REFRESH, stack_commands, stack_rules
+from sim.hardware.pim.stacked import BUFFERS, REFRESH, buffer_rules, stack_commands, stack_rules
 
 
 @command_sets.register("attacc_bg")
@@ -21,5 +22,5 @@ class AttAccBankGroup(CommandSet):
     source = "Park et al., AttAcc, ASPLOS 2024; simulator commit c600051"
     refresh = REFRESH
     multiply = "MAC_SB"
-    commands = stack_commands("SB", "samebank", "pim_mac_bank_group")
-    rules = (*stack_rules("SB", "tCCDSB"), *rows("channel", ("MAC_SB", "MAC_SB", "tCCDSB")))
+    commands: ClassVar[Mapping[str, Command]] = {**stack_commands("SB", "samebank", "pim_mac_bank_group"), **BUFFERS}
+    rules = (*stack_rules("SB"), *buffer_rules("MAC_SB", "tCCDSB"), *rows("channel", ("MAC_SB", "MAC_SB", "tCCDSB")))

@@ -7,11 +7,12 @@ pseudo-channels share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from sim.hardware.pim.command import Rule, rows
+from sim.hardware.pim.command import Command, Rule, rows
 from sim.hardware.pim.command_set import CommandSet, command_sets
-from sim.hardware.pim.stacked import REFRESH, stack_commands, stack_rules
+from sim.hardware.pim.stacked import BUFFERS, REFRESH, buffer_rules, stack_commands, stack_rules
 
 
 @command_sets.register("attacc_buffer")
@@ -22,9 +23,10 @@ class AttAccBuffer(CommandSet):
     source = "Park et al., AttAcc, ASPLOS 2024; simulator commit c600051"
     refresh = REFRESH
     multiply = "MAC_PB"
-    commands = stack_commands("PB", "bank", "pim_mac_buffer")
+    commands: ClassVar[Mapping[str, Command]] = {**stack_commands("PB", "bank", "pim_mac_buffer"), **BUFFERS}
     rules = (
-        *stack_rules("PB", "tCCD_L"),
+        *stack_rules("PB"),
+        *buffer_rules("MAC_PB", "tCCD_L"),
         Rule(("ACT_PB",), ("ACT_PB",), "tFAW", "rank", window=4),
         *rows("rank", ("ACT_PB", "ACT_PB", "tRRD_S"), ("MAC_PB", "MAC_PB", "tCCD_S")),
         *rows("bankgroup", ("ACT_PB", "ACT_PB", "tRRD_L"), ("MAC_PB", "MAC_PB", "tCCD_L")),

@@ -3,7 +3,7 @@
 A command goes to a bundle (two banks of each bank group of a rank), which gives a column of each bank every tCCD_L: four
 times what the channel's own TSVs carry. A module multiplies a column with up to eight vectors (8 operations a byte: 21.3
 TFLOPS of a stack against 2.68 TB/s). The host works on the other bundles meanwhile. Source: Yun et al., Duplex, MICRO
-2024. It states no activation window of bundles: here eight banks count as two windows of four, and other timings are those
+2024. Vectors and sums stay on the logic die and take no time on a channel. It states no activation window of bundles: here eight banks count as two windows of four, and other timings are those
 of the HBM3 stack of the AttAcc simulator (commit c600051).
 """
 
@@ -28,7 +28,7 @@ class LogicDie(CommandSet):
     split_banks = True
     commands = stack_commands("BB", "bundle", "pim_mac_logic_die")
     rules = (
-        *stack_rules("BB", "tCCD_L"),
+        *stack_rules("BB"),
         *rows("rank", ("ACT_BB", "ACT_BB", "tFAW + tFAW")),
         *rows("channel", ("MAC_BB", "MAC_BB", "tCCD_L")),
     )

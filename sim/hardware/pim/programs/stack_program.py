@@ -1,6 +1,6 @@
 """Macro-commands of stacks with units in banks, bank groups, the buffer die (AttAcc) and the logic die (Duplex).
 
-A vector goes into the buffers of all units of the channel at once; then the units go through a row of all banks, as many
+A vector goes into the buffers of all units of the channel at once (on a logic die they are there); then the units go through a row of all banks, as many
 banks at a time as the set's command touches; sums leave as many to a column access as fill it. Banks of different bank
 groups take turns where a command touches one bank, which hides the longer distance within a group.
 """
@@ -29,11 +29,13 @@ class _StackProgram:
         level = found.commands[found.multiply].touches
         targets = 1 + max(units_of_bank(device)[level])
         sums = ceil_div(device.banks // targets, device.lanes)
-        steps = [Step("WRGB", vector_columns)] if vector_columns else []
+        through_channel = "WRGB" in found.commands
+        steps = [Step("WRGB", vector_columns)] if vector_columns and through_channel else []
         for turn in _turns(device, targets, level):
             for columns in macs:
                 steps += _multiplies(found.multiply, turn, columns)
-                steps.append(Step("MVSB", sums * len(turn) * vectors))
+                if through_channel:
+                    steps.append(Step("MVSB", sums * len(turn) * vectors))
         return tuple(steps)
 
 
