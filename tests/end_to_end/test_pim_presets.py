@@ -11,19 +11,20 @@ from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.load import lower
 
-CONFIG = Path(__file__).resolve().parents[2] / "traces" / "configs" / "llama2_7b" / "config.json"
+CONFIGS = Path(__file__).resolve().parents[2] / "traces" / "configs"
 ATTENTION = ("attention_score", "attention_value")
-CHIPS = {"aim_gddr6": 1, "attacc": 8, "duplex": 4, "pim_gpt": 1}
+LARGE, SMALL = "llama2_7b", "gpt2"
+RUNS = {"aim_gddr6": (SMALL, 1, 1), "attacc": (LARGE, 8, 16), "duplex": (LARGE, 4, 16), "pim_gpt": (SMALL, 1, 1)}
+"""Preset -> model, chips, batch."""
 
 
 def _run(name: str, **changes: object) -> RunRecord:
-    trace = lower(
-        CONFIG, phase="decode", context=2048, batch=16, dtype="fp16", tp=CHIPS.get(name.removesuffix("_off"), 1)
-    )
+    model, chips, batch = RUNS[name.removesuffix("_off")]
+    trace = lower(CONFIGS / model / "config.json", phase="decode", context=1024, batch=batch, dtype="fp16", tp=chips)
     return run_trace(trace, load_architecture(name, changes))
 
 
-@pytest.mark.parametrize("name", sorted(CHIPS))
+@pytest.mark.parametrize("name", sorted(RUNS))
 def test_units_do_attention_faster_than_the_twin_does(name: str) -> None:
     found, twin = _run(name), _run(f"{name}_off")
     engines = {one.engine for one in found.operators if one.kind in ATTENTION}

@@ -1,8 +1,9 @@
 """Macro-commands of stacks with units in banks, bank groups, the buffer die (AttAcc) and the logic die (Duplex).
 
-A vector goes into the buffers of all units of the channel at once (on a logic die they are there); then the units go through a row of all banks, as many
-banks at a time as the set's command touches; sums leave as many to a column access as fill it. Banks of different bank
-groups take turns where a command touches one bank, which hides the longer distance within a group.
+A vector goes into the buffers of all units of the channel at once (on a logic die they are there); then the units go
+through a row of all banks, as many banks at a time as the set's command touches; sums leave as many to a column access
+as fill it. Banks of different bank groups take turns where a command touches one bank, which hides the longer distance
+within a group.
 """
 
 from __future__ import annotations
