@@ -155,7 +155,7 @@ d: {kind: dram, device: HBM2_2000, capacity: 1 GiB}
         ("capacity: 1 GiB, channels: 3", "channels must divide by pseudo-channels"),
         ("capacity: 1 GiB, mapping: rorabgbach", "address mapping 'rorabgbach' needs each of"),
         ("capacity: 1 GiB, mapping: corabgbaroch", "follows mappings with the column lowest"),
-        ("capacity: 1 GiB, policy: per_bank_refresh", "cannot follow this policy"),
+        ("capacity: 1 GiB, policy: fr_fcfs", "cannot follow this policy"),
     ],
 )
 def test_what_does_not_fit_a_device_is_refused_with_its_place(tmp_path: Path, keys: str, said: str) -> None:

@@ -39,6 +39,16 @@ OPEN_UNTIL = OPEN_SINCE + MAX_RANKS
 ACT_TIMES = OPEN_UNTIL + MAX_RANKS
 STATE = ACT_TIMES + MAX_RANKS * 4
 
-# One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left, rows it opened.
-NEXT_BURST, LEFT, WRITE, ARRIVED, FINISH, OPENED = range(6)
+# One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left, rows it opened, and
+# (request by request) how many of what is left the controller has not been given, and how many it had at first.
+NEXT_BURST, LEFT, WRITE, ARRIVED, FINISH, OPENED, TO_GIVE, BURSTS = range(8)
 TRANSFER = 8
+
+# Request by request: the book of requests given to the controller, and counters already taken over; then how many
+# request slots are free, the free slots, and the transfer of each slot.
+(
+    OUTSTANDING, GIVING, GIVEN_AT, GIVEN, SEEN_ACTIVATES, SEEN_ONDEMAND, SEEN_REFRESHES, GAP_REFRESHES, FREE_SLOTS,
+    SLOT_COUNT,
+) = range(10)  # fmt: skip
+SLOTS = 16
+DRAINED = -2

@@ -168,7 +168,7 @@ def refresh_one_bank(p, s, r, log, bank, cycle):
 
 
 @njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
-def _after_read(p, s, group, rank, cycle):
+def after_read(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
             to_rd, to_wr = p[at.T_RD_RD_L], p[at.T_RD_WR]
@@ -183,7 +183,7 @@ def _after_read(p, s, group, rank, cycle):
 
 
 @njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
-def _after_write(p, s, group, rank, cycle):
+def after_write(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
             to_rd, to_wr = p[at.T_WR_RD_L], p[at.T_WR_WR_L]
@@ -206,13 +206,13 @@ def column(p, s, r, log, bank, request, cycle):
     s[at.HITS + bank] += 1
     if r[q + at.WRITE] == 0:
         s[at.BANK_PRE + bank] = max(s[at.BANK_PRE + bank], cycle + p[at.T_RTP])
-        _after_read(p, s, group, rank, cycle)
+        after_read(p, s, group, rank, cycle)
         s[at.N_READ] += 1
         s[at.N_READ_HIT] += hit
         _record(s, log, cycle, at.RD, rank, bank, r[q + at.ROW], r[q + at.COLUMN])
     else:
         s[at.BANK_PRE + bank] = max(s[at.BANK_PRE + bank], cycle + p[at.T_WR_PRE])
-        _after_write(p, s, group, rank, cycle)
+        after_write(p, s, group, rank, cycle)
         s[at.N_WRITE] += 1
         s[at.N_WRITE_HIT] += hit
         _record(s, log, cycle, at.WR, rank, bank, r[q + at.ROW], r[q + at.COLUMN])

@@ -253,7 +253,7 @@ def _commands_by_age(p, s, r, log, cycle, issued):
 
 
 @njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
-def _tick(p, s, r, log):
+def tick(p, s, r, log):
     """One cycle of the channel, the one CLOCK stands at."""
     cycle = s[at.CLOCK]
     if cycle == s[at.NEXT_REFRESH]:
@@ -277,7 +277,7 @@ def _tick(p, s, r, log):
 
 
 @njit(int64(POINTER, POINTER), cache=True)
-def _next_tick(p, s):
+def next_tick(p, s):
     """The first cycle from CLOCK on in which anything can happen if nothing arrives."""
     if can_move(p, s):
         return s[at.CLOCK]
@@ -303,12 +303,12 @@ def _next_tick(p, s):
 def advance(p, s, r, log, until):
     """Run the channel through cycle ``until``."""
     while s[at.CLOCK] <= until:
-        cycle = _next_tick(p, s)
+        cycle = next_tick(p, s)
         if cycle > until:
             s[at.CLOCK] = until + 1
             return
         s[at.CLOCK] = cycle
-        _tick(p, s, r, log)
+        tick(p, s, r, log)
 
 
 @njit(boolean(POINTER, POINTER), cache=True)
@@ -323,14 +323,14 @@ def at_rest(p, s):
 def run_to_rest(p, s, r, log):
     """Run the channel until nothing is left to do; CLOCK stands after the last cycle that did something."""
     while not at_rest(p, s):
-        s[at.CLOCK] = _next_tick(p, s)
-        _tick(p, s, r, log)
+        s[at.CLOCK] = next_tick(p, s)
+        tick(p, s, r, log)
 
 
 @njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
 def run_to_space(p, s, r, log, write):
     """Run the channel until it accepts a request of this kind; returns the cycle after which it does."""
     while full(p, s, write):
-        s[at.CLOCK] = _next_tick(p, s)
-        _tick(p, s, r, log)
+        s[at.CLOCK] = next_tick(p, s)
+        tick(p, s, r, log)
     return s[at.CLOCK] - 1

@@ -206,6 +206,7 @@ def leave_bank(p, s, r, bank, place):
 def complete(p, s, r, request, cycle):
     """Its command issues in ``cycle``: stamp a read and all that joined it; forget the address."""
     q = request * at.REQUEST
+    s[at.LAST_SERVED] = request
     if r[q + at.WRITE]:
         s[at.FILTER_WR + _slot(r[q + at.ADDRESS])] -= 1
         s[at.LAST_WRITE] = cycle

@@ -19,7 +19,14 @@ from numba import int64, njit, void
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._bulk_layout import NONE
-from sim.hardware.memory._kernels_bulk_rows import close_row, open_row, refresh_due
+from sim.hardware.memory._kernels_bulk_rows import (
+    bank_of,
+    close_row,
+    leave_ring,
+    open_row,
+    rank_of,
+    refresh_due,
+)
 
 
 @njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
@@ -45,32 +52,16 @@ def _first_column(p, s, rank, low, write, bursts):
     return slot
 
 
-@njit(int64(POINTER, int64), cache=True)
-def _rank(p, burst):
-    return (burst // p[at.RUN_BURSTS] >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
-
-
-@njit(int64(POINTER, int64, int64), cache=True)
-def _bank(p, first, lane):
-    """The bank of the run that begins at local burst ``first``, on its ``lane``."""
-    index = first // p[at.RUN_BURSTS]
-    group = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
-    if p[at.LANES] > 1:
-        group = (first + lane) % p[at.LANES]
-    bank_in_group = (index >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
-    return (_rank(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
-
-
 @njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
 def _start(p, s, first, bursts, write, enters):
     """Open the rows of a run; returns when its first column issues. WHY and WINDOW say what held it."""
-    index, lanes, rank = first // p[at.RUN_BURSTS], p[at.LANES], _rank(p, first)
+    index, lanes, rank = first // p[at.RUN_BURSTS], p[at.LANES], rank_of(p, first)
     row = (index >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
     low = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
     slot = _first_column(p, s, rank, low, write, bursts)
     start, why, window = max(slot, enters), s[at.WHY], 0
     for lane in range(min(lanes, bursts)):
-        ready = open_row(p, s, _bank(p, first, lane), row, write, enters) - lane * p[at.STEP]
+        ready = open_row(p, s, bank_of(p, first, lane), row, write, enters) - lane * p[at.STEP]
         if ready > start:
             start, why, window = ready, s[at.WHY], s[at.WINDOW]
     s[at.WHY], s[at.WINDOW] = why, window
@@ -98,7 +89,7 @@ def _opened_in_vain(p, s, first, seen, write, due):
     """A refresh cuts a run when ``seen`` bursts of the next one are in the window: their rows are open and get closed."""
     row = (first // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
     for lane in range(min(p[at.LANES], seen)):
-        open_row(p, s, _bank(p, first, lane), row, write, due - seen * p[at.STEP])
+        open_row(p, s, bank_of(p, first, lane), row, write, due - seen * p[at.STEP])
 
 
 @njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
@@ -106,7 +97,7 @@ def _run(p, s, first, left, write, enters):
     """One row run of a transfer of which ``left`` bursts from ``first`` on are left; returns how many bursts it had."""
     wanted = min(left, p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
     index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
-    rank = _rank(p, first)
+    rank = rank_of(p, first)
     refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
     start = _start(p, s, first, wanted, write, enters)
     next_refresh = at.NEXT_REFRESH + rank
@@ -116,14 +107,14 @@ def _run(p, s, first, left, write, enters):
     bursts = min(wanted, max(1, -(-(s[next_refresh] - start) // p[at.STEP])))
     if bursts < wanted:
         seen = p[at.LOOKAHEAD] - (wanted - bursts)
-        if _rank(p, first + wanted) != rank and seen >= 0:
+        if rank_of(p, first + wanted) != rank and seen >= 0:
             bursts = wanted
-        elif _bank(p, first + wanted, 0) != _bank(p, first, 0):
+        elif bank_of(p, first + wanted, 0) != bank_of(p, first, 0):
             _opened_in_vain(p, s, first + wanted, min(left - wanted, seen), write, s[next_refresh])
     last = max(start + (bursts - 1) * p[at.STEP], s[at.LAST_COLUMN] + p[at.OTHER_STEP])
     recover = p[at.WR_PRE] if write else p[at.RD_PRE]
     for lane in range(min(lanes, wanted)):
-        bank = _bank(p, first, lane)
+        bank = bank_of(p, first, lane)
         s[at.PRE_OK + bank] = max(s[at.PRE_OK + bank], last + recover)
         if p[at.CLOSED_PAGE]:
             close_row(p, s, bank, s[at.PRE_OK + bank])
@@ -134,16 +125,6 @@ def _run(p, s, first, left, write, enters):
     s[at.RUNS] += 1
     s[at.COLUMNS] += bursts
     return bursts
-
-
-@njit(void(POINTER, POINTER), cache=True)
-def _leave(s, ring):
-    """The transfer whose turn it is has completed: it leaves the ring."""
-    place = s[at.TURN]
-    for k in range(place, s[at.ACTIVE] - 1):
-        ring[k] = ring[k + 1]
-    s[at.ACTIVE] -= 1
-    s[at.TURN] = 0 if place >= s[at.ACTIVE] else place
 
 
 @njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
@@ -163,7 +144,7 @@ def _serve(p, s, transfers, ring, until):
         transfers[t + at.OPENED] += s[at.ACTIVATES] - opened
         if transfers[t + at.LEFT] == 0:
             transfers[t + at.FINISH] = s[at.LAST_COLUMN] + p[at.BURST]
-            _leave(s, ring)
+            leave_ring(s, ring, s[at.TURN])
             return slot
         if bursts == left or (first + bursts) % p[at.RUN_BURSTS] == 0:
             s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1

@@ -1,5 +1,5 @@
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
-"""Compiled: rows of one channel in the bulk engine: opening, closing and refreshing them."""
+"""Compiled: rows of one channel in the bulk engine: where bursts lie, opening, closing and refreshing rows."""
 
 from __future__ import annotations
 
@@ -97,3 +97,30 @@ def refresh_due(p, s, cycle):
         while s[at.NEXT_REFRESH + rank] <= cycle:
             _refresh_rank(p, s, rank, s[at.NEXT_REFRESH + rank])
             s[at.NEXT_REFRESH + rank] += p[at.REFI]
+
+
+@njit(int64(POINTER, int64), cache=True)
+def rank_of(p, burst):
+    """The rank of a local burst."""
+    return (burst // p[at.RUN_BURSTS] >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
+
+
+@njit(int64(POINTER, int64, int64), cache=True)
+def bank_of(p, first, lane):
+    """The bank of the run that begins at local burst ``first``, on its ``lane``."""
+    index = first // p[at.RUN_BURSTS]
+    group = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
+    if p[at.LANES] > 1:
+        group = (first + lane) % p[at.LANES]
+    bank_in_group = (index >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
+    return (rank_of(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
+
+
+@njit(void(POINTER, POINTER, int64), cache=True)
+def leave_ring(s, ring, place):
+    """The transfer at ``place`` has completed: it leaves the ring; the turn stays with whose it is, or goes on."""
+    for k in range(place, s[at.ACTIVE] - 1):
+        ring[k] = ring[k + 1]
+    s[at.ACTIVE] -= 1
+    turn = s[at.TURN] - 1 if place < s[at.TURN] else s[at.TURN]
+    s[at.TURN] = 0 if turn >= s[at.ACTIVE] else turn

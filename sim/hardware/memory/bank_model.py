@@ -1,11 +1,12 @@
 """``model: bank``: a memory tier timed at its banks, transfer by transfer.
 
-Models: row activation and conflicts, bank groups, tFAW, turnaround between reads and writes, all-bank refresh, open
-and closed page, and the mixing of concurrent transfers row run by row run; state carries from transfer to transfer. A
-transfer spreads evenly over all channels, so one channel stands for all (left out: a transfer smaller than one burst
-per channel, and channels out of step). Left out too: the order of single requests within a run, and per-bank refresh;
-the per-request engine (:mod:`sim.hardware.memory.bank_engine`) has both. Streams without an address are laid out one
-after another, each in a part of the memory of its own.
+Models: row activation and conflicts, bank groups, tFAW, turnaround between reads and writes, all-bank and per-bank
+refresh, open and closed page, and the mixing of concurrent transfers row run by row run; state carries from transfer to
+transfer. Where row runs do not hold, the same channel is served request by request
+(:mod:`sim.hardware.memory.request_path`). A transfer spreads evenly over all channels, so one channel stands for all
+(left out: a transfer smaller than one burst per channel, and channels out of step). Streams without an address are laid
+out one after another, each in a part of the memory of its own: tensors are taken to lie packed in the order in which
+their tiles move.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from sim.core.clock import PS_PER_S, Clock
 from sim.core.errors import InputError, Problem, Problems
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory.address_map import XOR, field_sizes, split_mapping
-from sim.hardware.memory.bank_timing import Timing, resolve
+from sim.hardware.memory.bank_timing import Timing, parameters, resolve
 from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import Device, rated
 from sim.hardware.memory.policies.bank_round_robin import BankRoundRobin
+from sim.hardware.memory.policies.policy import controller_policies
 from sim.hardware.memory.tier import TierSpec, tier_models
 
 DEFAULT_POLICY = "bank_round_robin"
-POLICIES = (DEFAULT_POLICY, "closed_page")
-"""Controller policies that the bulk engine knows; it mixes streams run by run under each."""
+POLICIES = (DEFAULT_POLICY, "closed_page", "per_bank_refresh")
+"""Controller policies that a run knows; it mixes streams run by run under each."""
 Array = npt.NDArray[np.int64]
 
 
@@ -87,6 +89,7 @@ class BankModel:
         self.timing = resolve(device)
         self.mapping = mapping or device.mapping
         self.parameters = bulk_parameters(device, self.timing, self.mapping, policy)
+        self._request_parameters = parameters(device, self.timing, controller_policies.get(policy)())
         self.clock = Clock(device.clock_hz)
         self.channels = device.channels * stacks
         self.peak_bytes_per_s = self.limit_bytes_per_s = device.bytes_per_s * stacks
@@ -111,7 +114,8 @@ class BankModel:
         return self.peak_bytes_per_s * spacing * (1 - lost)
 
     def engine(self) -> BulkEngine:
-        return BulkEngine(self.device, self.parameters, self.device.burst_bytes * self.channels, self.clock)
+        stripe = self.device.burst_bytes * self.channels
+        return BulkEngine(self.device, self.parameters, self._request_parameters, stripe, self.clock)
 
     def service_ps(self, size_bytes: int) -> int:
         """One transfer alone on an idle tier: the first row's activation, then the sustained rate."""

@@ -1,5 +1,8 @@
 """The bulk engine: transfers in flight on one memory tier, timed row run by row run (kernels ``_kernels_bulk*``).
 
+Where row runs do not hold, the channel goes over to the per-request path (:mod:`sim.hardware.memory.request_path`) and
+comes back, state and all.
+
 Symmetric channels are simulated once: a transfer spreads evenly over all of them, so they do the same at the same time.
 
 Causality: a run is decided when the run before it starts on the bus; the next completion is planned on a copy of the
@@ -19,6 +22,7 @@ from sim.core.clock import Clock
 from sim.hardware.compiled import load_kernels
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory.devices.device import Device
+from sim.hardware.memory.request_path import FEW, FINE_BYTES, SHORT_BURSTS, RequestPath
 from sim.hardware.memory.tier import Access
 
 KERNELS = "sim.hardware.memory._kernels_bulk"
@@ -31,8 +35,10 @@ Array = npt.NDArray[np.int64]
 class BulkEngine:
     """Transfers in flight on a tier (the interface of :class:`sim.core.channel.TransferEngine`)."""
 
-    def __init__(self, device: Device, parameters: Array, stripe_bytes: int, clock: Clock) -> None:
-        """``stripe_bytes``: one burst on every channel of the tier."""
+    def __init__(
+        self, device: Device, parameters: Array, request_parameters: Array, stripe_bytes: int, clock: Clock
+    ) -> None:
+        """``stripe_bytes``: one burst on every channel of the tier. ``request_parameters``: of the per-request path."""
         self._parameters = parameters
         self._per_burst = stripe_bytes
         self._clock = clock
@@ -55,8 +61,15 @@ class BulkEngine:
         self._streams: dict[int, Hashable] = {}
         self._ready: list[tuple[int, int, Any, int]] = []
         self._sequence = 0
-        self._plan: tuple[int, Array, Array, Array, int] | None = None
+        self._plan: tuple[int, Array, Array, Array, RequestPath, int] | None = None
         self._active = 0
+        self._path = RequestPath(parameters, request_parameters)
+        self._banks_per_rank = device.bankgroups * device.banks_per_group
+        self._fine = stripe_bytes * int(parameters[at.RUN_BURSTS]) < FINE_BYTES
+        self._window = int(parameters[at.LOOKAHEAD])
+        self._short = self._brief = 0
+        if self._path.every_bank_apart:
+            self._path.enter(self.state, self._transfers, self._ring, 0)
 
     @property
     def active(self) -> int:
@@ -92,13 +105,32 @@ class BulkEngine:
             self._grow()
         slot, state = self._free.pop(), self.state
         words = self._transfers[slot * at.TRANSFER : (slot + 1) * at.TRANSFER]
-        words[: at.OPENED + 1] = first, bursts, write, cycle, 0, 0
+        words[: at.BURSTS + 1] = first, bursts, write, cycle, 0, 0, 0, bursts
         if state[at.ACTIVE] == 0:
             state[at.WORK_SINCE] = cycle
+            if self._path.serving:
+                self._path.pass_time(cycle - 1)
         self._ring[state[at.ACTIVE]] = slot
         state[at.ACTIVE] += 1
         self._tokens[slot], self._streams[slot] = token, key
         self._plan = None
+        self._short += bursts < SHORT_BURSTS
+        self._brief += bursts < self._window
+        if self._path.serving:
+            self._path.begin(self._transfers, slot)
+        self._choose_path(cycle)
+
+    def _choose_path(self, cycle: int) -> None:
+        """Request by request while anything in flight needs it; back when that has left the queues."""
+        count = self.state[at.ACTIVE]
+        crowded = (count > FEW and self._brief > 0) or (count > 1 and self._fine)
+        wanted = self._short > 0 or crowded or self._path.every_bank_apart
+        if self._path.serving:
+            self._path.give_more(wanted)
+            if self.state[at.ACTIVE] == 0 and not self._path.every_bank_apart:
+                self._path.leave(self.state)
+        elif wanted:
+            self._path.enter(self.state, self._transfers, self._ring, cycle)
 
     def _grow(self) -> None:
         count = len(self._ring)
@@ -113,12 +145,22 @@ class BulkEngine:
             cycles.append(self._planned()[0])
         return self._clock.edge_ps(min(cycles)) if cycles else None
 
-    def _planned(self) -> tuple[int, Array, Array, Array, int]:
+    def _planned(self) -> tuple[int, Array, Array, Array, RequestPath, int]:
         if self._plan is None:
             state, transfers, ring = self.state.copy(), self._transfers.copy(), self._ring.copy()
-            slot = int(self._serve(self._parameters, state, transfers, ring, at.FAR))
-            self._plan = (int(transfers[slot * at.TRANSFER + at.FINISH]), state, transfers, ring, slot)
+            path = self._path.copy() if self._path.serving else self._path
+            slot = self._serve_on(state, transfers, ring, path, at.FAR)
+            self._plan = (int(transfers[slot * at.TRANSFER + at.FINISH]), state, transfers, ring, path, slot)
         return self._plan
+
+    def _serve_on(self, state: Array, transfers: Array, ring: Array, path: RequestPath, until: int) -> int:
+        """Serve up to a completion (its slot) or through cycle ``until`` (NONE)."""
+        if path.serving:
+            slot = path.serve(state, transfers, ring, until)
+            if slot != at.DRAINED:
+                return slot
+            path.leave(state)
+        return int(self._serve(self._parameters, state, transfers, ring, until))
 
     def advance(self, until_ps: int) -> list[Any]:
         """Serve through ``until_ps``; the tokens of the transfers completed by then, in order.
@@ -140,9 +182,9 @@ class BulkEngine:
         """Commit every run that is decided by ``cycle``, and start the transfers that follow completed ones."""
         while self.state[at.ACTIVE] > 0:
             if self._plan is not None and self._plan[0] <= cycle:
-                _, self.state, self._transfers, self._ring, slot = self._plan
+                _, self.state, self._transfers, self._ring, self._path, slot = self._plan
             else:
-                slot = int(self._serve(self._parameters, self.state, self._transfers, self._ring, cycle))
+                slot = self._serve_on(self.state, self._transfers, self._ring, self._path, cycle)
             if slot == at.NONE:
                 break
             self._complete(slot)
@@ -152,6 +194,9 @@ class BulkEngine:
     def _complete(self, slot: int) -> None:
         self._plan = None
         finish = int(self._transfers[slot * at.TRANSFER + at.FINISH])
+        bursts = int(self._transfers[slot * at.TRANSFER + at.BURSTS])
+        self._short -= bursts < SHORT_BURSTS
+        self._brief -= bursts < self._window
         self._sequence += 1
         opened = int(self._transfers[slot * at.TRANSFER + at.OPENED])
         heapq.heappush(self._ready, (finish, self._sequence, self._tokens.pop(slot), opened))
@@ -162,6 +207,7 @@ class BulkEngine:
             self._begin(key, int(self.state[at.LAST_START]), *waiting.pop(0))
         else:
             del self._waiting[key]
+        self._choose_path(int(self.state[at.LAST_START]))
 
     def lost_ps(self) -> list[int]:
         """Picoseconds lost so far to each cause of :data:`LOST`, over the runs that are decided."""
@@ -169,9 +215,17 @@ class BulkEngine:
         return [self._clock.duration_ps(cycles) for cycles in self.state[first : first + len(LOST)].tolist()]
 
     def finish(self, end_ps: int) -> None:
-        """Let time pass to the end of the run: refreshes go on, and open rows stay open."""
+        """Let time pass to the end of the run: refreshes go on, and open rows stay open.
+
+        Banks refreshed one at a time count as refreshes of their rank by their share.
+        """
         cycle = self._clock.index_at_or_after(end_ps)
-        load_kernels(KERNELS).refresh_through(self._parameters, self.state, cycle)
+        if self._path.serving:
+            self._path.pass_time(cycle)
+            self._path.leave(self.state)
+            self.state[at.REFRESHES] //= self._banks_per_rank
+        else:
+            load_kernels(KERNELS).refresh_through(self._parameters, self.state, cycle)
         state, ranks = self.state, int(self._parameters[at.RANKS])
         for rank in range(ranks):
             if state[at.RANK_OPEN + rank] > 0:

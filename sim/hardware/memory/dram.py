@@ -60,7 +60,7 @@ class DramSpec(OffChipSpec):
     )
     policy: str | None = Field(
         default=None,
-        description="controller policy of `model: bank`: bank_round_robin (open page, the default) or closed_page",
+        description="controller policy of `model: bank`: bank_round_robin (default), closed_page or per_bank_refresh",
     )
 
     @model_validator(mode="before")
