@@ -165,3 +165,12 @@ def test_the_page_draws_the_report_and_nothing_else(pages: dict[str, Path], resn
     assert resnet.evaluate("DATA.operators.map(one => one.cycles)") == [one["cycles"] for one in report["operators"]]
     busy = resnet.evaluate("Object.entries(DATA.components).map(([path, one]) => [path, one.busy_ps, one.idle_ps])")
     assert busy == [[path, one["busy_ps"], one["idle_ps"]] for path, one in report["components"].items()]
+
+
+def test_in_memory_work_has_a_roofline_and_a_box_of_its_own(pages: dict[str, Path], browser: Browser) -> None:
+    browser.open(pages["pim"])
+    engines = browser.evaluate("DATA.roofline.engines")
+    assert list(engines) == ["pim", "vector"] and engines["pim"]["of"] == ["pim"]
+    boxes = browser.evaluate("DATA.diagram.boxes.map(box => [box.path, box.name])")
+    assert sorted(path for path, _ in boxes) == sorted({path for path, _ in boxes})
+    assert dict(boxes)["chip.hbm.pim"] == "hbm.pim"

@@ -63,17 +63,25 @@ def _plain(box: Box, result: Result) -> dict[str, Any]:
     one = result.components.get(box.path)
     whole = result.time_ps * one["lanes"] if one else 0
     return {
-        "path": box.path, "name": box.path.rpartition(".")[2] if box.kind not in LINKS else "link", "kind": box.kind,
+        "path": box.path, "name": _name(box, result), "kind": box.kind,
         "count": box.count, "x": box.x, "y": box.y, "width": box.width, "height": box.height,
         "busy": one["busy_ps"] / whole if one and whole else None,
     }  # fmt: skip
+
+
+def _name(box: Box, result: Result) -> str:
+    """The last part of the path, with the component that it is a part of."""
+    head, _, last = box.path.rpartition(".")
+    if box.kind in LINKS:
+        return "link"
+    return f"{head.rpartition('.')[2]}.{last}" if head in result.components else last
 
 
 def _tree(result: Result, ends: set[str]) -> Box:
     """The outermost group with everything in it, laid out."""
     groups: dict[str, list[str]] = {"": []}
     for path in result.components:
-        holder = _holder(path)
+        holder = _holder(path, result)
         upto = ""
         for part in holder.split(".") if holder else []:
             below = f"{upto}.{part}" if upto else part
@@ -88,9 +96,11 @@ def _tree(result: Result, ends: set[str]) -> Box:
     return _group(root, groups, result, ends, 1) or Box(result.architecture["name"], "group", 1)
 
 
-def _holder(path: str) -> str:
-    """The group of a component; links stand in a list ``links`` of their group."""
+def _holder(path: str, result: Result) -> str:
+    """The group of a component; links stand in a list ``links`` of their group, parts of a component beside it."""
     head, _, last = path.rpartition(".")
+    while head in result.components:
+        head = head.rpartition(".")[0]
     return head.removesuffix("links").removesuffix(".") if last.isdigit() else head
 
 
@@ -104,7 +114,7 @@ def _group(path: str, groups: dict[str, list[str]], result: Result, ends: set[st
         else:
             parts.append(member)
     parts.sort(key=lambda member: member in ends)
-    below = [name for name in result.components if name.startswith(f"{path}.") and name not in links]
+    below = [name for name in result.components if name.startswith(f"{path}.")]
     count = min((result.components[name]["count"] for name in below), default=1) if inner or parts else 1
     boxes = [_group(member, groups, result, ends, count) for member in inner]
     leaves = [_leaf(member, result, count) for member in parts]

@@ -20,6 +20,8 @@ from sim.report.result import Result
 from sim.report.text import operator_title, percent
 
 VECTOR = "vector_unit"
+ON_CORES = ("array", "vector", "dma")
+"""Engines of operators that a core executed; the array's roofline and the vector unit's show them."""
 
 
 def run_data(result: Result) -> dict[str, Any]:
@@ -123,15 +125,21 @@ def _vector_peak(result: Result, architecture: Architecture) -> float:
 
 
 def _roofline(result: Result, architecture: Architecture) -> dict[str, Any]:
-    """Peaks of the engines and rates of the tiers that moved bytes."""
+    """Peaks of the engines, which operators each executed (``of``), and rates of the tiers that moved bytes."""
     vector = _vector_peak(result, architecture)
-    engines = (
-        {"array": {"peak": result.peak_macs_per_s, "unit": "MAC", "work": "macs"}} if result.peak_macs_per_s else {}
-    )
+    engines: dict[str, dict[str, Any]] = {}
+    if result.peak_macs_per_s:
+        engines["array"] = {"peak": result.peak_macs_per_s, "unit": "MAC", "work": "macs", "of": list(ON_CORES)}
+    for one in result.record.operators:
+        if one.engine not in ON_CORES and one.macs_executed and one.peak_macs_per_s:
+            entry = engines.setdefault(one.engine, {"peak": 0.0, "unit": "MAC", "work": "macs", "of": [one.engine]})
+            entry["peak"] = max(entry["peak"], one.peak_macs_per_s)
     if vector:
-        engines["vector"] = {"peak": vector, "unit": "op", "work": "operations"}
+        engines["vector"] = {"peak": vector, "unit": "op", "work": "operations", "of": list(ON_CORES)}
+    executed = {one.engine for one in result.record.operators if one.macs_executed}
+    used = {name: one for name, one in engines.items() if one["work"] != "macs" or executed & set(one["of"])}
     rates = {path: one["bytes_per_s"] for path, one in result.roofline["tiers"].items()}
-    return {"engines": engines, "tiers": rates, "bound_by": result.roofline["bound_by"]}
+    return {"engines": used, "tiers": rates, "bound_by": result.roofline["bound_by"]}
 
 
 def _energy(result: Result) -> dict[str, Any] | None:

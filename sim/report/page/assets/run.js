@@ -70,7 +70,7 @@ function drawRoofline() {
   DATA.operators.forEach((one, number) => {
     const way = one.bytes[tier] || { read: 0, written: 0 };
     const work = one[engine.work], size = way.read + way.written;
-    if (work && size && one.span_s) points.push({ number, x: work / size, y: work / one.span_s, one });
+    if (engine.of.includes(one.engine) && work && size && one.span_s) points.push({ number, x: work / size, y: work / one.span_s, one });
   });
   const xs = points.map((point) => point.x).concat(Object.values(DATA.roofline.tiers).map((rate) => engine.peak / rate));
   const [left, right] = [Math.min(...xs) / 3, Math.max(...xs) * 3];
