@@ -52,6 +52,16 @@ _LOWERING: dict[str, Any] = {
     "ep": Annotated[
         str | None, typer.Option("--ep", metavar="N", help="expert parallelism: chips that share the experts [1]")
     ],
+    "pp": Annotated[
+        str | None, typer.Option("--pp", metavar="N", help="pipeline parallelism: chips that each have some layers [1]")
+    ],
+    "micro_batches": Annotated[
+        str | None,
+        typer.Option("--micro-batches", metavar="N", help="parts of the batch in a pipeline [gcd of --batch and --pp]"),
+    ],
+    "dp": Annotated[
+        str | None, typer.Option("--dp", metavar="N", help="data parallelism: chips that each have some requests [1]")
+    ],
     "allow_unsupported": Annotated[
         bool, typer.Option("--allow-unsupported", help="leave out operators that cannot be lowered, with a warning")
     ],

@@ -18,6 +18,7 @@ from typing import Any
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
 from sim.config.spec import links as link_kinds
 from sim.core.errors import InputError, Place, Problems
+from sim.hardware.chip_groups import ChipGrid
 from sim.hardware.chips import find_chips, one_chip
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
@@ -130,8 +131,9 @@ class TierView:
 class Layout:
     """Cores, tiers, links and routes of an architecture. Raises InputError when they do not make a machine."""
 
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, grid: ChipGrid | None = None) -> None:
         self._problems = Problems()
+        self.grid = grid or ChipGrid()
         self.chips = find_chips(architecture)
         self.chip_links: tuple[LinkView, ...] = ()
         if self.chips is not None:
@@ -140,7 +142,7 @@ class Layout:
                 for node in self.chips.links
                 for one in architecture.instances(node)
             )
-            architecture = one_chip(architecture, self.chips, 0)
+            architecture = one_chip(architecture, self.chips, self.grid.first)
         self.architecture = architecture
         self.links = tuple(
             LinkView(one.path, node, self._endpoints(one))
@@ -337,7 +339,7 @@ class Layout:
 
     @property
     def chip_count(self) -> int:
-        """Chips of the machine, of which the first is laid out here."""
+        """Chips of the machine, of which one is laid out here: the first of the grid's stage."""
         return 1 if self.chips is None else len(self.chips.ends)
 
     def chip_link(self, source: int, destination: int) -> LinkView:

@@ -87,13 +87,13 @@ def _peak(component: Component) -> tuple[float | None, str | None]:
     return None, None
 
 
-def operator_records(executor: Executor) -> tuple[OperatorRecord, ...]:
-    """Every operator as written, in order of first execution."""
+def operator_records(executor: Executor) -> dict[int, OperatorRecord]:
+    """Every operator as written that this chip executed, by its number in the run (the order of first execution)."""
     machine = executor.machine
     demand, executed = _demand(machine), _executed(machine)
     moved = _bytes(machine)
-    return tuple(
-        OperatorRecord(
+    return {
+        owner: OperatorRecord(
             name=one.name, kind=one.kind, job=one.job, count=one.count, region=one.region, fused=one.fused,
             engine=one.engine, dims=_plain(one.dims), first_start_ps=max(0, one.clock.first_ps),
             last_end_ps=one.clock.last_ps, active_ps=one.clock.active_ps, span_ps=one.span.active_ps, macs=one.macs,
@@ -102,8 +102,8 @@ def operator_records(executor: Executor) -> tuple[OperatorRecord, ...]:
             bytes=moved.get(owner, {}), demand_ps=dict(sorted(demand.get(owner, {}).items())),
             fusion_saved_bytes=one.saved_bytes,
         )
-        for owner, one in enumerate(executor.tally.entries)
-    )  # fmt: skip
+        for owner, one in executor.tally.own()
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

@@ -39,7 +39,10 @@ Progress = Callable[[int, str], None]
 
 
 class Executor:
-    """Runs the jobs of ``source`` on ``layout``; ``tally`` collects per-operator facts for the record."""
+    """Runs the jobs of ``source`` on ``layout``; ``tally`` collects per-operator facts for the record.
+
+    Several chips that do different things are an executor each, on the clock and the links of the ``first``.
+    """
 
     def __init__(
         self,
@@ -48,12 +51,15 @@ class Executor:
         probe: Probe,
         dataflow: str | None = None,
         progress: Progress | None = None,
+        first: Executor | None = None,
     ) -> None:
         policy = layout.architecture.policy
         self.layout = layout
         self.planner = Planner(layout, dataflow)
-        self.machine = Machine(layout, probe, self.planner.resident)
-        self.tally = Tally()
+        self.machine: Machine = Machine(
+            layout, probe, self.planner.resident, first.machine if first is not None else None
+        )
+        self.tally: Tally = Tally(first.tally.entries if first is not None else None)
         self.arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._watch_occupancy(probe)
         self._source = source
@@ -85,10 +91,13 @@ class Executor:
 
             arena.changed = changed
 
-    def run(self) -> int:
-        """Execute everything; returns the elapsed picoseconds."""
+    def start(self) -> None:
+        """Begin with the first job as soon as the clock runs."""
         self.machine.engine.process(self._control())
-        self.machine.engine.run()
+
+    def finish(self, elapsed_ps: int) -> None:
+        """Close all accounts at the end of the run; raises InconsistencyError for what is left over."""
+        self.elapsed_ps = elapsed_ps
         for unit in self.units:
             unit.finish()
         self.homes.finish()
@@ -99,7 +108,6 @@ class Executor:
         for path in sorted(self.machine.components):
             for lane in self.machine.components[path].lanes:
                 lane.finish(self.elapsed_ps)
-        return self.elapsed_ps
 
     def _control(self) -> Generator[Any, Any, None]:
         engine = self.machine.engine
@@ -242,3 +250,14 @@ class Executor:
         if self._progress is not None:
             self._progress(self._done, str(run))
         self._something_changed()
+
+
+def run_together(executors: Sequence[Executor]) -> int:
+    """Execute everything on the clock that the executors share; returns the elapsed picoseconds."""
+    for one in executors:
+        one.start()
+    executors[0].machine.engine.run()
+    elapsed_ps = max(one.elapsed_ps for one in executors)
+    for one in executors:
+        one.finish(elapsed_ps)
+    return elapsed_ps

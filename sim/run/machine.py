@@ -28,6 +28,7 @@ from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.residency.policy import residencies
 from sim.run.copies import TierCopies, copy_engine_path
+from sim.run.mailbox import Mailbox
 from sim.run.multicast import Multicasts, SharedLoad
 
 
@@ -61,11 +62,11 @@ class BoundEngine:
 
 
 class Machine:
-    """All components of one run, by instance path."""
+    """All components of one chip, by instance path; those of the ``first`` chip of a run hold the links between them."""
 
-    def __init__(self, layout: Layout, probe: Probe, resident: dict[int, int]) -> None:
+    def __init__(self, layout: Layout, probe: Probe, resident: dict[int, int], first: Machine | None = None) -> None:
         self.layout = layout
-        self.engine = Engine()
+        self.engine: Engine = first.engine if first is not None else Engine()
         self.probe = probe
         self.context = Context(self.engine, probe)
         policy = layout.architecture.policy
@@ -75,9 +76,12 @@ class Machine:
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
         self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
         self.links = {link.path: self._link(link) for link in layout.links}
-        self.chip_links = {link.path: self._link(link) for link in layout.chip_links}
-        self.exchanged: dict[tuple[int, int], int] = {}
-        self.on_wires: dict[str, int] = dict.fromkeys(self.chip_links, 0)
+        self.chip_links: dict[str, Link] = (
+            first.chip_links if first else {link.path: self._link(link) for link in layout.chip_links}
+        )
+        self.exchanged: dict[tuple[int, int], int] = first.exchanged if first else {}
+        self.on_wires: dict[str, int] = first.on_wires if first else dict.fromkeys(self.chip_links, 0)
+        self.mailbox: Mailbox = first.mailbox if first else Mailbox()
         self.engines = [self._engine(view) for view in layout.engines]
         self.copies = TierCopies(self) if self._moves else None
         self.multicasts = Multicasts(self)

@@ -7,7 +7,7 @@ path. Work, bytes and peaks are those of all chips together; times, and the link
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,20 +35,20 @@ class Replicas:
         """Every component of every chip."""
         return [self._moved(one, path) for one in found for path in self.of(one.path)]
 
-    def operators(self, found: Sequence[OperatorRecord]) -> tuple[OperatorRecord, ...]:
+    def operators(self, found: Mapping[int, OperatorRecord]) -> dict[int, OperatorRecord]:
         """Operators with the work and the bytes of all chips."""
         if self.count == 1:
-            return tuple(found)
-        return tuple(
-            replace(
+            return dict(found)
+        return {
+            number: replace(
                 one,
                 macs=one.macs * self.count,
                 macs_executed=one.macs_executed * self.count,
                 peak_macs_per_s=one.peak_macs_per_s * self.count,
                 bytes={path: moved for tier, moved in one.bytes.items() for path in self.of(tier)},
             )
-            for one in found
-        )
+            for number, one in found.items()
+        }
 
     def memory(self, found: dict[str, Any]) -> dict[str, Any]:
         """Every memory of every chip."""

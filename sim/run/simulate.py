@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,15 +12,18 @@ from sim.config.architecture import Architecture
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem
 from sim.core.probe import Listener, Probe
+from sim.hardware.chip_groups import grid_of
+from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
-from sim.run.executor import Executor, Progress
+from sim.run.executor import Executor, Progress, run_together
 from sim.run.jobs import Job, JobSource, ListedJobs
-from sim.run.record import RunRecord
+from sim.run.record import OperatorRecord, RunRecord
 from sim.run.replicas import Replicas
 from sim.trace.model import Trace
+from sim.trace.parallel.pipeline import pipeline_stages
 from sim.trace.writer import trace_lines
 
 
@@ -37,26 +42,57 @@ def run_jobs(
     probe = Probe()
     for listener in listeners:
         probe.attach(listener)
-    layout = Layout(architecture)
-    replicas = _replicas(layout, trace)
-    executor = Executor(layout, source, probe, dataflow, progress)
-    elapsed_ps = executor.run()
-    check_run(executor.machine, executor.tally, elapsed_ps)
-    traffic = traffic_records(executor.machine)
-    off_chip = executor.homes.off_chip.report(traffic)
+    stages = _stages(source, architecture, trace)
+    executors: list[Executor] = []
+    for layout, jobs in stages:
+        first = executors[0] if executors else None
+        executors.append(Executor(layout, jobs, probe, dataflow, progress, first))
+    elapsed_ps = run_together(executors)
+    for one in executors:
+        check_run(one.machine, one.tally, elapsed_ps)
+    return _record([(one, _replicas(one.layout)) for one in executors], architecture, trace, elapsed_ps)
+
+
+def _record(
+    chips: Sequence[tuple[Executor, Replicas]], architecture: Architecture, trace: Trace | None, elapsed_ps: int
+) -> RunRecord:
+    """What happened on the simulated chips and those that they stand for."""
+    first = chips[0][0]
+    operators: dict[int, OperatorRecord] = {}
+    traffic: defaultdict[tuple[str, str], int] = defaultdict(int)
+    off_chip: defaultdict[str, int] = defaultdict(int)
+    memory: dict[str, Any] = {}
+    for executor, replicas in chips:
+        operators |= replicas.operators(operator_records(executor))
+        own = traffic_records(executor.machine)
+        for one in replicas.traffic(own):
+            traffic[one["source"], one["destination"]] += one["bytes"]
+        for name, size in executor.homes.off_chip.report(own).items():
+            off_chip[name] += size * replicas.count
+        memory |= replicas.memory(_memory(executor))
+    moved = [{"source": ends[0], "destination": ends[1], "bytes": size} for ends, size in sorted(traffic.items())]
+    components = [
+        one for executor, replicas in chips for one in replicas.components(component_records(executor.machine))
+    ]
     return RunRecord(
         architecture={"name": architecture.name, "sha256": architecture.sha256, "document": architecture.document},
         trace=_trace(trace),
-        clock=_clock(executor.layout),
+        clock=_clock(first.layout),
         elapsed_ps=elapsed_ps,
-        operators=replicas.operators(operator_records(executor)),
-        components=tuple(replicas.components(component_records(executor.machine))),
-        traffic=(*replicas.traffic(traffic), *chip_traffic(executor.machine)),
-        memory=replicas.memory(_memory(executor)),
-        off_chip={name: size * replicas.count for name, size in off_chip.items()},
-        peak_macs_per_s=_peak(executor) * replicas.count,
-        warnings=(*_warnings(executor, trace), *_fabric_warnings(executor, elapsed_ps), *executor.homes.warnings()),
-        events={"tiles": sum(unit.tiles_taken for unit in executor.units), "regions": executor.tally.regions},
+        operators=tuple(operators[number] for number in sorted(operators)),
+        components=tuple(components),
+        traffic=(*moved, *chip_traffic(first.machine)),
+        memory=memory,
+        off_chip=dict(off_chip),
+        peak_macs_per_s=sum(_peak(executor) * replicas.count for executor, replicas in chips),
+        warnings=(
+            *_warnings(first, trace),
+            *(text for executor, _ in chips for text in _run_warnings(executor, elapsed_ps)),
+        ),
+        events={
+            "tiles": sum(unit.tiles_taken for executor, _ in chips for unit in executor.units),
+            "regions": sum(executor.tally.regions for executor, _ in chips),
+        },
     )
 
 
@@ -71,14 +107,27 @@ def run_trace(
     return run_jobs(ListedJobs([Job(trace, trace.name)]), architecture, dataflow, listeners, progress, trace)
 
 
-def _replicas(layout: Layout, trace: Trace | None) -> Replicas:
-    """The chips that the simulated one stands for; InputError when there are fewer than the trace is for."""
-    needed = trace.chips if trace is not None else 1
-    if needed > layout.chip_count:
-        found = f"{layout.architecture.name} has {layout.chip_count}"
-        message = f"{trace.name if trace is not None else 'the trace'} is for {needed} chips"
-        raise InputError([Problem(message, Place(layout.architecture.file), found=found)])
-    return Replicas(layout.chips.paths[:needed] if layout.chips is not None else ())
+def _stages(source: JobSource, architecture: Architecture, trace: Trace | None) -> list[tuple[Layout, JobSource]]:
+    """The simulated chips, one per stage of a pipeline, with what each executes. Raises InputError."""
+    degrees = dict(trace.parallel) if trace is not None else {}
+    grid = grid_of(degrees)
+    chips = find_chips(architecture)
+    count = 1 if chips is None else len(chips.ends)
+    if trace is not None and grid.total > count:
+        message, found = f"{trace.name} is for {grid.total} chips", f"{architecture.name} has {count}"
+        raise InputError([Problem(message, Place(architecture.file), found=found)])
+    if trace is None or grid.stages == 1:
+        return [(Layout(architecture, grid), source)]
+    return [
+        (Layout(architecture, grid_of(degrees, number)), ListedJobs([Job(stage, stage.name)]))
+        for number, stage in enumerate(pipeline_stages(trace))
+    ]
+
+
+def _replicas(layout: Layout) -> Replicas:
+    """The chips that the simulated one stands for."""
+    chips = layout.chips
+    return Replicas([chips.paths[chip] for chip in layout.grid.chips()] if chips is not None else ())
 
 
 def _trace(trace: Trace | None) -> dict[str, Any]:
@@ -131,10 +180,14 @@ def _peak(executor: Executor) -> float:
     return float(total)
 
 
-def _fabric_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
-    links = (*executor.machine.links.values(), *executor.machine.chip_links.values())
+def _run_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
+    machine = executor.machine
+    links = [
+        *machine.links.values(),
+        *(link for path, link in machine.chip_links.items() if path in machine.components),
+    ]
     fabrics = [link for link in links if isinstance(link, Fabric)]
-    return tuple(text for fabric in fabrics for text in fabric.warnings(elapsed_ps))
+    return (*(text for fabric in fabrics for text in fabric.warnings(elapsed_ps)), *executor.homes.warnings())
 
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:

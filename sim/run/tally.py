@@ -52,10 +52,14 @@ class OperatorTally:
 
 
 class Tally:
-    """Collects :class:`OperatorTally` entries in order of first execution, and what the plans promised."""
+    """Collects :class:`OperatorTally` entries in order of first execution, and what the plans promised.
 
-    def __init__(self) -> None:
-        self.entries: list[OperatorTally] = []
+    Tallies of chips in one run share their ``entries``, so that an operator's number says which chip's it is.
+    """
+
+    def __init__(self, entries: list[OperatorTally] | None = None) -> None:
+        self.entries: list[OperatorTally] = [] if entries is None else entries
+        self.executed_operators = 0
         self.regions = 0
         self.planned_operations: defaultdict[str, int] = defaultdict(int)
         self.planned_macs = 0
@@ -84,6 +88,7 @@ class Tally:
             number = self._number(job, operator, region, plan)
             entry = self.entries[number]
             entry.count += 1
+            self.executed_operators += 1
             if operator is region.head:
                 entry.peak_macs_per_s = max(entry.peak_macs_per_s, plan.peak_macs_per_s)
                 entry.saved_bytes += region.saved_bytes
@@ -103,6 +108,10 @@ class Tally:
         for name, count in plan.added_operations:
             self.planned_operations[name] += count
         return tuple(found)
+
+    def own(self) -> list[tuple[int, OperatorTally]]:
+        """The entries of this tally, by number."""
+        return [(number, self.entries[number]) for number in sorted(self._index.values())]
 
     def groups(self) -> list[tuple[list[int], list[OperatorTally]]]:
         """Operators that were ever executed together: (their numbers, the entries that head their regions)."""

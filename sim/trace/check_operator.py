@@ -80,7 +80,7 @@ class OperatorCheck:
         for port, uses in self.operator.inputs:
             if not uses:
                 self.add("an input port without tensors", ("inputs", port))
-        if not self.operator.outputs:
+        if not self.operator.outputs and kind.results:
             self.add("has no outputs", ("outputs",))
 
     def _dims(self, kind: type[OperatorKind]) -> bool:

@@ -1,4 +1,5 @@
-"""The operator kind ``collective``: the ranks of a group exchange a tensor. What one rank of the group does is written.
+"""The operator kinds ``collective`` (the ranks of a group exchange a tensor; what one rank of the group does is written),
+and ``send`` and ``recv`` (neighbouring stages of a pipeline, each of which has one of the two).
 
 All ranks of a group run the same operator; how its messages travel is the machine's business, not the trace's.
 """
@@ -55,3 +56,37 @@ class Collective(OperatorKind):
         whole, part = dims["elements"], -(-dims["elements"] // dims["ranks"])
         from_part, to_part = COLLECTIVES[attributes["function"]]
         return {"x": part if from_part else whole, "outputs": part if to_part else whole}
+
+
+@operator_kinds.register("send")
+class Send(OperatorKind):
+    """A stage of a pipeline sends a tensor to the next stage, which has a ``recv`` of the same ``message``."""
+
+    dims = {"elements": None}
+    attributes = ("message",)
+    results = False
+
+    @classmethod
+    def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
+        return CollectiveWork("send", dims["elements"], 2, "pp")
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"x": dims["elements"]}
+
+
+@operator_kinds.register("recv")
+class Receive(OperatorKind):
+    """A stage of a pipeline gets a tensor from the stage before, which has a ``send`` of the same ``message``."""
+
+    dims = {"elements": None}
+    ports = ()
+    attributes = ("message",)
+
+    @classmethod
+    def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
+        return CollectiveWork("recv", dims["elements"], 2, "pp")
+
+    @classmethod
+    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
+        return {"outputs": dims["elements"]}

@@ -24,6 +24,8 @@ class OperatorKind:
     ports: ClassVar[tuple[str, ...]] = ("x",)
     optional_ports: ClassVar[tuple[str, ...]] = ()
     attributes: ClassVar[tuple[str, ...]] = ()
+    results: ClassVar[bool] = True
+    """Does it write tensors?"""
 
     @classmethod
     def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:

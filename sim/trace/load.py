@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sim.core.errors import Place, Problems, all_of
 from sim.trace.frontends import Frontend, frontends
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions, option_name
+from sim.trace.parallel.requests import micro_batched
 
 FOLDER = "traces"
 #: A name may leave these out; the last one lets a folder with a ``config.json`` be named.
@@ -35,33 +37,52 @@ def lower(model: Any, **options: Any) -> Trace:
         lambda: LowerOptions.of(**options), lambda: find_data(FOLDER, str(model), SUFFIXES, what="model")
     )
     name, frontend = find_frontend(path)
-    place = Place(str(path))
+    return _parallel(frontend.lower, path, name, frontend, chosen)
+
+
+def _parallel(
+    read: Callable[[Any, LowerOptions], Trace], model: Any, name: str, frontend: type[Frontend], chosen: LowerOptions
+) -> Trace:
+    """What one chip does: of its part of the requests, of a mixture's experts, and of every layer."""
+    place = Place(str(model) if isinstance(model, Path) else name)
     alone = _checked(name, frontend, chosen, place)
+    chosen = micro_batched(chosen, place)
+    of_stage = chosen.dp * (chosen.micro_batches or 1)
+    own = replace(alone, batch=alone.batch // of_stage // chosen.ep)
+    trace = read(model, own)
     if chosen.ep > 1:
-        return _expert_parallel(frontend, path, chosen, alone)
-    return _parallel(frontend.lower(path, alone), chosen, place)
+        from sim.trace.parallel.expert import expert_parallel
+
+        trace = expert_parallel(trace, read(model, replace(alone, batch=alone.batch // of_stage)), chosen.ep, place)
+    if chosen.tp > 1:
+        from sim.trace.parallel.tensor import tensor_parallel
+
+        trace = tensor_parallel(trace, chosen.tp, place)
+    degrees = tuple((name, degree) for name, degree in (("pp", chosen.pp), ("dp", chosen.dp)) if degree > 1)
+    if not degrees:
+        return trace
+    label = "".join(f"_{name}{degree}" for name, degree in degrees)
+    trace = replace(
+        trace, name=trace.name + label, parallel=(*trace.parallel, *degrees), micro_batches=chosen.micro_batches or 1
+    )
+    if chosen.pp > 1:
+        from sim.trace.parallel.pipeline import pipeline_stages
+
+        pipeline_stages(trace, place)
+    return trace
 
 
 def _checked(name: str, frontend: type[Frontend], chosen: LowerOptions, place: Place) -> LowerOptions:
     """The options for the frontend: all but those of a later step. Raises InputError for one that it cannot use."""
     problems = Problems()
     usable = sorted(option_name(option) for option in frontend.options)
-    alone = replace(chosen, tp=1, ep=1)
+    alone = replace(chosen, tp=1, ep=1, pp=1, dp=1, micro_batches=None)
     for option in alone.given():
         if option not in frontend.options:
             message = f"{option_name(option)} means nothing for this model (frontend {name}: {frontend.reads})"
             problems.add(message, place, allowed=usable or "no options")
     problems.raise_if_any()
     return alone
-
-
-def _parallel(trace: Trace, chosen: LowerOptions, place: Place) -> Trace:
-    """The trace of one rank, if there are several."""
-    if chosen.tp == 1:
-        return trace
-    from sim.trace.parallel.tensor import tensor_parallel
-
-    return tensor_parallel(trace, chosen.tp, place)
 
 
 def _lower_object(model: object, chosen: LowerOptions) -> Trace:
@@ -71,30 +92,7 @@ def _lower_object(model: object, chosen: LowerOptions) -> Trace:
         problems = Problems()
         problems.add("a model is a path, a name, or a torch.export.ExportedProgram", found=type(model).__name__)
         problems.raise_if_any()
-    place = Place("exported_program")
-    if chosen.ep > 1:
-        problems = Problems()
-        problems.add("--ep needs a model that can be lowered for any batch, which an exported program cannot", place)
-        problems.raise_if_any()
-    alone = _checked("torch_export", TorchExport, chosen, place)
-    return _parallel(lower_exported_program(model, alone), chosen, place)
-
-
-def _expert_parallel(frontend: type[Frontend], path: Path, chosen: LowerOptions, alone: LowerOptions) -> Trace:
-    """One chip's trace: its part of the requests, and its experts for the tokens of all."""
-    from sim.trace.parallel.expert import expert_parallel
-
-    problems, place, ranks = Problems(), Place(str(path)), chosen.ep
-    if chosen.tp > 1:
-        problems.add("--ep and --tp together are not modelled yet", place, found=f"--ep {ranks} --tp {chosen.tp}")
-    if chosen.batch % ranks:
-        message = f"--ep {ranks}: every chip has equally many requests"
-        problems.add(message, place, found=f"--batch {chosen.batch}", allowed=f"a multiple of {ranks}")
-    if isinstance(chosen.prompt, tuple) or isinstance(chosen.context, tuple):
-        problems.add(f"--ep {ranks}: every chip has requests of the same lengths", place, allowed="one length for all")
-    problems.raise_if_any()
-    own = frontend.lower(path, replace(alone, batch=chosen.batch // ranks))
-    return expert_parallel(own, frontend.lower(path, alone), ranks, place)
+    return _parallel(lower_exported_program, model, "torch_export", TorchExport, chosen)
 
 
 def find_frontend(path: Path) -> tuple[str, type[Frontend]]:

@@ -122,7 +122,8 @@ class Trace:
     """A whole trace. ``source`` says what it was lowered from; ``notes`` are warnings of the lowering.
 
     ``outputs`` names the tensors that must end in the machine's backing memory. ``parallel``: degrees of parallelism
-    ("tp", 8), where the trace is that of one chip of several.
+    ("tp", 8), where the trace is that of one chip of several; with "pp" it is cut into stages when it is executed, each
+    of which executes it ``micro_batches`` times.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Trace:
     source: str = ""
     notes: tuple[str, ...] = ()
     parallel: tuple[tuple[str, int], ...] = ()
+    micro_batches: int = 1
 
     @property
     def chips(self) -> int:

@@ -34,8 +34,9 @@ class LowerOptions:
     ``context`` is how many tokens a decode step attends to, its own included. ``generate`` is the number of decode
     steps after the prefill. ``dtype`` is the type of activations, and of weights and KV cache unless ``weights`` and
     ``kv`` say otherwise. ``shapes`` fixes symbolic dimensions of a graph. ``experts`` is a file with a token count per
-    expert. ``tp``: chips that share every layer, ``ep``: chips that share the experts; they are for the trace of any
-    frontend.
+    expert. ``tp``: chips that share every layer, ``ep``: chips that share the experts, ``pp``: chips that each have some
+    of the layers, ``dp``: chips that each have some of the requests; they multiply and are for the trace of any frontend.
+    ``micro_batches``: parts of the batch that follow each other through the stages of ``pp``.
     """
 
     batch: int = 1
@@ -51,6 +52,9 @@ class LowerOptions:
     allow_unsupported: bool = False
     tp: int = 1
     ep: int = 1
+    pp: int = 1
+    dp: int = 1
+    micro_batches: int | None = None
 
     @classmethod
     def of(cls, **raw: Any) -> LowerOptions:
@@ -186,4 +190,7 @@ _READERS = {
     "weights": _dtype, "kv": _dtype, "shapes": _shapes, "experts": _file, "allow_unsupported": _flag,
     "tp": _ranks,
     "ep": _ranks,
+    "pp": _ranks,
+    "dp": _ranks,
+    "micro_batches": _ranks,
 }  # fmt: skip

@@ -20,7 +20,7 @@ from sim.trace.json_places import Places, find_places, load_json
 from sim.trace.model import FORMAT, MAX_RANKS, PARALLEL, VERSION, Item, Operator, Repeat, Tensor, Trace, Use
 
 MAX_LINES = 1_000_000
-HEADER_KEYS = ("format", "version", "name", "description", "source", "outputs", "notes", "parallel")
+HEADER_KEYS = ("format", "version", "name", "description", "source", "outputs", "notes", "parallel", "micro_batches")
 TENSOR_KEYS = ("tensor", "role", "dtype", "shape")
 OPERATOR_KEYS = ("op", "kind", "dims", "inputs", "outputs", "attributes")
 REPEAT_KEYS = ("repeat", "count", "over", "carry")
@@ -132,8 +132,15 @@ class _Reader:
         fields.only(HEADER_KEYS)
         self._header = Trace(
             fields.name("name"), (), fields.names("outputs"), fields.text("description", ""), fields.text("source", ""),
-            fields.names("notes"), self._parallel(fields),
+            fields.names("notes"), self._parallel(fields), self._micro_batches(fields),
         )  # fmt: skip
+
+    def _micro_batches(self, fields: Fields) -> int:
+        value = fields.table.get("micro_batches", 1)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_RANKS:
+            fields.add("not a number of micro-batches", ("micro_batches",), found=value, allowed=f"1 to {MAX_RANKS}")
+            return 1
+        return value
 
     def _parallel(self, fields: Fields) -> tuple[tuple[str, int], ...]:
         """Degrees of parallelism, by name."""

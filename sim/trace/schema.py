@@ -69,6 +69,7 @@ def _header() -> dict[str, Any]:
             "parallel": _object(
                 {}, {name: {"type": "integer", "minimum": 1, "maximum": MAX_RANKS} for name in PARALLEL}
             ),
+            "micro_batches": {"type": "integer", "minimum": 1, "maximum": MAX_RANKS},
         },
     )
 

@@ -38,6 +38,7 @@ def trace_lines(trace: Trace) -> Iterator[str]:
         "outputs": list(trace.outputs),
         "notes": list(trace.notes),
         "parallel": dict(trace.parallel),
+        "micro_batches": trace.micro_batches if trace.micro_batches > 1 else 0,
     }
     yield _line(header | {key: value for key, value in optional.items() if value})
     yield from _items(trace.items)

@@ -6,6 +6,7 @@ import pytest
 from machines import NS, add_gemm, elapsed, executor, small
 
 from sim.config.architecture import Architecture
+from sim.run.executor import run_together
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace
 
@@ -34,7 +35,7 @@ def branches(shapes: list[tuple[int, int, int]]) -> Trace:
 
 def spans(trace: Trace, architecture: Architecture) -> tuple[int, dict[str, list[tuple[int, int]]]]:
     heard = Spans()
-    return executor(trace, architecture, heard).run(), heard.busy
+    return run_together([executor(trace, architecture, heard)]), heard.busy
 
 
 PINS = "{'g*': {cores: {m: 1}, tile: {m: 512, n: 512, k: 512}, engine: array}}"

@@ -8,7 +8,8 @@ import pytest
 
 from sim import load_architecture, lower, simulate
 from sim.core.errors import InputError
-from sim.trace.summary import summarize
+from sim.trace.model import Trace
+from sim.trace.summary import operator_macs, summarize
 
 MIXTRAL = Path(__file__).parents[2] / "traces" / "configs" / "mixtral_8x7b" / "config.json"
 
@@ -33,7 +34,6 @@ def test_chips_together_do_the_work_of_all_requests(ranks: int, options: dict[st
         ({"batch": 6, "ep": 3}, "the 8 experts of 'layers.experts.gate_proj' do not divide; allowed: 1, 2, 4, 8"),
         ({"batch": 3, "ep": 2}, "every chip has equally many requests; found --batch 3; allowed: a multiple of 2"),
         ({"batch": 2, "ep": 2, "phase": "decode"}, "gives chips different numbers of tokens"),
-        ({"batch": 8, "ep": 2, "tp": 2}, "together are not modelled yet"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(options: dict[str, object], told: str) -> None:
@@ -55,3 +55,18 @@ def test_the_bytes_of_an_all_to_all_leave_every_chip(tmp_path: Path) -> None:
     between = [row["bytes"] for row in found.traffic if row["destination"].startswith("chip[")]
     blocks = 2 * 2 * 4096 * 2 // 8  # two all-to-alls; 2 experts a token, 4096 wide, 2 bytes, an eighth to each chip
     assert between == [blocks] * 56
+
+
+def test_ranks_of_tensor_parallelism_divide_every_expert() -> None:
+    options: dict[str, object] = {"batch": 8, "phase": "decode", "context": 64}
+    part, whole = lower(MIXTRAL, ep=2, tp=4, **options), lower(MIXTRAL, **options)
+    assert summarize(part).macs * 8 == summarize(whole).macs + _routers(whole, 3)
+    found = simulate(part, load_architecture("h100_dgx"))
+    between = {(one["source"], one["destination"]) for one in found.traffic if one["source"].startswith("chip[")}
+    ring = {(f"chip[{base + one}]", f"chip[{base + (one + 1) % 4}]") for base in (0, 4) for one in range(4)}
+    assert between == ring | {(f"chip[{one}]", f"chip[{one ^ 4}]") for one in range(8)}
+
+
+def _routers(trace: Trace, times: int) -> int:
+    """MACs of the routers, which every rank executes as a whole, ``times`` over."""
+    return times * sum(operator_macs(one, blocks) for one, blocks in trace.operators() if one.name.endswith("router"))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sim.core.clock import PS_PER_S
-from sim.core.errors import InputError, Problem
+from sim.core.errors import InputError, Place, Problem
+from sim.hardware.chip_groups import Group
 from sim.hardware.collectives import CollectivesModel, usable
 from sim.hardware.engine import EngineView
 from sim.hardware.layout import Layout
@@ -22,10 +23,16 @@ from sim.mapping.plan import Choice, Plan, Split
 from sim.trace.dtypes import data_type
 from sim.trace.work import CollectiveWork
 
+STAGE = ("send", "recv")
+"""The two ends of a message between stages of a pipeline."""
+
 
 @dataclass(frozen=True)
 class CollectiveSchedule:
-    """One collective: its messages between ranks, by which protocol, what this chip reads and leaves, and its cost."""
+    """One collective: its messages between ranks, by which protocol, what this chip reads and leaves, and its cost.
+
+    ``groups``: the chips that are the ranks; several groups do the same at the same time, the simulated chip's among them.
+    """
 
     messages: algorithms.Schedule
     protocol: str
@@ -35,6 +42,7 @@ class CollectiveSchedule:
     launch_ps: int
     steps_ps: int
     transfer_ps: int
+    groups: tuple[Group, ...]
     slots: int = 1
 
     @property
@@ -84,11 +92,15 @@ class CollectivesEngine:
         work = request.region.head.work
         if not isinstance(work, CollectiveWork):
             return None
-        dtype = data_type(request.region.head.inputs[0][1][0].tensor.dtype)
+        head = request.region.head
+        moved = head.inputs[0][1] if head.inputs else head.outputs
+        dtype = data_type(moved[0].tensor.dtype)
         output = sum(one.size_bytes for one in request.region.tail.outputs)
-        loads = request.operands[0].split(int(request.operands[0].transferred(request.sizes[0])))
-        stores = request.output.split(int(request.output.transferred(output)))
-        found = self.candidates(work.function, work.ranks, dtype.size_bytes(work.elements), loads, stores, request)
+        loads = request.operands[0].split(int(request.operands[0].transferred(request.sizes[0]))) if head.inputs else ()
+        stores = request.output.split(int(request.output.transferred(output))) if output else ()
+        found = self.candidates(
+            work, dtype.size_bytes(work.elements), loads, stores, request.region.head.operator.place
+        )
         best = found[0]
         others = {one.messages.algorithm: one for one in reversed(found[1:])
                   if one.messages.algorithm != best.messages.algorithm}  # fmt: skip
@@ -105,34 +117,46 @@ class CollectivesEngine:
         )
 
     def candidates(
-        self, function: str, ranks: int, size_bytes: int, loads: Split, stores: Split, request: Request | None = None
+        self, work: CollectiveWork, size_bytes: int, loads: Split, stores: Split, place: Place | None
     ) -> list[CollectiveSchedule]:
         """Every way to run the collective, fastest first; InputError when chips or links are missing."""
-        place = request.region.head.operator.place if request is not None else None
-        chips = self.layout.chip_count
-        if ranks > chips:
-            message = f"a collective among {ranks} chips"
-            raise InputError([Problem(message, place, found=f"{self.layout.architecture.name} has {chips}")])
+        groups = self._groups(work, place)
+        function = "send_recv" if work.function in STAGE else work.function
         pinned = self.layout.architecture.policy.collectives.get(function)
         found = []
-        for algorithm in usable(function, ranks, pinned):
-            plan = algorithms.schedule(function, algorithm, ranks, size_bytes)
+        for algorithm in usable(function, work.ranks, pinned):
+            plan = algorithms.schedule(function, algorithm, work.ranks, size_bytes)
             for name, protocol in sorted(self._model.spec.protocols.items()):
-                steps, transfer = self._steps(plan, name)
+                steps, transfer = self._steps(plan, name, groups)
                 found.append(CollectiveSchedule(plan, name, size_bytes, loads, stores, protocol.launch,
-                                                plan.steps * protocol.step + steps, transfer))  # fmt: skip
+                                                plan.steps * protocol.step + steps, transfer, groups))  # fmt: skip
         return sorted(found, key=lambda one: (one.predicted_ps, one.messages.algorithm, one.protocol))
 
-    def _steps(self, plan: algorithms.Schedule, protocol: str) -> tuple[int, int]:
+    def _groups(self, work: CollectiveWork, place: Place | None) -> tuple[Group, ...]:
+        """The chips that are the ranks; of a message between stages, each chip of one stage with its partner."""
+        grid = self.layout.grid
+        if work.function in STAGE:
+            chips = grid.chips() if work.function == "send" else tuple(grid.before(chip) for chip in grid.chips())
+            return tuple((chip, grid.behind(chip)) for chip in chips)
+        groups = grid.groups(work.group, work.ranks)
+        count = self.layout.chip_count
+        if max(max(group) for group in groups) >= count:
+            message = f"a collective among {work.ranks} chips"
+            raise InputError([Problem(message, place, found=f"{self.layout.architecture.name} has {count}")])
+        return groups
+
+    def _steps(self, plan: algorithms.Schedule, protocol: str, groups: tuple[Group, ...]) -> tuple[int, int]:
         """Latencies of the links and times of the busiest ports, each summed over the steps."""
         latency: defaultdict[int, int] = defaultdict(int)
         ports: defaultdict[int, dict[tuple[str, int, str], Fraction]] = defaultdict(dict)
-        for message in plan.messages:
-            link = self.layout.chip_link(message.source, message.destination)
-            size = self._model.wire_bytes(protocol, message.size_bytes)
-            latency[message.step] = max(latency[message.step], link.model.latency_ps)
-            for chip, way in ((message.source, "out"), (message.destination, "in")):
-                busy, key = ports[message.step], (link.path, chip, way)
-                busy[key] = busy.get(key, Fraction(0)) + Fraction(size) / link.model.bytes_per_s
+        for group in groups:
+            for message in plan.messages:
+                source, destination = group[message.source], group[message.destination]
+                link = self.layout.chip_link(source, destination)
+                size = self._model.wire_bytes(protocol, message.size_bytes)
+                latency[message.step] = max(latency[message.step], link.model.latency_ps)
+                for chip, way in ((source, "out"), (destination, "in")):
+                    busy, key = ports[message.step], (link.path, chip, way)
+                    busy[key] = busy.get(key, Fraction(0)) + Fraction(size) / link.model.bytes_per_s
         slowest = sum((max(step.values()) for step in ports.values()), Fraction(0)) * PS_PER_S
         return sum(latency.values()), -(-slowest.numerator // slowest.denominator)

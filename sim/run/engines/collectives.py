@@ -1,8 +1,9 @@
 """A chip's collectives in a run: messages of all ranks on the links between chips, one collective after the other.
 
-The simulated chip is rank 0 of its group; the other ranks run the same program, so they reach a collective at the same
-instant and their messages start when the data they carry has arrived, as its own do. What the chip reads and leaves in its
-memory moves at the same time as the messages (cut-through). A copy in a core's own scratchpad is used in place.
+The simulated chip is one rank of its group; the other ranks run the same program, so they reach a collective at the same
+instant and their messages start when the data they carry has arrived, as its own do; so do other groups of chips. What the
+chip reads and leaves in its memory moves at the same time as the messages (cut-through). A copy in a core's own scratchpad
+is used in place.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.hardware.collectives import Collectives
 from sim.hardware.noc.traffic_collectives import Message
-from sim.mapping.engines.collectives import CollectiveSchedule
+from sim.mapping.engines.collectives import STAGE, CollectiveSchedule
+from sim.run.engines.stage_messages import StageMessages
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.machine import BoundEngine, Machine
 from sim.run.region_run import RegionRun
@@ -33,6 +35,7 @@ class CollectivesRun:
         self._lane = self._component.only_lane
         self._events = machine.engine
         self._queue: deque[RegionRun] = deque()
+        self._stages = StageMessages(machine, engine) if machine.layout.grid.stages > 1 else None
         self._current: _Exchange | None = None
         self.engine = engine.view.path
         self.index = 0
@@ -46,6 +49,10 @@ class CollectivesRun:
 
     def admit(self, run: RegionRun, slot: int) -> None:
         """As in :class:`~sim.run.engines.unit.Unit`."""
+        if self._stages is not None and run.region.head.operator.kind in STAGE:
+            self.tiles_taken += 1
+            self._stages.admit(run)
+            return
         self._lane.assign(self._events.now)
         self._queue.append(run)
         if self._current is None:
@@ -74,7 +81,7 @@ class CollectivesRun:
 
     def finish(self) -> None:
         """As in :class:`~sim.run.engines.unit.Unit`."""
-        if self._current is not None or self._queue:
+        if self._current is not None or self._queue or (self._stages is not None and self._stages.busy):
             raise InconsistencyError("completion", f"{self.engine} ends with collectives in flight")
 
     def at(self, delay_ps: int, call: object) -> None:
@@ -91,15 +98,15 @@ class _Exchange:
         self._schedule = cast(CollectiveSchedule, run.plan.schedules[0])
         self._machine, self._own = unit._machine, unit._own
         self._activity = Activity(run.owner, 0)
-        messages = self._schedule.messages.messages
-        self._waits = [len(message.after) for message in messages]
-        self._then: list[list[int]] = [[] for _ in messages]
-        for number, message in enumerate(messages):
-            for earlier in message.after:
+        self._messages = _of_groups(self._schedule)
+        self._waits = [len(after) for _, after, _, _ in self._messages]
+        self._then: list[list[int]] = [[] for _ in self._messages]
+        for number, (_, after, _, _) in enumerate(self._messages):
+            for earlier in after:
                 self._then[earlier].append(number)
         spec = unit._component.library.spec.protocols[self._schedule.protocol]
         self._step_ps = spec.step
-        self._left = len(messages) + len(self._schedule.loads) + len(self._schedule.stores) + 1
+        self._left = len(self._messages) + len(self._schedule.loads) + len(self._schedule.stores) + 1
 
     def start(self) -> None:
         """Memory accesses begin now, messages after the launch."""
@@ -115,25 +122,37 @@ class _Exchange:
             self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=False)
         for number, waits in enumerate(self._waits):
             if not waits:
-                self._send(number, self._schedule.messages.messages[number])
+                self._send(number)
         self._one_done()
 
-    def _send(self, number: int, message: Message) -> None:
+    def _send(self, number: int) -> None:
+        message, _, source, destination = self._messages[number]
         size = self._unit._component.library.wire_bytes(self._schedule.protocol, message.size_bytes)
 
         def arrived() -> None:
             for after in self._then[number]:
                 self._waits[after] -= 1
                 if self._waits[after] == 0:
-                    self._send(after, self._schedule.messages.messages[after])
+                    self._send(after)
             self._one_done()
 
         def moved(latency_ps: int) -> None:
             self._unit.at(latency_ps + self._step_ps, arrived)
 
-        self._machine.send(message.source, message.destination, message.size_bytes, size, self._activity, moved)
+        self._machine.send(source, destination, message.size_bytes, size, self._activity, moved)
 
     def _one_done(self) -> None:
         self._left -= 1
         if self._left == 0:
             self._unit.done(self._run)
+
+
+def _of_groups(schedule: CollectiveSchedule) -> list[tuple[Message, tuple[int, ...], int, int]]:
+    """The messages of all groups: message, numbers of those before it, and the chips it goes from and to."""
+    messages = schedule.messages.messages
+    return [
+        (message, tuple(place * len(messages) + one for one in message.after),
+         group[message.source], group[message.destination])
+        for place, group in enumerate(schedule.groups)
+        for message in messages
+    ]  # fmt: skip
