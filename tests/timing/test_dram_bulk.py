@@ -18,6 +18,8 @@ from sim.hardware.memory.devices.device import Device
 from sim.hardware.memory.tier import Access, tier_models
 
 MIB = 1 << 20
+OTHER_MAPPING = {"HBM2_PIM"}
+"""Devices whose own address mapping row runs do not follow (it is for processing in memory)."""
 
 
 def bulk_run(model: BankModel, transfers: list[tuple[Access, int]]) -> tuple[int, dict[str, int]]:
@@ -48,7 +50,7 @@ def sequential_errors(device: Device, write: bool) -> tuple[float, float]:
 
 
 def test_sequential_streams_take_as_long_as_request_by_request() -> None:
-    cases = [(name, write) for name in DEVICES for write in (False, True)]
+    cases = [(name, write) for name in sorted(DEVICES) if name not in OTHER_MAPPING for write in (False, True)]
     cycles, activates = np.abs([sequential_errors(DEVICES[name], write) for name, write in cases]).T
     assert cycles.mean() < 0.01 and cycles.max() < 0.04
     assert activates.mean() < 0.05
@@ -65,7 +67,7 @@ def test_a_refresh_free_stream_reaches_the_closed_form(name: str) -> None:
     assert size / seconds == pytest.approx(float(model.sustained_bytes_per_s), rel=0.01)
 
 
-@pytest.mark.parametrize("name", sorted(DEVICES))
+@pytest.mark.parametrize("name", sorted(set(DEVICES) - OTHER_MAPPING))
 def test_long_streams_come_to_the_sustained_rate_the_mapper_is_told(name: str) -> None:
     model = BankModel(DEVICES[name])
     if DEVICES[name].ranks > 1:

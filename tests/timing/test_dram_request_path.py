@@ -63,6 +63,33 @@ def test_short_transfers_take_as_long_as_request_by_request() -> None:
     assert activates.mean() < 0.01 and activates.max() < 0.03
 
 
+def tile_rows(name: str, row_bytes: int, stride: int, write: bool) -> tuple[float, float]:
+    """Errors of finish and activates of one tile of up to 200 rows, ``stride`` bytes from one to the next."""
+    device = one_channel(name)
+    rows = min(200, (1 << 17) // row_bytes)
+    tile = Access("tile", write, 0, row_bytes, stride)
+    cycles, counts = run(BankModel(device), [(tile, rows * row_bytes)])
+    addresses = (np.arange(rows)[:, None] * stride + np.arange(0, row_bytes, device.burst_bytes)).ravel()
+    outcome = BankEngine(device).run(addresses % device.capacity_bytes, np.full(len(addresses), write))
+    cycles += 0 if write else device.timing["CL"]
+    return cycles / outcome.finish_cycle - 1, counts["activates"] / outcome.counts["activates"] - 1
+
+
+def test_tiles_of_rows_apart_take_as_long_as_request_by_request() -> None:
+    cases = [
+        tile_rows(name, row_bytes, stride, write)
+        for name in NAMES
+        for row_bytes in (128, 256, 512, 1024, 2048)
+        for stride in (4096, 8448, 65536)
+        for write in (False, True)
+    ]
+    finish, activates = np.abs(cases).T
+    assert finish.mean() < 0.01 and activates.max() < 0.15
+    assert activates.mean() < 0.01
+    # Writes of whole rows into one bank of HBM3: which rows share a full write buffer hangs on single cycles.
+    assert sorted(finish)[-3] < 0.10 and finish.max() < 0.14
+
+
 def test_a_long_stream_goes_on_where_short_transfers_left_off() -> None:
     """Both paths serve one stream: the state goes over and comes back, so the stream loses only what the short cost."""
     model = BankModel(one_channel("HBM2_2000"))

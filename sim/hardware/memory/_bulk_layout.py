@@ -39,10 +39,13 @@ OPEN_UNTIL = OPEN_SINCE + MAX_RANKS
 ACT_TIMES = OPEN_UNTIL + MAX_RANKS
 STATE = ACT_TIMES + MAX_RANKS * 4
 
-# One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left, rows it opened, and
-# (request by request) how many of what is left the controller has not been given, and how many it had at first.
-NEXT_BURST, LEFT, WRITE, ARRIVED, FINISH, OPENED, TO_GIVE, BURSTS = range(8)
-TRANSFER = 8
+# One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left, rows it opened,
+# (request by request) how many of what is left the controller has not been given, how many it had at first; and of the
+# rows of a tile: bursts of one, what is left of this one, bursts from one to the next.
+(
+    NEXT_BURST, LEFT, WRITE, ARRIVED, FINISH, OPENED, TO_GIVE, BURSTS, TILE_ROW, ROW_LEFT, TILE_STEP,
+) = range(11)  # fmt: skip
+TRANSFER = 12
 
 # Request by request: the book of requests given to the controller, and counters already taken over; then how many
 # request slots are free, the free slots, and the transfer of each slot.

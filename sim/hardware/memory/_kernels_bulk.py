@@ -21,7 +21,9 @@ from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._bulk_layout import NONE
 from sim.hardware.memory._kernels_bulk_rows import (
     bank_of,
+    burst_after,
     close_row,
+    go_on,
     leave_ring,
     open_row,
     rank_of,
@@ -92,10 +94,12 @@ def _opened_in_vain(p, s, first, seen, write, due):
         open_row(p, s, bank_of(p, first, lane), row, write, due - seen * p[at.STEP])
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
-def _run(p, s, first, left, write, enters):
-    """One row run of a transfer of which ``left`` bursts from ``first`` on are left; returns how many bursts it had."""
-    wanted = min(left, p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
+@njit(int64(POINTER, POINTER, int64, int64, int64, int64, int64, int64), cache=True)
+def _run(p, s, first, wanted, following, after, write, enters):
+    """One row run of ``wanted`` bursts from ``first`` on; returns how many a refresh left of it.
+
+    ``after`` more bursts of the transfer come then, from ``following`` on.
+    """
     index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
     rank = rank_of(p, first)
     refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
@@ -107,10 +111,10 @@ def _run(p, s, first, left, write, enters):
     bursts = min(wanted, max(1, -(-(s[next_refresh] - start) // p[at.STEP])))
     if bursts < wanted:
         seen = p[at.LOOKAHEAD] - (wanted - bursts)
-        if rank_of(p, first + wanted) != rank and seen >= 0:
+        if rank_of(p, following) != rank and seen >= 0:
             bursts = wanted
-        elif bank_of(p, first + wanted, 0) != bank_of(p, first, 0):
-            _opened_in_vain(p, s, first + wanted, min(left - wanted, seen), write, s[next_refresh])
+        elif bank_of(p, following, 0) != bank_of(p, first, 0):
+            _opened_in_vain(p, s, following, min(after, seen), write, s[next_refresh])
     last = max(start + (bursts - 1) * p[at.STEP], s[at.LAST_COLUMN] + p[at.OTHER_STEP])
     recover = p[at.WR_PRE] if write else p[at.RD_PRE]
     for lane in range(min(lanes, wanted)):
@@ -138,15 +142,17 @@ def _serve(p, s, transfers, ring, until):
         first, opened = transfers[t + at.NEXT_BURST], s[at.ACTIVATES]
         left = transfers[t + at.LEFT]
         enters = max(transfers[t + at.ARRIVED], s[at.LAST_COLUMN] - p[at.LOOKAHEAD] * p[at.STEP])
-        bursts = _run(p, s, first, left, transfers[t + at.WRITE], enters)
-        transfers[t + at.NEXT_BURST] = first + bursts
+        wanted = min(left, transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
+        following = burst_after(transfers, t, wanted)
+        bursts = _run(p, s, first, wanted, following, left - wanted, transfers[t + at.WRITE], enters)
+        go_on(transfers, t, bursts)
         transfers[t + at.LEFT] -= bursts
         transfers[t + at.OPENED] += s[at.ACTIVATES] - opened
         if transfers[t + at.LEFT] == 0:
             transfers[t + at.FINISH] = s[at.LAST_COLUMN] + p[at.BURST]
             leave_ring(s, ring, s[at.TURN])
             return slot
-        if bursts == left or (first + bursts) % p[at.RUN_BURSTS] == 0:
+        if bursts == wanted:
             s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1
     return NONE
 

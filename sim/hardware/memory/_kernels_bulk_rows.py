@@ -116,6 +116,24 @@ def bank_of(p, first, lane):
     return (rank_of(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
 
 
+@njit(int64(POINTER, int64, int64), cache=True)
+def burst_after(transfers, t, bursts):
+    """Where the transfer whose words begin at ``t`` goes on after ``bursts`` more of its present tile row."""
+    following = transfers[t + at.NEXT_BURST] + bursts
+    if bursts == transfers[t + at.ROW_LEFT]:
+        following += transfers[t + at.TILE_STEP] - transfers[t + at.TILE_ROW]
+    return following
+
+
+@njit(void(POINTER, int64, int64), cache=True)
+def go_on(transfers, t, bursts):
+    """The transfer has been served or given ``bursts`` of its present tile row."""
+    transfers[t + at.NEXT_BURST] = burst_after(transfers, t, bursts)
+    transfers[t + at.ROW_LEFT] -= bursts
+    if transfers[t + at.ROW_LEFT] == 0:
+        transfers[t + at.ROW_LEFT] = transfers[t + at.TILE_ROW]
+
+
 @njit(void(POINTER, POINTER, int64), cache=True)
 def leave_ring(s, ring, place):
     """The transfer at ``place`` has completed: it leaves the ring; the turn stays with whose it is, or goes on."""

@@ -19,7 +19,7 @@ from sim.hardware.memory._bank_types import POINTER
 from sim.hardware.memory._kernels_bank_commands import after_read, after_write, find_candidates
 from sim.hardware.memory._kernels_bank_cycle import advance, next_tick, tick
 from sim.hardware.memory._kernels_bank_queues import accept, full
-from sim.hardware.memory._kernels_bulk_rows import bank_of, leave_ring, refresh_due
+from sim.hardware.memory._kernels_bulk_rows import bank_of, go_on, leave_ring, refresh_due
 
 
 @njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
@@ -195,8 +195,10 @@ def _give(p, q, s, c, m, transfers, ring, r):
     m[at.GIVEN_AT] = c[rq.CLOCK]
     m[at.OUTSTANDING] += 1
     transfers[t + at.TO_GIVE] -= 1
-    transfers[t + at.NEXT_BURST] = burst + 1
-    if (burst + 1) % p[at.RUN_BURSTS] == 0:
+    if transfers[t + at.TO_GIVE] == 0 and transfers[t + at.WRITE]:
+        c[rq.DRAINING] = c[rq.WRITES_WAITING]
+    go_on(transfers, t, 1)
+    if (burst + 1) % p[at.RUN_BURSTS] == 0 or transfers[t + at.NEXT_BURST] != burst + 1:
         s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1
 
 
@@ -256,6 +258,8 @@ def _serve(p, q, s, c, m, transfers, ring, r, log, until):
             return at.DRAINED
         if c[rq.CLOCK] > until:
             return NONE
+        if m[at.GIVING] == 0 and c[rq.DRAINING] == 0:
+            c[rq.DRAINING] = c[rq.WRITES_WAITING]
         wanted = _wants_to_give(q, s, c, m, transfers, ring)
         if wanted and m[at.GIVEN_AT] != c[rq.CLOCK]:
             _give(p, q, s, c, m, transfers, ring, r)

@@ -57,7 +57,7 @@ class BulkEngine:
         self._tokens: dict[int, Any] = {}
         self._free = list(range(15, -1, -1))
         self._where: dict[Hashable, int] = {}
-        self._waiting: dict[Hashable, list[tuple[int, int, bool, Any]]] = {}
+        self._waiting: dict[Hashable, list[tuple[int, int, int, int, bool, Any]]] = {}
         self._streams: dict[int, Hashable] = {}
         self._ready: list[tuple[int, int, Any, int]] = []
         self._sequence = 0
@@ -80,16 +80,16 @@ class BulkEngine:
         """A transfer arrives; one of a stream waits for those of the stream before it."""
         access = stream if isinstance(stream, Access) else Access(stream, False)
         bursts = max(1, -(-size_bytes // self._per_burst))
-        first = self._place(access, bursts)
+        first, row, step = self._place(access, bursts), *self._tile_rows(access)
         cycle = self._clock.index_at_or_after(now_ps)
         self._catch_up(cycle)
         self._active += 1
         key = (access.stream, access.write)
         if key in self._waiting:
-            self._waiting[key].append((first, bursts, access.write, token))
+            self._waiting[key].append((first, bursts, row, step, access.write, token))
             return
         self._waiting[key] = []
-        self._begin(key, cycle, first, bursts, access.write, token)
+        self._begin(key, cycle, first, bursts, row, step, access.write, token)
 
     def _place(self, access: Access, bursts: int) -> int:
         if access.address is not None:
@@ -100,12 +100,21 @@ class BulkEngine:
         self._where[key] = (first + bursts) % self._bursts
         return first
 
-    def _begin(self, key: Hashable, cycle: int, first: int, bursts: int, write: bool, token: Any) -> None:
+    def _tile_rows(self, access: Access) -> tuple[int, int]:
+        """Bursts on one channel of a row of the tile, and from one row to the next."""
+        if not access.row_bytes:
+            return at.FAR, at.FAR
+        row = max(1, access.row_bytes // self._per_burst)
+        return row, max(row, access.stride_bytes // self._per_burst)
+
+    def _begin(
+        self, key: Hashable, cycle: int, first: int, bursts: int, row: int, step: int, write: bool, token: Any
+    ) -> None:
         if not self._free:
             self._grow()
         slot, state = self._free.pop(), self.state
         words = self._transfers[slot * at.TRANSFER : (slot + 1) * at.TRANSFER]
-        words[: at.BURSTS + 1] = first, bursts, write, cycle, 0, 0, 0, bursts
+        words[: at.TILE_STEP + 1] = first, bursts, write, cycle, 0, 0, 0, min(bursts, row), row, row, step
         if state[at.ACTIVE] == 0:
             state[at.WORK_SINCE] = cycle
             if self._path.serving:
@@ -114,7 +123,7 @@ class BulkEngine:
         state[at.ACTIVE] += 1
         self._tokens[slot], self._streams[slot] = token, key
         self._plan = None
-        self._short += bursts < SHORT_BURSTS
+        self._short += bursts < SHORT_BURSTS or row < bursts
         self._brief += bursts < self._window
         if self._path.serving:
             self._path.begin(self._transfers, slot)
@@ -194,8 +203,9 @@ class BulkEngine:
     def _complete(self, slot: int) -> None:
         self._plan = None
         finish = int(self._transfers[slot * at.TRANSFER + at.FINISH])
-        bursts = int(self._transfers[slot * at.TRANSFER + at.BURSTS])
-        self._short -= bursts < SHORT_BURSTS
+        words = self._transfers[slot * at.TRANSFER :]
+        bursts, row = int(words[at.BURSTS]), int(words[at.TILE_ROW])
+        self._short -= bursts < SHORT_BURSTS or row < bursts
         self._brief -= bursts < self._window
         self._sequence += 1
         opened = int(self._transfers[slot * at.TRANSFER + at.OPENED])

@@ -1,10 +1,11 @@
 """The per-request path of a run: the transfers in flight given burst by burst to the request engine's controller.
 
-Serves what whole row runs do not describe: transfers shorter than :data:`SHORT_BURSTS` on a channel; more than
+Serves what whole row runs do not describe: transfers shorter than :data:`SHORT_BURSTS` on a channel; tiles whose rows lie
+apart in memory, for the controller reorders over them; more than
 :data:`FEW` at once of which one is shorter than the controller's window, for it then reorders whole transfers; transfers
 that take turns more finely than :data:`FINE_BYTES`; and per-bank refresh. It takes the bulk engine's channel over and hands
-it back with the same banks, windows and refresh schedule (kernels ``_kernels_mixed``). Writes leave the buffer as soon as
-no read is queued, for a transfer ends when its last burst is on the bus.
+it back with the same banks, windows and refresh schedule (kernels ``_kernels_mixed``). The last burst of a writing
+transfer empties the write buffer, for the transfer ends when that burst is on the bus.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ class RequestPath:
 
     def __init__(self, parameters: Array, own: Array) -> None:
         self._parameters = parameters
-        self._own = own.copy()
-        self._own[rq.DRAIN_IDLE] = 0
+        self._own = own
         self.serving = False
         slots = int(own[rq.BANKS] * own[rq.BANK_QUEUE] + own[rq.READ_QUEUE] + own[rq.WRITE_QUEUE])
         self._controller = np.zeros(rq.STATE, dtype=np.int64)

@@ -19,11 +19,16 @@ from sim.core.registry import Registry
 
 
 class Access(NamedTuple):
-    """A stream of transfers as a timing model may tell them apart; ``address`` in bytes, or None: where it left off."""
+    """A stream of transfers as a timing model may tell them apart; ``address`` in bytes, or None: where it left off.
+
+    The rows of a tile may lie apart: ``row_bytes`` each, ``stride_bytes`` from one to the next (0: one piece).
+    """
 
     stream: Hashable
     write: bool
     address: int | None = None
+    row_bytes: int = 0
+    stride_bytes: int = 0
 
 
 class TierSpec(Protocol):
