@@ -1,8 +1,9 @@
-"""Bandwidth and power of each component over time, as both timelines show them.
+"""Bandwidth, power and row hits of each component over time, as both timelines show them.
 
 A value holds from its edge to the next, so that rate times width adds up to the component's bytes, and power times width
 to its joules. Bytes are spread over all busy time of the component, because a channel moves them at one rate and several
 operators at once; dynamic energy over the busy time of the operator that caused it, static energy evenly over the run.
+Row hits: of the bursts of an operator on a memory timed at its banks, those that opened no row, in proportion alike.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from sim.core.clock import PS_PER_S
 from sim.observe.recording import Recorded
-from sim.observe.series import Series, Table, shares
+from sim.observe.series import ComponentSeries, Series, Table, shares
 from sim.run.record import ComponentRecord, RunRecord
 
 BINS = 500
@@ -43,7 +44,7 @@ class Counter:
 def rates(
     record: RunRecord, recorded: Recorded, components: list[ComponentRecord], amounts: Mapping[str, Amounts]
 ) -> Iterator[Counter]:
-    """Bandwidth and power of each of ``components`` that moved bytes or took energy. ``amounts``: by path."""
+    """Bandwidth, row hits and power of each of ``components`` that has any. ``amounts``: by path."""
     series = Series(record, recorded, BINS)
     widths = series.widths_ps
     if not len(widths):
@@ -55,10 +56,24 @@ def rates(
         moved = sum(own.bytes_by.values())
         if moved:
             yield Counter(component, "bandwidth", "B/s", edges, _rates(moved * PS_PER_S, one.busy, widths))
+        hits = _row_hits(component, one, widths)
+        if hits:
+            yield Counter(component, "row hits", "%", edges, hits)
         energy = one.spread(own.attojoules_by, widths) + shares(own.static_attojoules, widths)
         if energy.any():
             watts = [float(some) * WATTS / width for some, width in zip(energy.tolist(), widths.tolist(), strict=True)]
             yield Counter(component, "power", "W", edges, watts)
+
+
+def _row_hits(component: ComponentRecord, one: ComponentSeries, widths: Table) -> list[float]:
+    """Percent of the bursts of each bin that found their row open; empty for what has no rows."""
+    actions = component.actions
+    opened = {owner: counts["activates"] for owner, counts in actions.items() if "activates" in counts}
+    bursts = {owner: counts.get("reads", 0) + counts.get("writes", 0) for owner, counts in actions.items()}
+    if not opened or not any(bursts.values()):
+        return []
+    pairs = zip(one.spread(opened, widths).tolist(), one.spread(bursts, widths).tolist(), strict=True)
+    return [100 * max(0.0, 1 - rows / every) if every else 0.0 for rows, every in pairs]
 
 
 def _rates(amount: int, busy: Table, widths: Table) -> list[float]:

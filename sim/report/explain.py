@@ -79,6 +79,7 @@ def operator_lines(
     yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)
     yield from _bytes(one)
+    yield from _rows(record, number)
     yield from _energy(record, number, prices, sources)
     yield ""
 
@@ -165,6 +166,25 @@ def _bytes(one: OperatorRecord) -> Iterator[str]:
         yield "  bytes moved:"
     for tier, moved in one.bytes.items():
         yield f"    {tier:24} {moved['read']:,} read, {moved['written']:,} written"
+
+
+def _rows(record: RunRecord, number: int) -> Iterator[str]:
+    """Row hits of this operator in memories timed at their banks, and the time that its rows, refreshes and turns cost."""
+    for component in record.components:
+        counts = component.actions.get(number, {})
+        bursts, opened = counts.get("reads", 0) + counts.get("writes", 0), counts.get("activates", 0)
+        if component.kind != "dram" or not bursts or "activates" not in counts:
+            continue
+        lost: dict[str, int] = {}
+        for lane in component.lanes:
+            for cause, duration in lane.stall_by.get(number, {}).items():
+                lost[cause] = lost.get(cause, 0) + duration
+        hits = max(0, bursts - opened)
+        share = 100 * hits / bursts
+        yield f"  rows of {component.path}: {hits:,} of {bursts:,} bursts hit ({share:.1f} %), {opened:,} opened"
+        if lost:
+            ranked = sorted(lost.items(), key=lambda pair: (-pair[1], pair[0]))
+            yield "    bus time lost: " + ", ".join(f"{cause} {_time(duration)}" for cause, duration in ranked)
 
 
 def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]], sources: bool) -> Iterator[str]:

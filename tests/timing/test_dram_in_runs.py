@@ -15,7 +15,10 @@ from sim.hardware.memory.bank_model import BankModel
 from sim.hardware.memory.bulk_engine import LOST
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.tier import Access
+from sim.observe.counters import Amounts, rates
+from sim.report.explain import architecture_of, operator_lines
 from sim.report.memory_text import memory_rows
+from sim.report.page.run_data import run_data
 
 MIB = 1 << 20
 
@@ -170,3 +173,24 @@ def test_tras_beyond_trc_is_refused() -> None:
     device = replace(DEVICES["HBM2_2000"], timing=dict(DEVICES["HBM2_2000"].timing) | {"tRAS": 60})
     with pytest.raises(InputError, match="tRAS exceeds tRC"):
         BankModel(device)
+
+
+def test_explanation_page_and_timeline_show_the_rows(result: sim.Result) -> None:
+    slowest = max(range(len(result.record.operators)), key=lambda number: result.record.operators[number].active_ps)
+    said = "\n".join(
+        operator_lines(result.record, slowest, architecture_of(result.record), [dict(one) for one in result.prices])
+    )
+    assert "rows of chip.hbm: " in said and "bus time lost: " in said
+    (memory,) = run_data(result)["memories"]
+    rows = result.components["chip.hbm"]["memory"]
+    assert [memory[key] for key in ("row_hits", "row_misses", "row_conflicts")] == [
+        rows[key] for key in ("row_hits", "row_misses", "row_conflicts")
+    ]
+    assert result.recorder is not None
+    hbm = next(one for one in result.record.components if one.path == "chip.hbm")
+    (hits,) = [
+        one
+        for one in rates(result.record, result.recorder, [hbm], {"chip.hbm": Amounts({}, {}, 0)})
+        if one.name == "row hits"
+    ]
+    assert len(hits.values) == len(hits.edges_ps) - 1 and 90 < max(hits.values) <= 100

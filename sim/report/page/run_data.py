@@ -12,6 +12,7 @@ from sim.core.units import format_si
 from sim.hardware.layout import natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
 from sim.report.explain import architecture_of, operator_lines
+from sim.report.memory_text import memory_rows
 from sim.report.page.diagram import diagram
 from sim.report.page.network import network_views
 from sim.report.page.timeline_data import series_data, timeline_data
@@ -42,6 +43,7 @@ def run_data(result: Result) -> dict[str, Any]:
         "diagram": diagram(result),
         "networks": [asdict(view) for view in network_views(result)],
         "memory": result.memory,
+        "memories": _memories(result),
         "architecture": {"yaml": dump_yaml(_sorted(document)), "sources": document.get("sources", [])},
         "prices": list(result.prices),
         "energy_table": result.energy_table,
@@ -79,6 +81,19 @@ def summary(result: Result) -> list[list[str]]:
     if result.average_power_w is not None:
         found.append(["average power", format_si(result.average_power_w, "W", 4)])
     return [*found, ["simulated with", f"{result.tool['name']} {result.tool['version']}"]]
+
+
+def _memories(result: Result) -> list[dict[str, Any]]:
+    """Rates, rows and lost bandwidth of each memory timed at its banks."""
+    rows = memory_rows(result.components, result.time_ps)
+    return [
+        {
+            "path": path, "achieved": achieved, "share": share, "hits": hits, "spent": spent,
+            **{key: result.components[path]["memory"][key] for key in ("row_hits", "row_misses", "row_conflicts")},
+            "peak": format_si(result.components[path]["peak"], result.components[path]["unit"]),
+        }
+        for path, achieved, share, hits, spent in rows
+    ]  # fmt: skip
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

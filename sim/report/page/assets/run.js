@@ -150,6 +150,17 @@ function fillArchitecture() {
   ], DATA.prices);
 }
 
+function fillMemories() {
+  element("memories-part").hidden = !DATA.memories.length;
+  const count = (title, key) => ({ title, value: (row) => row[key], text: (row) => row[key].toLocaleString("en"), number: true });
+  const words = (title, key) => ({ title, value: (row) => row[key], number: true });
+  new DataTable(element("memories"), [
+    { title: "memory", value: (row) => row.path, text: (row) => short(row.path) }, words("achieved", "achieved"), words("peak", "peak"),
+    words("of peak", "share"), words("rows hit", "hits"), count("hits", "row_hits"), count("misses", "row_misses"), count("conflicts", "row_conflicts"),
+    { title: "time of the data bus", value: (row) => row.spent, name: true },
+  ], DATA.memories);
+}
+
 function fillTimeline() {
   if (DATA.timeline) timeline = new Timeline(DATA, (number) => select(number));
   if (timeline && selected !== null) timeline.mark(DATA.operators[selected].start_s, DATA.operators[selected].end_s);
@@ -159,6 +170,7 @@ function fill() {
   fillSummary();
   fillOperators();
   fillArchitecture();
+  fillMemories();
   if (!DATA.timeline) element("timeline-part").hidden = true;
   document.body.dataset.ready = "yes";
   performance.mark("ready");
