@@ -71,6 +71,9 @@ class Policy(FrozenSpec):
         default=False, description="an operand tile that several cores need goes to all of them as one message"
     )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")
+    sub_batches: PositiveInt = Field(
+        default=1, description="streams that the requests of a batch are split into; they take turns at every attention"
+    )
     mapping: dict[str, MappingPin] = Field(
         default_factory=dict, description="pins by glob pattern of the operator's name; the first that matches holds"
     )

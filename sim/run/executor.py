@@ -33,7 +33,7 @@ from sim.run.jobs import JobSource
 from sim.run.machine import Machine
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
-from sim.trace.expand import Slice, expand
+from sim.trace.expand import Slice
 
 Progress = Callable[[int, str], None]
 
@@ -112,7 +112,9 @@ class Executor:
     def _control(self) -> Generator[Any, Any, None]:
         engine = self.machine.engine
         self.homes.admit_models(self._source.models())
-        for number, job in enumerate(self._source.jobs()):
+        parts = self.layout.architecture.policy.sub_batches
+        for number, whole in enumerate(self._source.jobs()):
+            job = whole.in_streams(parts)
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
             owner = JobRun(number, job, self._placement(self.layout, job.trace, self.arenas))
@@ -150,7 +152,7 @@ class Executor:
     def _regions(self, owner: JobRun) -> Iterator[Region]:
         """The regions of a job, numbered through the run."""
         fusion = self.layout.architecture.policy.fusion
-        formed = form_regions(expand(owner.job.trace), fusion)
+        formed = form_regions(owner.job.events(), fusion)
         if self.homes.residents is None:  # else weights move between tiers, and no prediction knows where they will be
             formed = Fusion(self.planner, owner.placement, fusion).regions(formed)
         for region in formed:

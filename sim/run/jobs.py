@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from sim.trace.expand import Event, expand
 from sim.trace.model import Trace
+from sim.trace.sub_batches import interleaved, merged, sub_batches
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Job:
     """A trace to execute, when it arrives, and for whom. Jobs run in order of arrival; ``priority`` breaks ties.
 
     Jobs of one ``model`` share its weights, which stay in memory between them, and come and go as one between tiers.
+    ``streams``: the sub-batches that ``trace`` consists of, which take turns (none: the trace as it is).
     """
 
     trace: Trace
@@ -22,6 +25,18 @@ class Job:
     tenant: str = ""
     priority: int = 0
     model: str | None = None
+    streams: tuple[Trace, ...] = ()
+
+    def in_streams(self, parts: int) -> Job:
+        """The same job with its batch in ``parts`` streams; InputError where it cannot be split."""
+        if parts == 1:
+            return self
+        streams = sub_batches(self.trace, parts)
+        return replace(self, trace=merged(self.trace, streams), streams=streams)
+
+    def events(self) -> Iterator[Event]:
+        """Its operators in program order."""
+        return interleaved(self.streams) if self.streams else expand(self.trace)
 
 
 class JobSource(Protocol):

@@ -18,7 +18,8 @@ class CommandSet(ABC):
     ``mode_switch``: for each mode, the command that changes to it where a channel has modes ("" keys none).
     ``refresh``: the all-bank refresh command. ``first_mode``: the mode a channel starts in. ``multiply``: the command
     that multiplies one column of each bank it touches, with up to ``vectors`` vectors at once. ``split_banks``: host and
-    PIM work side by side on different banks, though a bank has one row buffer.
+    PIM work side by side on different banks, though a bank has one row buffer. ``announces``: the controller knows how long
+    a macro-command takes before it begins, and refreshes first where it would run into a refresh.
     """
 
     name: ClassVar[str]
@@ -29,6 +30,7 @@ class CommandSet(ABC):
     multiply: ClassVar[str]
     vectors: ClassVar[int] = 1
     split_banks: ClassVar[bool] = False
+    announces: ClassVar[bool] = False
     first_mode: ClassVar[str] = ""
     mode_switch: ClassVar[Mapping[str, str]] = {}
 

@@ -39,10 +39,17 @@ class Transition(NamedTuple):
 class Transitions:
     """The transitions of one device under one command set; shared by all of its channels."""
 
-    def __init__(self, commands: CommandSet, device: PimDevice, *, refresh: bool) -> None:
+    def __init__(
+        self, commands: CommandSet, device: PimDevice, *, refresh: bool, in_turn: bool = False, whole: bool = False
+    ) -> None:
+        """``in_turn``: ranks are refreshed one after the other, and each refresh stops the whole channel, as a
+        macro-command needs all ranks. ``whole``: a macro-command that would run into a refresh begins after it."""
         self.commands = commands
         self.device = device
-        self.interval = device.dram.timing["tREFI"] if refresh else 0
+        self.whole = whole
+        ranks = device.pim_ranks if in_turn else 1
+        self.interval = device.dram.timing["tREFI"] // ranks if refresh else 0
+        self.first_refresh = device.dram.timing["tREFI"] // device.dram.ranks if in_turn else device.first_refresh
         self._sequencer = Sequencer(commands, device, refresh=refresh)
         self._states: list[Snapshot] = []
         self._numbers: dict[Snapshot, int] = {}
@@ -59,11 +66,22 @@ class Transitions:
             self._states.append(state)
         return self._numbers[state]
 
-    def take(self, state: int, macro: Macro, due: int) -> Transition:
-        """Execute ``macro`` in ``state`` with ``due`` cycles left until the next refresh (``NEVER``: none)."""
+    def _undisturbed(self, state: int, macro: Macro) -> Transition:
         plain = self._plain.get((state, macro))
         if plain is None:
             plain = self._plain[state, macro] = self._work_out(state, macro, NEVER)
+        return plain
+
+    def defers(self, state: int, macro: Macro, due: int) -> bool:
+        """Does ``macro`` wait for the refresh in ``due`` cycles? Not where it would not fit between two of them either."""
+        if not self.whole or due == NEVER:
+            return False
+        needed = self._undisturbed(state, macro).cycles
+        return due < needed <= self.interval - self.device.dram.timing["tRFC"]
+
+    def take(self, state: int, macro: Macro, due: int) -> Transition:
+        """Execute ``macro`` in ``state`` with ``due`` cycles left until the next refresh (``NEVER``: none)."""
+        plain = self._undisturbed(state, macro)
         if plain.last < due:
             return plain._replace(due=due) if due != NEVER else plain
         key = (state, macro, due)
@@ -123,7 +141,7 @@ class ChannelState:
         self.cycle = 1
         self.counts: dict[str, int] = {}
         self._state = transitions.fresh
-        self._due = transitions.device.first_refresh if transitions.interval else NEVER
+        self._due = transitions.first_refresh if transitions.interval else NEVER
 
     def take(self, macro: Macro, not_before: int = 0, times: int = 1) -> Taken:
         """Execute a macro-command ``times`` over, from cycle ``not_before`` on."""
@@ -133,8 +151,10 @@ class ChannelState:
         start, end, left = self.cycle, 0, times
         counts: dict[str, int] = {}
         while left:
+            if self.transitions.defers(self._state, macro, self._left()):
+                self._refresh()
             here, state = self.cycle, self._state
-            done = self._apply(macro, self._due - here if self._due != NEVER else NEVER)
+            done = self._apply(macro, self._left())
             again = self._alike(state, done, left - 1)
             end = here + again * done.cycles + done.end
             left -= 1 + again
@@ -171,12 +191,16 @@ class ChannelState:
         known[place] = (self._state, self.cycle - start, end - start, total, self._due - start)
         return Taken(start, end, total)
 
+    def _left(self) -> int:
+        """Cycles until the next refresh."""
+        return self._due - self.cycle if self._due != NEVER else NEVER
+
     def _alike(self, before: int, done: Transition, most: int) -> int:
         """Repetitions of a transition that leads back to its state, as far as no refresh comes between."""
         if not most or self._state != before or self.log is not None:
             return 0
         if self._due != NEVER:
-            room = self._due - self.cycle - done.last - 1
+            room = self._due - self.cycle - (done.cycles if self.transitions.whole else done.last + 1)
             if done.refreshes or room < 0:
                 return 0
             most = min(most, room // done.cycles + 1)

@@ -29,6 +29,13 @@ class PimSpec(FrozenSpec):
         default="request", description="what of attention goes to one channel: a whole request, or one head of it"
     )
     refresh: bool = Field(default=True, description="refresh the banks while PIM works")
+    refresh_ranks: Literal["together", "in_turn"] = Field(
+        default="together", description="ranks are refreshed at once, or one after the other over the refresh interval"
+    )
+    order: Literal["dependencies", "program"] = Field(
+        default="dependencies",
+        description="operators on the units begin when their operands are there, or one after the other in program order",
+    )
     source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
 
     def problem(self, device: str | None) -> str | None:

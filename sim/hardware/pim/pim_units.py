@@ -66,16 +66,23 @@ class PimModel:
 
     def transitions(self) -> Transitions:
         """Fresh channels."""
-        return Transitions(self.commands, self.device, refresh=self.spec.refresh)
+        in_turn = self.spec.refresh_ranks == "in_turn"
+        whole = self.commands.announces
+        return Transitions(self.commands, self.device, refresh=self.spec.refresh, in_turn=in_turn, whole=whole)
 
     @cached_property
     def actions(self) -> dict[str, tuple[str, int]]:
         """Command -> its energy action, and how many of it one such command is."""
         line = Timeline(self.commands, self.device)
-        return {
+        found = {
             name: (spec.action, len(line.touched(name, 0)) if spec.per_bank else 1)
             for name, spec in self.commands.commands.items()
         }
+        refresh = self.commands.refresh
+        if refresh and self.spec.refresh_ranks == "in_turn":
+            action, banks = found[refresh]
+            found[refresh] = action, banks // self.device.pim_ranks
+        return found
 
     @cached_property
     def _plain(self) -> Transitions:
@@ -86,8 +93,8 @@ class PimModel:
         found = self._alone.get(work)
         if found is None:
             end = ChannelState(self._plain).run(work, work.macros).end
-            timing = self.device.dram.timing
-            share = 1 - Fraction(timing["tRFC"], timing["tREFI"]) if self.spec.refresh else Fraction(1)
+            interval = self.transitions().interval
+            share = 1 - Fraction(self.device.dram.timing["tRFC"], interval) if interval else Fraction(1)
             found = self._alone[work] = int(end * PS_PER_S / self.clock.hz / share)
         return found
 

@@ -1,11 +1,13 @@
 """The PIM units of a tier executing regions: vectors in, passes on the channels, results to the host, fused work, store.
 
-A region starts when its vectors and its matrix are complete (a cache with the newest token appended). Results of a piece
+A region starts when its vectors and its matrix are complete (a cache with the newest token appended), with ``order:
+program`` also not before the region before it has ended. Results of a piece
 travel to the host's scratchpad as soon as the piece is done; fused work and the store wait for all of them.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -31,6 +33,9 @@ class PimRun:
         self._tier = machine.tier_of(own)
         self._core = machine.cores[0]
         self._open = 0
+        self._in_order = self._units.model.spec.order == "program"
+        self._program: deque[RegionRun] = deque()
+        self._waiting: dict[RegionRun, Callable[[], None]] = {}
         self.engine = own.view.path
         self.index = 0
         self.predicted_ps = 0
@@ -54,8 +59,16 @@ class PimRun:
                 self._fuse(run, schedule)
 
         self._load_extras(run, schedule, one_done)
-        run.when_ready((0, 1), lambda waited: self._write(run, schedule, one_done))
+        self._program.append(run)
+        run.when_ready((0, 1), lambda waited: self._in_turn(run, lambda: self._write(run, schedule, one_done)))
         run.when_ready(tuple(range(2, len(run.producers))), lambda waited: one_done())
+
+    def _in_turn(self, run: RegionRun, begin: Callable[[], None]) -> None:
+        """Begin now, or where operators go in program order when those before have ended."""
+        if self._in_order and self._program[0] is not run:
+            self._waiting[run] = begin
+        else:
+            begin()
 
     def _load_extras(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
         core, activity = self._core, Activity(run.owner, 0)
@@ -166,6 +179,9 @@ class PimRun:
 
     def _done(self, run: RegionRun) -> None:
         self._open -= 1
+        self._program.remove(run)
+        if self._program and self._program[0] in self._waiting:
+            self._waiting.pop(self._program[0])()
         run.slot_done(self._machine.engine.now)
 
     def finish(self) -> None:

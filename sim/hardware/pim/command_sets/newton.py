@@ -5,8 +5,8 @@ bank group under tFAW of the rank; COMP multiplies one column of all banks with 
 HEADER tells the device how many of each follow. With one row buffer (Newton) the host and PIM shut each other's rows.
 With two (NeuPIMs) an activation for PIM and one for the host on the same bank keep only tRRD_L, and a host column
 command need not keep any distance to COMP, nor COMP to a precharge. Sources: He et al., Newton, MICRO 2020; Heo et al.,
-NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3). Left out: power-down, refresh of one rank at a time (all PIM
-ranks go together), and that simulator's floor of six COMP slots before a READRES.
+NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3). Left out: power-down, precharges of one bank at a time (all
+banks close with one command), and that simulator's floor of six COMP slots before a READRES.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class _NewtonFamily(CommandSet):
     source = "He et al., Newton, MICRO 2020; Heo et al., NeuPIMs, ASPLOS 2024; simulator commit f299af3"
     refresh = "REF"
     multiply = "COMP"
+    announces = True  # what the HEADER is for: Heo et al., ASPLOS 2024, section 5
 
 
 @command_sets.register("newton")
