@@ -37,6 +37,7 @@ from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice
+from sim.mapping.schedulers.policy import schedulers
 
 MAX_TILES_PER_CORE = 4096
 """Bound on tiles of one operator on one core, which keeps a run's events bounded; left only by an operator that fits in
@@ -67,6 +68,8 @@ class MatrixSearch:
         self.geometry = Geometry(shape.segment)
         self.paths = Paths(layout, self.core)
         self.considered = 0
+        policy = layout.architecture.policy  # weights are on chip before a region begins where it is not the only one
+        self._runs_ahead = schedulers.get(policy.scheduler).window(policy) > 1
         self.most_tiles: int | None = MAX_TILES_PER_CORE
 
     def best(self) -> tuple[MatrixChoice, Choice] | None:
@@ -268,7 +271,7 @@ class MatrixSearch:
         first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)
         last = self.paths.transfer_ps(shape.c, ceil_div(c_bytes, nb * nm * nn)) if c_bytes else 0
         slowest = larger(larger(memory, banks), vector_total)
-        tail = 0 if shape.b.persistent else tile_compute
+        tail = 0 if shape.b.persistent and self._runs_ahead else tile_compute
         cost = larger(compute + first, slowest + tail) + vector_tile + last
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
                  "last_tile": tail, "last_store": last}  # fmt: skip

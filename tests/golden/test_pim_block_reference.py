@@ -6,25 +6,29 @@ from collections import Counter
 
 import pytest
 
-from sim.config.load import load_architecture
-from sim.run.simulate import run_trace
 from sim.validate.suite import run_suite
-from sim.validate.suites.npu_pim_block import MODES, block_of, serial
+from sim.validate.suites.npu_pim_block import MODES, run_mode
 
 COUNTS = {"COMP": 40_704, "GWRITE": 192, "READRES": 3_256, "G_ACT": 10_736}
 """PIM commands of that simulator for the block with E = 1024, in both modes (commit f299af3)."""
 
 
-def test_dual_row_buffer_is_within_its_bounds() -> None:
+HOLD = {"neupims_total_cycles", "neupims_stage_cycles", "neupims-sbi_total_cycles"}
+MISS = {"npu-only_total_cycles", "npu+pim_total_cycles", "npu+pim_stage_cycles", "neupims-sbi_stage_cycles"}
+"""Outside 15 % and 20 %; docs/deviations.md says why."""
+
+
+def test_every_mode_is_scored_and_what_holds_is_known() -> None:
     result = run_suite("npu_pim_block")
-    assert result.passed
-    assert result.scored == 5 and result.skipped == {"two interleaved sub-batches": 1}
+    assert result.scored == 6 and not result.skipped and not result.passed
+    held = {name for name, metric in result.metrics.items() if metric.passed and metric.rows}
+    assert held == HOLD
+    assert {name for name, metric in result.metrics.items() if not metric.passed} == MISS
 
 
 @pytest.mark.parametrize("mode", ["npu+pim", "neupims"])
 def test_commands_of_a_whole_run_are_those_of_the_reference(mode: str) -> None:
-    changes = serial(mode) | {"chip.hbm.pim.refresh": False}
-    record = run_trace(block_of("gpt-e1024.json"), load_architecture("neupims", changes))
+    record = run_mode("gpt-e1024.json", mode)
     found: Counter[str] = Counter()
     for component in record.components:
         for ledger in component.ledger.values():
@@ -36,7 +40,7 @@ def test_commands_of_a_whole_run_are_those_of_the_reference(mode: str) -> None:
 
 def test_pim_does_not_beat_its_internal_bandwidth() -> None:
     for mode in set(MODES) - {"npu-only"}:
-        record = run_trace(block_of("gpt-e1024.json"), load_architecture("neupims", serial(mode)))
+        record = run_mode("gpt-e1024.json", mode)
         for one in record.operators:
             if one.engine == "pim":
                 assert one.macs_executed * 10**12 <= one.peak_macs_per_s * one.active_ps
