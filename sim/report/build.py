@@ -10,6 +10,7 @@ from sim.core.clock import PS_PER_S, Clock
 from sim.energy.table import EnergyTable
 from sim.hardware.layout import Layout
 from sim.observe.recorder import Recorder
+from sim.report.chips import chip_rows
 from sim.report.components import component_rows
 from sim.report.energy import price_run
 from sim.report.operators import operator_rows
@@ -55,6 +56,7 @@ def build_result(
         roofline=roofline(record, Layout(architecture)),
         events=record.events,
         warnings=(*record.warnings, *_energy_warnings(architecture, table)),
+        chips=chip_rows(record),
         record=record,
         prices=prices.prices if prices is not None else (),
         recorder=recorder,

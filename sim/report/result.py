@@ -23,7 +23,7 @@ NOT_REPORTED = ("record", "prices", "recorder")
 @dataclass(frozen=True)
 class Result:
     """One run. ``operators`` (as written) and ``components`` (by declared path) are plain dictionaries; their fields
-    are told in :mod:`sim.report.operators` and :mod:`sim.report.components`.
+    are told in :mod:`sim.report.operators` and :mod:`sim.report.components`; ``chips`` in :mod:`sim.report.chips`.
 
     ``record`` is the exact record of the run, ``prices`` every energy price used; neither is part of the report.
     """
@@ -53,6 +53,7 @@ class Result:
     roofline: dict[str, Any]
     events: dict[str, int]
     warnings: tuple[str, ...]
+    chips: tuple[dict[str, Any], ...]
     record: RunRecord = field(repr=False)
     prices: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     recorder: Recorded | None = field(default=None, repr=False)

@@ -77,6 +77,10 @@ def test_idle_chips_and_hops_are_in_the_report(tmp_path: Path) -> None:
     arrays = found.components["chip.core.array"]
     assert arrays["busy_s"] / (found.time_ps * 1e-12) == pytest.approx(1 - bubble, abs=0.05)
     assert found.macs == micro_batches * PRODUCTS * ROWS * WIDTH * WIDTH
+    assert [row["chip"] for row in found.chips] == [f"chip[{chip}]" for chip in range(stages)]
+    assert {row["macs"] for row in found.chips} == {found.macs // stages}
+    assert [row["sent_bytes"] for row in found.chips] == [size, size, size, 0]
+    assert all(row["busy"] == pytest.approx(1 - bubble, abs=0.05) for row in found.chips)
 
 
 def test_stages_of_stages_of_tensor_ranks_and_of_copies_do_all_the_work(tmp_path: Path) -> None:
