@@ -127,6 +127,19 @@ def release(s, b, channel, flits, when, now):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
+def leave(s, b, channel, flits, back, now):  # type: ignore[no-untyped-def]
+    """A piece starts on its next link, so that credits for ``channel`` come back from ``back`` on, one a cycle.
+
+    A train longer than the buffers has them to itself until its tail is in, and stops its link while they are full."""
+    capacity = s[b.channels + channel * CHANNEL_WIDTH + CAPACITY]
+    if flits > capacity:
+        back += flits - capacity
+        port = b.ports + (channel // b.n_classes) * PORT_WIDTH
+        s[port + FREE] = max(s[port + FREE], back)
+    release(s, b, channel, min(flits, capacity), back, now)
+
+
+@njit(inline="always")
 def has_room(s, b, channel, flits, now):  # type: ignore[no-untyped-def]
     """Is there buffer for ``flits`` behind ``channel``? Returns 1, or minus the cycle of the next release (0: unknown)."""
     row = b.channels + channel * CHANNEL_WIDTH
@@ -185,13 +198,14 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     s[at + WAITED] += start - s[piece + ASKED]
     s[at + FREE] = start + flits
     s[at + SENT] += flits
-    s[b.channels + channel * CHANNEL_WIDTH + USED] += flits
+    row = b.channels + channel * CHANNEL_WIDTH
+    s[row + USED] += min(flits, s[row + CAPACITY])
     s[piece + HOPS] += 1
     s[piece + HELD] = channel
     if held >= 0:
         if last_copy(s, b, piece):
             back = start + s[b.ports + (held // b.n_classes) * PORT_WIDTH + RETURN]
-            release(s, b, held, flits, back, now)
+            leave(s, b, held, flits, back, now)
             make_way(s, b, piece, back, now)
     else:
         s[piece + ENTERED] = start
@@ -201,7 +215,7 @@ def book(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     arrival = start + s[at + DELAY]
     if s[at + TARGET] < 0:
         back = arrival + s[at + RETURN]
-        release(s, b, channel, flits, back, now)
+        leave(s, b, channel, flits, back, now)
         make_way(s, b, piece, back, now)
         if s[piece + MESSAGE] >= 0:
             booked_to_the_end(s, b, s[piece + MESSAGE], flits, arrival + flits - 1)
@@ -247,7 +261,7 @@ def ask(s, b, piece, channel, now):  # type: ignore[no-untyped-def]
     row = b.channels + channel * CHANNEL_WIDTH
     room = int64(0)
     if s[row + WAIT_FIRST] < 0:
-        room = has_room(s, b, channel, s[piece + FLITS], now)
+        room = has_room(s, b, channel, min(s[piece + FLITS], s[row + CAPACITY]), now)
         if room == 1:
             book(s, b, piece, channel, now)
             return
@@ -331,7 +345,7 @@ def serve(s, b, channel, now):  # type: ignore[no-untyped-def]
             if free < 0:
                 wake(s, b, channel, -free)
                 return
-        room = has_room(s, b, channel, s[piece + FLITS], now)
+        room = has_room(s, b, channel, min(s[piece + FLITS], s[row + CAPACITY]), now)
         if room <= 0:
             if room < 0:
                 wake(s, b, channel, -room)

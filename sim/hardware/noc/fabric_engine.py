@@ -29,8 +29,9 @@ FAR_CYCLES = 1 << 50
 
 
 def engine_of(
-    model: str, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int
-) -> FabricEngine | MessageEngine:
+    model: str, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int,
+    train_flits: int = 0,
+) -> FabricEngine | MessageEngine:  # fmt: skip
     """The engine of a network model by name; InputError for one that does not exist and for sizes below 1."""
     problems = Problems()
     if model not in MODELS:
@@ -39,7 +40,7 @@ def engine_of(
         problems.add("flit and packet sizes", found=f"{flit_bytes} B, {packet_flits} flits", allowed="1 or more")
     problems.raise_if_any()
     if model == "packet":
-        return MessageEngine(routes, spec, clock_hz, flit_bytes, packet_flits)
+        return MessageEngine(routes, spec, clock_hz, flit_bytes, packet_flits, train_flits)
     return FabricEngine(routes, spec, model, clock_hz, flit_bytes, packet_flits)
 
 

@@ -25,7 +25,7 @@ from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.link import Link, LinkModel
-from sim.hardware.noc.message_network import MessageNetwork
+from sim.hardware.noc.message_network import MessageNetwork, check_trains
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routing import Routes
 
@@ -35,6 +35,10 @@ class FabricLinkKeys(LinkSpec, FabricKeys):
 
     width: SizeBytes = Field(description="bytes of a flit: what a link carries per cycle of `clock`")
     packet: SizeBytes = Field(default=4096, description="bytes of the largest packet; longer messages are cut")
+    train: SizeBytes = Field(
+        default=0,
+        description="bytes of a long message that `model: packet` books at once on each link; 0: packet by packet",
+    )
     place: dict[str, NonNegativeInt] = Field(
         default_factory=dict, description="terminal of an endpoint, by instance path such as chip.core[3].pad"
     )
@@ -45,6 +49,8 @@ class FabricLinkKeys(LinkSpec, FabricKeys):
             raise ValueError("`width` must be positive and needs a `clock`")
         if self.packet < self.width:
             raise ValueError("`packet` must be at least one flit, `width`")
+        if self.train and self.train < self.packet:
+            raise ValueError("`train` must be 0 or at least one packet, `packet`")
         return self
 
 
@@ -120,7 +126,8 @@ class Fabric(Link):
         self._hops: dict[tuple[int, tuple[int, ...]], int] = {}
         assert hz is not None
         self._hz = hz
-        engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width)
+        engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width,
+                           spec.train // spec.width)  # fmt: skip
         self._fabric = engine
         self._channel = Channel(self, engine, Lane(path, Probe()))  # whole-network busy time; nobody reads it
 
@@ -132,6 +139,8 @@ class Fabric(Link):
     @classmethod
     def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
         all_of(lambda: terminals_of(spec, endpoints, place), lambda: spec.routes(place))
+        if spec.train:
+            check_trains(spec.routes(place), spec.router, place)
 
     def multicast(
         self, source: str, destinations: tuple[str, ...], stream: Hashable, size_bytes: int, activity: Activity,

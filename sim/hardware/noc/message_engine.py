@@ -28,10 +28,11 @@ class MessageEngine:
     """``stream`` of a submission: source terminal, and destination terminal or a tuple of several (multicast)."""
 
     def __init__(
-        self, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int
-    ) -> None:
+        self, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int,
+        train_flits: int = 0,
+    ) -> None:  # fmt: skip
         self.routes = routes
-        self.network = MessageNetwork(routes, spec, packet_flits)
+        self.network = MessageNetwork(routes, spec, packet_flits, train_flits)
         self._clock = Clock(clock_hz)
         self._flit_bytes = flit_bytes
         self._tokens: dict[int, Any] = {}

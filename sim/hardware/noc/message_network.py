@@ -6,6 +6,11 @@ routes to its terminals and takes each link of that tree once (around a ring: on
 packets, each copy waits for its own link, and the buffer is free when the last has left. Its packets are cut to fit a
 buffer, so that a copy that waits never holds two routers: the dependencies between channels are those of the routes,
 which the check for deadlocks has judged. It is done when its last copy has arrived.
+
+With *trains*, up to ``train_flits`` of a message book each link at once, in closed form: a train that is longer than the
+buffers behind a link has them to itself; when it must wait for its next link, it stops this one as soon as they are full,
+and gives them back when its tail is in. Left out there: such a stop does not reach links further back, copies of a
+multicast do not slow each other down, and others get their turn on a link between trains only, not between packets.
 """
 
 from __future__ import annotations
@@ -14,14 +19,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.core.errors import Place, Problems
 from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routing import Ints, Routes
 
 AT_ONCE = 64
 """Most messages taken out of the compiled state by one call."""
+
+
+def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -> None:
+    """InputError at ``place`` when buffers do not cover a credit's way: trains would run faster than credits allow."""
+    flight = int(max(routes.links.latency.max(initial=1), spec.injection_latency)) + 1
+    cycles = 2 * flight + spec.switch_delay + spec.head_delay + 1 + spec.credit_delay
+    pools = [class_mask(one, routes.classes, spec.virtual_channels).bit_count() for one in range(routes.classes)]
+    problems = Problems()
+    if min(pools) * spec.buffer_flits < cycles:
+        message = "`train` needs buffers that cover the way of a flit and of its credit back"
+        problems.add(message, place, found=f"{min(pools) * spec.buffer_flits} flits in a class of virtual channels",
+                     allowed=f"{cycles} or more")  # fmt: skip
+    problems.raise_if_any()
 
 
 @dataclass(frozen=True)
@@ -38,9 +58,11 @@ class Way:
 class MessageNetwork(PacketNetwork):
     """State of one run; :meth:`send`, :meth:`next_end` and :meth:`take` instead of packets in bulk."""
 
-    def __init__(self, routes: Routes, spec: RouterSpec, packet_flits: int) -> None:
-        super().__init__(routes, spec)
-        self._packet_flits = packet_flits
+    def __init__(self, routes: Routes, spec: RouterSpec, packet_flits: int, train_flits: int = 0) -> None:
+        if train_flits:
+            check_trains(routes, spec)
+        super().__init__(routes, spec, train_flits)
+        self._packet_flits, self._train_flits = packet_flits, train_flits
         self._kernels = load_kernels("sim.hardware.noc._kernels_send")
         self._ways: dict[tuple[int, tuple[int, ...]], Way] = {}
         self._rows_of: dict[int, int] = {}
@@ -68,6 +90,8 @@ class MessageNetwork(PacketNetwork):
         buffer = self.spec.buffer_flits
         packet = self._packet_flits if way.tree < 0 else min(self._packet_flits, buffer)
         piece = min(packet, buffer)
+        if flits > packet and self._train_flits > packet:
+            packet = piece = self._train_flits
         packets = -(-flits // packet)
         rows = 1 + packets * -(-packet // piece) * (2 * way.copies if way.tree >= 0 else 1)
         number = self._sent
@@ -151,7 +175,7 @@ class MessageNetwork(PacketNetwork):
     def _node(self, channel: int, parent: int) -> int:
         """A row that stays for the run."""
         self._promised += 1
-        self._state.grow(self._promised)
+        self._state.grow(max(self._promised, int(self._state.counters[at.FRESH]) + 1))
         flat, layout = self._state.flat, self._state.layout
         row = layout.pieces + int(self._state.counters[at.FRESH]) * at.PIECE_WIDTH
         self._state.counters[at.FRESH] += 1

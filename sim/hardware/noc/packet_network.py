@@ -30,7 +30,7 @@ TRUSTED_LINK_LOAD = 0.3
 class PacketNetwork:
     """State of one run of the packet model on ``routes`` with routers ``spec``. Times are cycles."""
 
-    def __init__(self, routes: Routes, spec: RouterSpec) -> None:
+    def __init__(self, routes: Routes, spec: RouterSpec, longest: int = 0) -> None:
         self.routes, self.spec = routes, spec
         problems = Problems()
         if spec.virtual_channels < routes.classes:
@@ -38,7 +38,7 @@ class PacketNetwork:
             problems.add(message, found=spec.virtual_channels, allowed=f">= {routes.classes}")
         problems.raise_if_any()
         self.now = 0
-        self._state = PacketState(routes, spec)
+        self._state = PacketState(routes, spec, longest)
 
     @property
     def submitted(self) -> int:

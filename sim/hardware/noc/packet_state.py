@@ -17,11 +17,14 @@ UNCONSTRAINED = 1 << 40  # hops that the first piece of a packet may take: nobod
 
 
 class PacketState:
-    """One flat int64 array and named views of its sections. ``pieces`` is the last section and grows by doubling."""
+    """One flat int64 array and named views of its sections. ``pieces`` is the last section and grows by doubling.
 
-    def __init__(self, routes: Routes, spec: RouterSpec) -> None:
+    ``longest``: flits of a piece that may be longer than the buffers; 0 when none is.
+    """
+
+    def __init__(self, routes: Routes, spec: RouterSpec, longest: int = 0) -> None:
         self._routes, self._spec = routes, spec
-        self.layout, self._sizes = _plan(routes, spec)
+        self.layout, self._sizes = _plan(routes, spec, longest)
         self.flat = np.zeros(self.layout.pieces, dtype=np.int64)
         self._cut()
         self.counters[at.ASLEEP] = at.NEVER
@@ -121,11 +124,11 @@ def _pool(routes: Routes, spec: RouterSpec, vc_class: int) -> int:
     return class_mask(vc_class, routes.classes, spec.virtual_channels).bit_count() * spec.buffer_flits
 
 
-def _plan(routes: Routes, spec: RouterSpec) -> tuple[PacketLayout, dict[str, int]]:
+def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[PacketLayout, dict[str, int]]:
     all_ports, pool = routes.routers * routes.ports, spec.virtual_channels * spec.buffer_flits
     channels = (all_ports + routes.terminals) * routes.classes
     latest = 2 * max(int(routes.links.latency.max(initial=1)), spec.injection_latency) + spec.switch_delay
-    latest += spec.credit_delay + spec.head_delay + 2 * routes.classes * pool + spec.buffer_flits + 8
+    latest += spec.credit_delay + spec.head_delay + 2 * routes.classes * max(pool, longest) + spec.buffer_flits + 8
     scalars = {
         "n_ports": routes.ports, "n_classes": routes.classes, "n_routers": routes.routers,
         "n_terminals": routes.terminals, "all_ports": all_ports,
