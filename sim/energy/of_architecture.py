@@ -151,6 +151,10 @@ def _dram(parameters: Mapping[str, object]) -> tuple[str, ...]:
     return ("read_bytes", "write_bytes", *(commands if parameters.get("model") == "bank" else ()))
 
 
+def _cache(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    return ("read_bytes", "write_bytes") if parameters.get("capacity") else ()  # of capacity 0: there is none
+
+
 def _always(*actions: str) -> Callable[[Mapping[str, object]], tuple[str, ...]]:
     return lambda parameters: actions
 
@@ -161,6 +165,7 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "roofline": _roofline,
     "vector_unit": _always(*(f"op_{name}" for name in _FUNCTIONS)),
     "scratchpad": _always("read_bytes", "write_bytes"),
+    "cache": _cache,
     "dram": _dram,
     "point_to_point": _always("bytes"),
     "bus": _always("bytes"),

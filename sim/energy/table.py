@@ -11,7 +11,7 @@ Parameters that prices ask of a component (numbers in bytes):
 component kind     parameter                       meaning
 =================  ==============================  =============================================================
 systolic_array     ``accumulator_bank_bytes``      accumulator size / number of columns (one bank per column)
-scratchpad         ``bank_bytes``                  capacity / banks
+scratchpad, cache  ``bank_bytes``                  capacity / banks
 dram               ``device``                      family or device: ``HBM2``, ``HBM2_2400``, ``LPDDR4`` ...
 dram               ``counted``                     ``bytes``, ``commands`` or ``bytes_and_rows`` (see memory_devices)
 links              ``reach``                       ``on_chip`` (the tables' default), ``interposer``, ``off_package``

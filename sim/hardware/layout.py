@@ -18,6 +18,7 @@ from typing import Any
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
 from sim.config.spec import links as link_kinds
 from sim.core.errors import InputError, Place, Problems
+from sim.hardware.cache_layout import Hop, find_caches
 from sim.hardware.chip_groups import ChipGrid
 from sim.hardware.chips import find_chips, one_chip
 from sim.hardware.dma import DmaSpec
@@ -80,15 +81,6 @@ class CoreView:
     def scratchpad_model(self) -> ScratchpadModel:
         assert isinstance(self.scratchpad.spec, ScratchpadSpec) and self.scratchpad.clock_hz is not None
         return ScratchpadModel(self.scratchpad.spec, self.scratchpad.clock_hz)
-
-
-@dataclass(frozen=True)
-class Hop:
-    """One link on a route, entered at ``source`` and left at ``destination`` (instance paths of memories)."""
-
-    link: str
-    source: str
-    destination: str
 
 
 @dataclass(frozen=True)
@@ -156,6 +148,8 @@ class Layout:
         self._problems.raise_if_any()
         self.tiers = self._find_tiers()
         self.routes = self._find_routes()
+        self._problems.raise_if_any()
+        self.caches = find_caches(architecture, self.tiers, self.routes)
         self.engine_routes = self._find_engine_routes()
         self._problems.raise_if_any()
 
@@ -175,6 +169,11 @@ class Layout:
         for core in self.cores:
             classes.setdefault(core.declared, []).append(core)
         return {name: tuple(cores) for name, cores in classes.items()}
+
+    def behind_cache(self, tier: int, core: int) -> int:
+        """Links on the way from a tier to a core that lie before the cache: a hit does not take them."""
+        cache, hops = self.caches.get(tier), self.routes[tier, core]
+        return 0 if cache is None else next((n + 1 for n, hop in enumerate(hops) if hop.destination == cache.path), 0)
 
     @cached_property
     def backing(self) -> tuple[TierView, ...]:

@@ -20,6 +20,7 @@ from sim.hardware.layout import CoreView
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes
 from sim.mapping.array_work import array_work
+from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import share
 from sim.mapping.plan import ArrayWork, Load, Sources, Split, Step, VectorStep
 from sim.mapping.regions import SPILL
@@ -76,6 +77,19 @@ class GradientNest:
         self.core = core
         self.slots = choice.cores
         self._works: dict[tuple[int, ...], ArrayWork] = {}
+        self.reuse = self._find_reuse()
+
+    def _find_reuse(self) -> Reuse:
+        """Hits in a cache of what every tile of the context loads again: between two loads lies all that one tile moves."""
+        shape, choice = self.shape, self.choice
+        rows, keys = self.narrow(choice.tb, shape.rows), self.narrow(choice.tb, choice.tc)
+        moved = {Q: rows, DO: rows, OUT: rows, K: keys, V: keys, LSE: choice.tb * shape.rows * LSE_BITS // 8}
+        amounts = [through(shape.sources[place], amount) for place, amount in moved.items()]
+        results = (self.wide(choice.tb, shape.rows), keys, keys)
+        amounts += [through(one, amount) for one, amount in zip(shape.outputs, results, strict=True)]
+        again = (*(shape.sources[place] for place in (Q, DO, LSE)), shape.outputs[0])
+        kept = min(again, key=lambda source: source.cache)
+        return reuse(kept, int(sum(amounts)) * choice.cores, 0, 1)
 
     @property
     def passes(self) -> int:
@@ -132,12 +146,13 @@ class GradientNest:
         out = int(shape.outputs[0].transferred(self.narrow(tb, tm) if passes[1] else partial))
         grads = [int(one.transferred(self.narrow(tb, tc))) if rows[1] else 0 for one in shape.outputs[1:]]
         yield self._step(SCORES, (tb, tm, tc, d), (True, True), loads=wanted, acquire=held + (kept if rows[0] else 0),
+                         again=not passes[0],
                          opens=scores + partial + (sums if rows[0] else 0),
                          vector=VectorStep(probabilities, scores // 2, half, 0, 0), chain=PROBABILITIES)  # fmt: skip
         yield self._step(GRAD_V, (tb, tc, d, tm), rows, follows=True, stores=shape.outputs[2].split(grads[1]))
         yield self._step(GRAD_P, (tb, tm, tc, d), (True, True), chain=GRAD_S,
                          vector=VectorStep(gradients, scores // 2 + half, half, 0, 0))  # fmt: skip
-        yield self._step(GRAD_Q, (tb, tm, d, tc), passes, follows=True, loads=[(SPILL, back)], acquire=back,
+        yield self._step(GRAD_Q, (tb, tm, d, tc), passes, follows=True, loads=[(SPILL, back)], acquire=back, again=True,
                          releases=back, stores=shape.outputs[0].split(out), closes=partial)  # fmt: skip
         yield self._step(GRAD_K, (tb, tc, d, tm), rows, releases=held + (kept if rows[1] else 0), last=done,
                          stores=shape.outputs[1].split(grads[0]), closes=scores + (sums if rows[1] else 0))  # fmt: skip
@@ -149,12 +164,10 @@ class GradientNest:
         self, operator: int, extents: tuple[int, int, int, int], ends: tuple[bool, bool], *,
         loads: list[tuple[int, int]] | None = None, acquire: int = 0, opens: int = 0, releases: int = 0,
         closes: int = 0, stores: Split = (), vector: VectorStep | None = None, chain: int = 0, follows: bool = False,
-        last: bool = False,
+        last: bool = False, again: bool = False,
     ) -> Step:  # fmt: skip
-        shape = self.shape
         made = tuple(
-            Load(place, (shape.outputs[0] if place == SPILL else shape.sources[place]).split(
-                amount if place == SPILL else self._in(place, amount)))
+            self._load(place, amount if place == SPILL else self._in(place, amount), again)
             for place, amount in loads or [] if amount and self._moves(place)
         )  # fmt: skip
         return Step(
@@ -162,6 +175,12 @@ class GradientNest:
             array=self._work(operator, extents, ends), vector=vector, stores=stores, close_output=closes, last=last,
             array_operator=operator, vector_operator=chain, follows=follows,
         )  # fmt: skip
+
+    def _load(self, place: int, size_bytes: int, again: bool) -> Load:
+        """``again``: not the first tile of the context."""
+        source = self.shape.outputs[0] if place == SPILL else self.shape.sources[place]
+        found, repeated = (self.reuse, again) if place in (Q, DO, LSE, SPILL) else (NO_REUSE, False)
+        return Load(place, source.split(size_bytes), hit=found.hit(source, size_bytes, repeated))
 
     def _moves(self, place: int) -> bool:
         return not (self.shape.outputs[0] if place == SPILL else self.shape.sources[place]).local

@@ -34,6 +34,7 @@ from sim.mapping.attention_grad_nest import (
     Q,
     V,
 )  # fmt: skip
+from sim.mapping.cache_reuse import NO_REUSE
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import EVEN_PARTS, MAX_TILES_PER_CORE, TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
@@ -115,23 +116,28 @@ class GradientSearch:
         tiles = int(ceil_div(heads, choice.tb) * ceil_div(shape.rows, choice.tm) * nest.passes)
         arrays, vector, banks = (one * tiles for one in self._tile_ps(nest))
         flows = self._flows(nest, heads)
-        memory = int(self.paths.slowest_ps([Flow(source, amount) for source, amount in flows], choice.cores))
+        memory = int(self.paths.slowest_ps(flows, choice.cores))
         first = max(int(self.paths.transfer_ps(shape.sources[place], nest.narrow(choice.tb, extent)))
                     for place, extent in ((Q, choice.tm), (K, choice.tc)))  # fmt: skip
         last = int(self.paths.transfer_ps(shape.outputs[1], nest.narrow(choice.tb, choice.tc)))
         terms = {"compute": arrays, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": last}  # fmt: skip
         cost = max(arrays, banks, vector, memory) + first + last
-        return cost, sum(amount for _, amount in flows) * choice.cores, tiles, terms
+        return cost, sum(flow.amount for flow in flows) * choice.cores, tiles, terms
 
-    def _flows(self, nest: GradientNest, heads: int) -> list[tuple[Sources, int]]:
+    def _flows(self, nest: GradientNest, heads: int) -> list[Flow]:
         """Bytes that one core moves: queries and their gradients once per context tile, the rest once."""
         shape, again = self.shape, nest.passes
         rows, keys = nest.narrow(heads, shape.rows), nest.narrow(heads, shape.context)
-        amounts = {Q: rows * again, DO: rows * again, OUT: rows, K: keys, V: keys}
-        flows = [(shape.sources[place], amount) for place, amount in amounts.items()]
-        partial = 2 * (again - 1) * nest.wide(heads, shape.rows)
-        return [*flows, *zip(shape.outputs, (rows + partial, keys, keys), strict=True)]
+        loads = {Q: (rows, again), DO: (rows, again), OUT: (rows, 1), K: (keys, 1), V: (keys, 1)}
+        flows = []
+        for place, (once, times) in loads.items():
+            found = nest.reuse if place in (Q, DO) else NO_REUSE
+            flows.append(Flow(shape.sources[place], once * times,
+                              hit=once * times - found.missed(shape.sources[place], once, times)))  # fmt: skip
+        partial = (again - 1) * nest.wide(heads, shape.rows)
+        flows.append(Flow(shape.outputs[0], partial, hit=partial * nest.reuse.again))
+        return [*flows, *(Flow(*one) for one in zip(shape.outputs, (rows + partial, keys, keys), strict=True))]
 
     def _tile_ps(self, nest: GradientNest) -> tuple[int, int, int]:
         """Arrays, vector unit and scratchpad for one full tile in the middle."""

@@ -20,6 +20,7 @@ from sim.hardware.layout import CoreView
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes
 from sim.mapping.array_work import array_work
+from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import share
 from sim.mapping.plan import Load, Sources, Step, VectorStep
 
@@ -81,6 +82,22 @@ class AttentionNest:
         self.core = core
         self.slots = choice.split[0] * choice.split[1]
         self._steps: dict[tuple[object, ...], Step] = {}
+        self.reuse = self._find_reuse()
+
+    def _find_reuse(self) -> Reuse:
+        """Hits of keys and values in a cache: between two loads of a tile lie those of a whole context.
+
+        Cores along the rows share them.
+        """
+        shape, (tb, tm, tc), (pb, pm) = self.shape, (self.choice.tb, self.choice.tm, self.choice.tc), self.choice.split
+        own = self.operand_bytes(Q, tb, tm) if shape.sources[Q].cache else 0
+        own += int(through(shape.output, bits_to_bytes(tb * tm * shape.head_dim, shape.out_bits)))
+
+        def keys(extent: int) -> int:
+            return sum(self.operand_bytes(place, tb, extent) for place in (K, V) if shape.sources[place].cache)
+
+        kept = min((shape.sources[place] for place in (K, V)), key=lambda source: source.cache)
+        return reuse(kept, keys(shape.context) * pb + own * pb * pm, keys(tc) * pb + own * pb * pm, pm)
 
     def added_operations(self) -> Counter[str]:
         """Operations of the running form beyond the softmax's own, over all cores."""
@@ -104,25 +121,25 @@ class AttentionNest:
         (_, heads), (_, rows) = self.ranges(slot)
         before = self._elements_before(slot)
         contexts = [min(choice.tc, shape.context - start) for start in range(0, shape.context, choice.tc)]
-        blocks = [(min(choice.tb, heads - b), min(choice.tm, rows - m))
+        blocks = [(min(choice.tb, heads - b), min(choice.tm, rows - m), m > 0)
                   for b in range(0, heads, choice.tb) for m in range(0, rows, choice.tm)]  # fmt: skip
-        for place, (tb, tm) in enumerate(blocks):
+        for place, (tb, tm, again) in enumerate(blocks):
             for index, tc in enumerate(contexts):
                 first, last = index == 0, index == len(contexts) - 1
                 operations = shape.softmax_operations(tb * tm * tc, before)
                 before += tb * tm * tc
                 if not first:
                     operations += shape.rescale_operations(tb * tm)
-                yield self._score(tb, tm, tc, first, tuple(sorted(operations.items())))
-                yield self._value(tb, tm, tc, first, last, last and place == len(blocks) - 1)
+                yield self._score(tb, tm, tc, first, tuple(sorted(operations.items())), again)
+                yield self._value(tb, tm, tc, first, last, last and place == len(blocks) - 1, again)
 
     def full_tile(self) -> tuple[Step, Step]:
         """The two steps of a full tile in the middle of a context."""
         choice = self.choice
         operations = self.shape.softmax_operations(choice.tb * choice.tm * choice.tc, 0)
         return (
-            self._score(choice.tb, choice.tm, choice.tc, False, tuple(sorted(operations.items()))),
-            self._value(choice.tb, choice.tm, choice.tc, False, False, False),
+            self._score(choice.tb, choice.tm, choice.tc, False, tuple(sorted(operations.items())), False),
+            self._value(choice.tb, choice.tm, choice.tc, False, False, False, False),
         )
 
     def _elements_before(self, slot: int) -> int:
@@ -146,11 +163,15 @@ class AttentionNest:
         size = bits_to_bytes(tb * extent * self.shape.head_dim, bits)
         return int(self.shape.sources[position].transferred(size))
 
-    def _load(self, position: int, size: int) -> tuple[Load, ...]:
-        return (Load(position, self.shape.sources[position].split(size)),) if size else ()
+    def _load(self, position: int, size: int, again: bool) -> tuple[Load, ...]:
+        source, found = self.shape.sources[position], NO_REUSE if position == Q else self.reuse
+        return (Load(position, source.split(size), hit=found.hit(source, size, again)),) if size else ()
 
-    def _score(self, tb: int, tm: int, tc: int, first: bool, operations: tuple[tuple[str, int], ...]) -> Step:
-        key = (SCORES, tb, tm, tc, first, operations)
+    def _score(
+        self, tb: int, tm: int, tc: int, first: bool, operations: tuple[tuple[str, int], ...], again: bool
+    ) -> Step:
+        """``again``: this core has loaded the keys before, for other rows."""
+        key = (SCORES, tb, tm, tc, first, operations, again)
         if key in self._steps:
             return self._steps[key]
         shape = self.shape
@@ -160,7 +181,7 @@ class AttentionNest:
         work = array_work(self.core, self.choice.flow, shape.compute_type, (tb, tm, tc, shape.head_dim), shape.head_dim,
                           (shape.q_bits, shape.kv_bits, Fraction(ACCUMULATE_BITS)), True, True)  # fmt: skip
         step = self._steps[key] = Step(
-            loads=self._load(Q, q) + self._load(K, k),
+            loads=self._load(Q, q, False) + self._load(K, k, again),
             acquire=q + k,
             release_after_array=k,
             release_after_vector=0,
@@ -176,8 +197,8 @@ class AttentionNest:
         )
         return step
 
-    def _value(self, tb: int, tm: int, tc: int, first: bool, last: bool, final: bool) -> Step:
-        key = (VALUES, tb, tm, tc, first, last, final)
+    def _value(self, tb: int, tm: int, tc: int, first: bool, last: bool, final: bool, again: bool) -> Step:
+        key = (VALUES, tb, tm, tc, first, last, final, again)
         if key in self._steps:
             return self._steps[key]
         shape = self.shape
@@ -187,7 +208,7 @@ class AttentionNest:
         work = array_work(self.core, self.choice.flow, shape.compute_type, (tb, tm, shape.head_dim, tc), tc,
                           (shape.p_bits, shape.kv_bits, shape.out_bits), first, last)  # fmt: skip
         step = self._steps[key] = Step(
-            loads=self._load(V, v),
+            loads=self._load(V, v, again),
             acquire=v,
             release_after_array=v + q,
             release_after_vector=0,

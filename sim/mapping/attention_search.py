@@ -19,6 +19,7 @@ from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.attention_nest import AttentionChoice, AttentionNest, AttentionShape, K, Q, V
+from sim.mapping.cache_reuse import NO_REUSE
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import MAX_TILES_PER_CORE, TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
@@ -106,7 +107,13 @@ class AttentionSearch:
         out = int(shape.output.transferred(bits_to_bytes(heads * rows * shape.head_dim, shape.out_bits)))
         again = int(ceil_div(rows, tm))
         moved = [nest.operand_bytes(place, heads, rows if place == Q else shape.context * again) for place in (Q, K, V)]
-        memory = int(self.paths.slowest_ps([*map(Flow, shape.sources, moved), Flow(shape.output, out)], used))
+        once = [nest.operand_bytes(place, heads, shape.context) for place in (K, V)]
+        missed = [NO_REUSE.missed(shape.sources[Q], moved[Q], 1)]
+        missed += [nest.reuse.missed(shape.sources[place], once[place - K], again) for place in (K, V)]
+        flows = [Flow(source, size, hit=size - miss)
+                 for source, size, miss in zip(shape.sources, moved, missed, strict=True)]  # fmt: skip
+        flows.append(Flow(shape.output, out))
+        memory = int(self.paths.slowest_ps(flows, used))
         first = max(int(self.paths.transfer_ps(source, size)) if size else 0
                     for source, size in zip(shape.sources, (q, k, v), strict=True))  # fmt: skip
         last = int(self.paths.transfer_ps(shape.output, ceil_div(out, blocks))) if out else 0

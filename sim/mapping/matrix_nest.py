@@ -10,16 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes, kept_k
 from sim.mapping.array_work import array_work
+from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import Cut, Geometry, share
 from sim.mapping.plan import ArrayWork, Load, Sources, Split, Step, VectorStep
 from sim.trace.work import MatrixSegment
+
+FIRST, AGAIN = 1, 2
+"""Loads of a tile by one core."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,39 @@ class MatrixChoice:
     flow: type[Dataflow] | None
 
 
+def matrix_reuse(
+    shape: MatrixRegionShape, geometry: Geometry, tiles: tuple[Any, Any, Any, Any], order: str,
+    split: tuple[int, int, int],
+) -> tuple[Reuse, Reuse]:  # fmt: skip
+    """Hits of A and B in a cache, for tiles in units (b, m, n, k), integers or arrays.
+
+    Between two loads of a tile of A lie one block of rows of A, one of columns of B (in order "nm": all of A) and the
+    results; likewise for B. Cores along N share A, those along M share B.
+    """
+    (tb, tm, tn, tk), (pb, pm, pn), segment = tiles, split, shape.segment
+    kept, used = kept_k(segment.k, shape.sparsity), pb * pm * pn
+    m_share, n_share = int(ceil_div(geometry.m_units, pm)), int(ceil_div(segment.n, pn))
+    extra = sum(int(ceil_div(through(source, total), shape.results)) for total, source in shape.extras)
+
+    def a(m: Any, k: Any) -> Any:
+        return through(shape.a, bits_to_bytes(tb * geometry.m_factor(m) * k, shape.a_bits)) * (pb * pm)
+
+    def b(k: Any, n: Any) -> Any:
+        return through(shape.b, bits_to_bytes(tb * k * n, shape.b_bits)) * (pb * pn)
+
+    def c(m: Any, n: Any) -> Any:
+        results = tb * m * geometry.m_unit * n
+        return (through(shape.c, bits_to_bytes(results, shape.c_bits)) + extra * results) * used
+
+    step = a(tm, tk) + b(tk * geometry.k_unit, tn) + c(tm, tn)
+    inner = a(tm, geometry.k_units) + b(kept, tn) + c(tm, tn)
+    if order == "mn":
+        again_a, again_b = inner, a(tm, geometry.k_units) + b(kept, n_share) + c(tm, n_share)
+    else:
+        again_a, again_b = a(m_share, geometry.k_units) + b(kept, tn) + c(m_share, tn), inner
+    return reuse(shape.a, again_a, step, pn), reuse(shape.b, again_b, step, pm)
+
+
 class _Block(NamedTuple):
     b: int
     m: Cut
@@ -85,6 +122,8 @@ class MatrixNest:
         self.geometry = Geometry(shape.segment)
         self.slots = choice.split[0] * choice.split[1] * choice.split[2]
         self._steps: dict[tuple[object, ...], Step] = {}
+        tiles = (choice.tb, choice.tm, choice.tn, choice.tk)
+        self._reuse = matrix_reuse(shape, self.geometry, tiles, choice.order, choice.split)
 
     def ranges(self, slot: int) -> tuple[tuple[int, int], ...]:
         """(first, count) of batch, M units and N for a core slot."""
@@ -110,7 +149,8 @@ class MatrixNest:
         while current is not None:
             following = next(visits, None)
             block, key_a, key_b = current
-            new_a, new_b = key_a != loaded_a, key_b != loaded_b
+            new_a = 0 if key_a == loaded_a else AGAIN if key_b[1] else FIRST
+            new_b = 0 if key_b == loaded_b else AGAIN if key_a[1] else FIRST
             loaded_a, loaded_b = key_a, key_b
             keep_a = following is not None and following[1] == key_a
             keep_b = following is not None and following[2] == key_b
@@ -185,7 +225,7 @@ class MatrixNest:
         return int(self.shape.b.transferred(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits)))
 
     def _step(
-        self, block: _Block, new_a: bool, new_b: bool, release: int, before: int, last: bool,
+        self, block: _Block, new_a: int, new_b: int, release: int, before: int, last: bool,
         shared: tuple[tuple[int, ...], tuple[int, ...]],
     ) -> Step:  # fmt: skip
         shape = self.shape
@@ -206,18 +246,19 @@ class MatrixNest:
         return step
 
     def _make(
-        self, block: _Block, new_a: bool, new_b: bool, release: int, extras: tuple[tuple[int, int], ...],
+        self, block: _Block, new_a: int, new_b: int, release: int, extras: tuple[tuple[int, int], ...],
         operations: tuple[tuple[str, int], ...], last: bool, shared: tuple[tuple[int, ...], tuple[int, ...]],
     ) -> Step:  # fmt: skip
         shape = self.shape
         loads, acquire = [], 0
-        for position, wanted, size, source in (
-            (0, new_a, self._a_bytes(block), shape.a),
-            (1, new_b, self._b_bytes(block), shape.b),
-            *((position, True, size, shape.extras[position - 2][1]) for position, size in extras),
+        for position, wanted, size, source, found in (
+            (0, new_a, self._a_bytes(block), shape.a, self._reuse[0]),
+            (1, new_b, self._b_bytes(block), shape.b, self._reuse[1]),
+            *((position, FIRST, size, shape.extras[position - 2][1], NO_REUSE) for position, size in extras),
         ):
             if wanted and size:
-                loads.append(Load(position, source.split(size), shared[position] if position < 2 else ()))
+                together = shared[position] if position < 2 and not source.cache else ()
+                loads.append(Load(position, source.split(size), together, found.hit(source, size, wanted == AGAIN)))
                 acquire += size
         results = block.b * block.m.extent * block.n
         result_bytes = int(bits_to_bytes(results, shape.c_bits))

@@ -33,10 +33,10 @@ from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
 from sim.mapping.candidates import Array, Candidates, Group, kept_array
 from sim.mapping.geometry import Geometry, fine_sizes, grid, sizes
-from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape
+from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape, matrix_reuse
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
-from sim.mapping.plan import ALTERNATIVES, Choice
+from sim.mapping.plan import ALTERNATIVES, Choice, Sources
 from sim.mapping.schedulers.policy import schedulers
 
 MAX_TILES_PER_CORE = 4096
@@ -252,14 +252,20 @@ class MatrixSearch:
         b_again = np.where((nk > 1) | ((order == "mn") & (nn > 1)), nm, 1)
         edge = tiles.m - (nm - 1) * tiles.tm
         m_touched = (nm - 1) * geometry.m_factor(tiles.tm) + geometry.m_factor(edge)
-        a_bytes = shape.a.transferred(bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits)) * a_again
+        a_once = shape.a.transferred(bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits))
         kept = kept_k(shape.segment.k, shape.sparsity)
-        b_bytes = shape.b.transferred(bits_to_bytes(tiles.b * kept * tiles.n, shape.b_bits)) * b_again
+        b_once = shape.b.transferred(bits_to_bytes(tiles.b * kept * tiles.n, shape.b_bits))
+        units = (tiles.tb, tiles.tm, tiles.tn, tiles.tk)
+        a_found, b_found = matrix_reuse(shape, geometry, units, order, split)
+        a_bytes, b_bytes = a_once * a_again, b_once * b_again
         results = tiles.b * tiles.m * geometry.m_unit * tiles.n
         c_bytes = int(shape.c.transferred(bits_to_bytes(results, shape.c_bits)))
-        sharers = (split[2], split[1]) if self.layout.architecture.policy.multicast else (1, 1)
-        flows = [Flow(shape.a, a_bytes, sharers[0]), Flow(shape.b, b_bytes, sharers[1]), Flow(shape.c, c_bytes)]
-        flows += [Flow(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
+        a_hit = a_bytes - a_found.missed(shape.a, a_once, a_again)
+        b_hit = b_bytes - b_found.missed(shape.b, b_once, b_again)
+        flows = [Flow(shape.a, a_bytes, self._sharers(shape.a, split[2]), a_hit),
+                 Flow(shape.b, b_bytes, self._sharers(shape.b, split[1]), b_hit), Flow(shape.c, c_bytes)]  # fmt: skip
+        sizes = [(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
+        flows += [Flow(source, size, hit=size if source.cached else 0) for source, size in sizes]
         memory = self.paths.slowest_ps(flows, used)
         moved = sum(flow.amount for flow in flows)
         if shape.operations:  # the fused chain reads and writes each result, and reads its own operands
@@ -276,6 +282,10 @@ class MatrixSearch:
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
                  "last_tile": tail, "last_store": last}  # fmt: skip
         return cost, nb * nm * nn * nk, self.paths.off_chip(flows, used), terms
+
+    def _sharers(self, source: Sources, cores: int) -> int:
+        """Cores that take an operand from one message; behind a cache each loads for itself, and the cache is shared."""
+        return cores if self.layout.architecture.policy.multicast and not source.cache else 1
 
     def _vector(self, tiles: Candidates, used: int) -> tuple[int | Array, int | Array]:
         model = self.core.vector_model

@@ -167,7 +167,7 @@ class PipelineSearch:
             return None
         used = nest.choice.cores
         arrays, waited, vector, banks = self._busy(steps)
-        flows = [Flow(source, amount) for source, amount in _flows(steps)]
+        flows = _flows(steps)
         memory = int(self.paths.slowest_ps(flows, used))
         first = max((int(self.paths.transfer_ps(source, amount)) for source, amount in self._first(nest)), default=0)
         tail = self._vector_ps(steps[-1])
@@ -210,11 +210,11 @@ class PipelineSearch:
         return int(rate_ps(int(model.cycles(step.vector.operations)), model.clock.hz))
 
 
-def _flows(steps: list[Step]) -> list[tuple[Sources, int]]:
+def _flows(steps: list[Step]) -> list[Flow]:
     """Bytes that the steps move per tier, as flows."""
     tiers: dict[int, int] = {}
     for step in steps:
         for split in (*(load.split for load in step.loads), step.stores):
             for tier, size in split:
                 tiers[tier] = tiers.get(tier, 0) + size
-    return [(Sources(((tier, 1),), 0, False), amount) for tier, amount in sorted(tiers.items())]
+    return [Flow(Sources(((tier, 1),), 0, False), amount) for tier, amount in sorted(tiers.items())]

@@ -54,7 +54,7 @@ class VectorStep(NamedTuple):
 
 
 class Load(NamedTuple):
-    """Bytes of one operand (position in the region) for one tile.
+    """Bytes of one operand (position in the region) for one tile, ``hit`` of them in a cache.
 
     ``shared``: the slots, this one among them, whose step of the same number loads the same bytes; empty: only this one.
     """
@@ -62,6 +62,7 @@ class Load(NamedTuple):
     operand: int
     split: Split
     shared: tuple[int, ...] = ()
+    hit: int = 0
 
 
 class Step(NamedTuple):
@@ -175,12 +176,15 @@ class Sources:
     """Where one operand comes from (or the result goes).
 
     ``tiers``: (tier index, weight in bytes) of the parts that have to be transferred; ``here``: weight of the parts that
-    already are in the core's own scratchpad. ``persistent``: all of it is weights or caches.
+    already are in the core's own scratchpad. ``persistent``: all of it is weights or caches. ``cache``: capacity in bytes
+    of the cache in front of all its tiers, 0 without one; ``cached``: all of it is in there when the region begins.
     """
 
     tiers: tuple[tuple[int, int], ...]
     here: int
     persistent: bool
+    cache: int = 0
+    cached: bool = False
 
     @property
     def local(self) -> bool:

@@ -55,9 +55,12 @@ class Planner:
         """The region's operands by position, as the plan's loads name them."""
         return region.operands
 
-    def plan(self, region: Region, homes: Homes, moment: Moment = IDLE) -> Plan:
-        """The plan for ``region`` with its tensors where ``homes`` says, as dispatched at this ``moment``."""
-        request = self._request(region, homes)
+    def plan(self, region: Region, homes: Homes, moment: Moment = IDLE, cached: frozenset[Any] = frozenset()) -> Plan:
+        """The plan for ``region`` with its tensors where ``homes`` says, as dispatched at this ``moment``.
+
+        ``cached``: keys of tensors that are in a cache by then.
+        """
+        request = self._request(region, homes, cached)
         found = self._plans(request)
         if not found:
             raise InputError([self._refusal(request.region, request.sizes)])
@@ -82,11 +85,11 @@ class Planner:
             self._cache.move_to_end(key)
         return found
 
-    def _request(self, region: Region, homes: Homes) -> Request:
+    def _request(self, region: Region, homes: Homes, cached: frozenset[Any] = frozenset()) -> Request:
         slices = self.operands(region)
         return Request(
             region,
-            tuple(self.sources(one, homes) for one in slices),
+            tuple(self.sources(one, homes, cached) for one in slices),
             tuple(sum(part.size_bytes for part in one) for one in slices),
             self.sources(region.tail.outputs, homes),
             self._pin(region.head.name),
@@ -111,7 +114,7 @@ class Planner:
             return pin
         return (pin or MappingPin()).model_copy(update={"dataflow": self._dataflow})
 
-    def sources(self, slices: Sequence[Slice], homes: Homes) -> Sources:
+    def sources(self, slices: Sequence[Slice], homes: Homes, cached: frozenset[Any] = frozenset()) -> Sources:
         """Tiers of an operand's parts; what lies in the only core's own scratchpad needs no transfer."""
         tiers: dict[int, int] = {}
         here = 0
@@ -121,7 +124,11 @@ class Planner:
                 tiers[tier] = tiers.get(tier, 0) + one.size_bytes
             else:
                 here += one.size_bytes
-        return Sources(tuple(sorted(tiers.items())), here, all(one.tensor.persistent for one in slices))
+        caches = {self.layout.caches.get(tier) for tier in tiers}
+        cache = caches.pop() if len(caches) == 1 else None
+        found = cache is not None and all(one.tensor.key in cached for one in slices)
+        return Sources(tuple(sorted(tiers.items())), here, all(one.tensor.persistent for one in slices),
+                       cache.capacity if cache is not None else 0, found)  # fmt: skip
 
     def _refusal(self, region: Region, sizes: tuple[int, ...]) -> Problem:
         spaces = [

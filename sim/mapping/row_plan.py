@@ -72,7 +72,11 @@ class RowNest:
             (position, source.transferred(size), source)
             for position, (size, (_, source)) in enumerate(zip(inputs, shape.inputs, strict=True))
         ]
-        loads = tuple(Load(position, source.split(size)) for position, size, source in pairs if size)
+        loads = tuple(
+            Load(position, source.split(size), hit=size if source.cached else 0)
+            for position, size, source in pairs
+            if size
+        )
         acquire = sum(size for _, size, _ in pairs)
         kept = shape.output.transferred(output)
         vector = VectorStep(operations, sum(inputs), output, 0, 0) if operations else None
@@ -135,7 +139,8 @@ def _cost(
     if inputs * buffers > capacity[0] or output * buffers > capacity[1]:
         return None
     paths = Paths(layout, core)
-    flows = [Flow(source, ceil_div(source.transferred(total), used)) for total, source in shape.inputs]
+    sizes = [(source, ceil_div(source.transferred(total), used)) for total, source in shape.inputs]
+    flows = [Flow(source, size, hit=size if source.cached else 0) for source, size in sizes]
     memory = paths.slowest_ps([*flows, Flow(shape.output, ceil_div(written, used))], used)
     moved = sum(total for total, _ in shape.inputs) + shape.output_bytes
     banks = rate_ps(ceil_div(moved, used), core.scratchpad_model.bytes_per_s)

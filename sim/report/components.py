@@ -20,7 +20,7 @@ from sim.report.energy import RunPrices, total_actions
 from sim.report.fabric import fabric_row
 from sim.run.record import ComponentRecord, RunRecord
 
-MEMORIES = ("dram", "nand", "cxl", "scratchpad")
+MEMORIES = ("dram", "nand", "cxl", "scratchpad", "cache")
 ROWS = ("channels", "columns", "row_hits", "row_misses", "row_conflicts")
 
 

@@ -149,6 +149,7 @@ def _demand(machine: Machine) -> dict[int, dict[str, int]]:
         entry[declared] = max(entry.get(declared, 0), duration)
 
     rates = {tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None}
+    rates |= {cache.path: cache.bytes_per_s for cache in machine.layout.caches.values()}
     for path, component in sorted(machine.components.items()):
         if path in rates or isinstance(component, Link):
             rate, ports = rates.get(path), 1
@@ -177,7 +178,9 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
     for core in machine.cores:
         here = core.scratchpad.declared
         for index, amount in core.loaded.items():
-            found[machine.layout.tiers[index].node.path, here] += amount
+            found[machine.layout.tiers[index].node.path, here] += amount - core.hits.get(index, 0)
+        for index, amount in core.hits.items():
+            found[machine.caches[index].declared, here] += amount
         for index, amount in core.stored.items():
             found[here, machine.layout.tiers[index].node.path] += amount
     for engine in machine.engines:

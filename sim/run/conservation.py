@@ -13,6 +13,7 @@ from fractions import Fraction
 from sim.core.clock import PS_PER_S
 from sim.core.component import UNATTRIBUTED, Component
 from sim.core.errors import InconsistencyError
+from sim.hardware.memory.cache import Cache
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.fabric_link import Fabric
@@ -70,6 +71,7 @@ def check_run(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     _check_macs(machine, tally)
     _check_operations(machine, tally)
     _check_bytes(machine)
+    _check_caches(machine)
     _check_fabrics(machine)
     _check_scratchpads(machine, tally)
     _check_rooflines(machine, tally, elapsed_ps)
@@ -136,17 +138,19 @@ def _check_bytes(machine: Machine) -> None:
         loaded += sum(size for source, _, _, size in copied if source == tier.index)
         stored += sum(size for _, destination, _, size in copied if destination == tier.index)
         loaded -= machine.multicasts.not_read.get(tier.index, 0)
-        _equal("bytes", f"out of {tier.path} against into cores and tiers", total(memory, "read_bytes"), loaded)
+        hits = sum(core.hits.get(tier.index, 0) for core in machine.cores)
+        _equal("bytes", f"out of {tier.path} against into cores and tiers", total(memory, "read_bytes") + hits, loaded)
         _equal("bytes", f"into {tier.path} against out of cores and tiers", total(memory, "write_bytes"), stored)
     through: dict[str, int] = dict.fromkeys(machine.links, 0)
     for _, _, hops, size in copied:
         for hop in hops:
             through[hop.link] += size
     for core in machine.cores:
-        for moved in (core.loaded, core.stored):
+        for moved, found in ((core.loaded, core.hits), (core.stored, {})):
             for tier_index, amount in moved.items():
-                for hop in layout.routes[tier_index, core.view.index]:
-                    through[hop.link] += amount
+                behind = layout.behind_cache(tier_index, core.view.index)
+                for place, hop in enumerate(layout.routes[tier_index, core.view.index]):
+                    through[hop.link] += amount - (found.get(tier_index, 0) if place < behind else 0)
         handed = sum(engine.results.get(core.view.index, 0) for engine in machine.engines)
         _equal("bytes", f"into {core.scratchpad.path} by DMA and from engines in memory",
                ledger(core.scratchpad, "dma_in"), sum(core.loaded.values()) + handed)  # fmt: skip
@@ -167,6 +171,22 @@ def _check_bytes(machine: Machine) -> None:
         link: Link = machine.links[path]
         amount -= machine.multicasts.not_moved.get(path, 0)
         _equal("bytes", f"through {path} against moved over it", total(link, "bytes"), amount)
+
+
+def _check_caches(machine: Machine) -> None:
+    """Hits and misses are what the cores loaded through a cache, and it moved those and what they stored."""
+    for path in sorted({cache.path for cache in machine.caches.values()}):
+        cache = machine.components[path]
+        tiers = [tier for tier, one in machine.caches.items() if one is cache]
+        loaded, stored, hits = (
+            sum(getattr(core, name).get(tier, 0) for core in machine.cores for tier in tiers)
+            for name in ("loaded", "stored", "hits")
+        )
+        found, missed = ledger(cache, "hit_bytes"), ledger(cache, "miss_bytes")
+        _equal("bytes", f"{path}: hits against found by cores", found, hits)
+        _equal("bytes", f"{path}: hits and misses against loaded through it", found + missed, loaded)
+        _equal("bytes", f"through {path} against moved by cores", total(cache, "read_bytes")
+               + total(cache, "write_bytes"), loaded + stored)  # fmt: skip
 
 
 def _check_fabrics(machine: Machine) -> None:
@@ -212,7 +232,7 @@ def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
         if isinstance(component, Dram):
             bursts = total(component, "reads") + total(component, "writes")
             _check_busy(component, component.model.peak_bytes_per_s, bursts)
-        elif isinstance(component, Scratchpad):
+        elif isinstance(component, Scratchpad | Cache):
             _check_busy(component, component.model.bytes_per_s)
         elif isinstance(component, Link):
             _check_busy(component, component.model.bytes_per_s * len(component.lanes))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from sim.core.component import Activity
 from sim.core.engine import Phase
+from sim.hardware.cache_layout import Hop
 from sim.hardware.copy_engine import Copy, CopyEngine
 from sim.hardware.dma import DmaSpec
-from sim.hardware.layout import Hop, Layout
+from sim.hardware.layout import Layout
 
 if TYPE_CHECKING:
     from sim.run.machine import Machine

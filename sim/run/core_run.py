@@ -188,16 +188,19 @@ class CoreRun:
                 self._arrived(tile, Cause.COPY if cause == Cause.COPY else Cause.OPERAND)
 
         loaded = tile.run.loaded_bytes
+        hits = load.hit
         for tier, size in load.split:
             when = self._core.dma.load.start(tile.activity, cause)
             loaded[load.operand] = loaded.get(load.operand, 0) + size
-            if load.shared:
+            hit = min(size, hits)
+            hits -= hit
+            if load.shared and tier not in self._machine.caches:
                 key = (tile.run, tile.place, load.operand, tier, load.shared)
                 self._later(when, lambda key=key, tier=tier, size=size: self._machine.load_shared(  # type: ignore[misc]
                     key, len(load.shared), self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
             else:
-                self._later(when, lambda tier=tier, size=size: self._machine.load(  # type: ignore[misc]
-                    self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
+                self._later(when, lambda tier=tier, size=size, hit=hit: self._machine.load(  # type: ignore[misc]
+                    self._core, tier, size, stream, tile.activity, arrived, hit))  # fmt: skip
 
     def _later(self, when_ps: int, fn: Callable[[], None]) -> None:
         if when_ps <= self._engine.now:

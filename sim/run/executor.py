@@ -25,6 +25,7 @@ from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import schedulers
+from sim.run.cache_contents import CacheContents
 from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.homes import Homes, Settled
@@ -67,6 +68,7 @@ class Executor:
         self._window = schedulers.get(policy.scheduler, place).window(policy)
         self._placement = placements.get(policy.placement, place)
         self.homes = Homes(self.machine, self.planner, self.arenas, self._something_changed)
+        self._cached = CacheContents(layout)
         self.units = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
         self._engines: dict[str, list[Unit]] = {}
         for unit in self.units:
@@ -172,7 +174,8 @@ class Executor:
         """Plan and launch one region whose tensors have their places."""
         homes, operands, outputs = settled.homes, settled.operands, region.outputs
         producers = [self._producers(owner, slices) for slices in operands]
-        plan = self.planner.plan(region, homes, self._moment(producers))
+        cached = self._cached.use(owner.number, (one for slices in operands for one in slices), outputs, homes)
+        plan = self.planner.plan(region, homes, self._moment(producers), cached)
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
         run = RegionRun(region, plan, owners, entry.clock, entry.span)

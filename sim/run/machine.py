@@ -15,10 +15,12 @@ from sim.core.credits import CreditPool
 from sim.core.engine import Engine, Phase
 from sim.core.errors import Place
 from sim.core.probe import Probe
+from sim.hardware.cache_layout import CacheView
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.engine import EngineView
 from sim.hardware.host import Host
 from sim.hardware.layout import CoreView, Layout, LinkView, link_class, natural_key
+from sim.hardware.memory.cache import Cache
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.link import Link
@@ -45,6 +47,8 @@ class Core:
     outputs: CreditPool
     loaded: dict[int, int]
     stored: dict[int, int]
+    hits: dict[int, int]
+    """Of the bytes loaded per tier, those found in the cache in front of it."""
 
 
 @dataclass
@@ -75,6 +79,7 @@ class Machine:
         self.ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
         self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
+        self.caches: dict[int, Cache] = {tier: self._cache(view) for tier, view in sorted(layout.caches.items())}
         self.links = {link.path: self._link(link) for link in layout.links}
         self.chip_links: dict[str, Link] = (
             first.chip_links if first else {link.path: self._link(link) for link in layout.chip_links}
@@ -88,10 +93,14 @@ class Machine:
         self.host = self._make(layout.host.path, layout.host, Host) if layout.host is not None else None
 
     def load(
-        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
-    ) -> None:
-        """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side."""
-        self._move(core, tier, size_bytes, stream, activity, done, into=True)
+        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None],
+        hit_bytes: int = 0,
+    ) -> None:  # fmt: skip
+        """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side.
+
+        ``hit_bytes`` of them come from the cache in front of the tier.
+        """
+        self._move(core, tier, size_bytes, stream, activity, done, into=True, hit=hit_bytes)
 
     def load_shared(
         self, key: Hashable, members: int, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity,
@@ -168,11 +177,16 @@ class Machine:
         return next(tier.index for tier in self.layout.tiers if tier.path == own.view.memory)
 
     def _move(
-        self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool
-    ) -> None:
-        memory, hops = self.tiers[tier], self.layout.routes[tier, core.view.index]
-        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
-        left = 2 + len(hops)
+        self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,
+        hit: int = 0,
+    ) -> None:  # fmt: skip
+        memory, cache, hops = self.tiers[tier], self.caches.get(tier), self.layout.routes[tier, core.view.index]
+        missed = size - hit
+        behind = self.layout.behind_cache(tier, core.view.index)
+        moves = [(hop, missed if place < behind else size) for place, hop in enumerate(hops)]
+        moves = [(hop, amount) for hop, amount in moves if amount]
+        latency = (memory.latency_ps if missed else 0) + sum(self.links[hop.link].latency_ps for hop, _ in moves)
+        left = 1 + len(moves) + (missed > 0) + (cache is not None)
         who = (core.view.index, stream)
 
         def served() -> None:
@@ -181,15 +195,24 @@ class Machine:
             if left == 0:
                 ledger = core.loaded if into else core.stored
                 ledger[tier] = ledger.get(tier, 0) + size
+                if hit:
+                    core.hits[tier] = core.hits.get(tier, 0) + hit
                 if latency:
                     self.engine.at(self.engine.now + latency, done, Phase.FINISH, core.dma.rank)
                 else:
                     done()
 
-        memory.access(who, size if into else 0, 0 if into else size, activity, served)
-        for hop in hops:
+        if missed:
+            memory.access(who, missed if into else 0, 0 if into else size, activity, served)
+        if cache is not None:
+            latency += cache.latency_ps
+            if into:
+                cache.load(who, hit, missed, activity, served)
+            else:
+                cache.access(who, 0, size, activity, served)
+        for hop, amount in moves:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
-            self.links[hop.link].move(*ends, who, size, activity, served)
+            self.links[hop.link].move(*ends, who, amount, activity, served)
         core.scratchpad.ledger[activity.owner, "dma_in" if into else "dma_out"] += size
         core.scratchpad.access("dma", 0 if into else size, size if into else 0, activity, served)
 
@@ -200,7 +223,7 @@ class Machine:
         for core in layout.cores:
             units = [unit for unit in (core.arrays, core.vector, core.scratchpad, core.dma) if unit is not None]
             paths += [core.unit_path(unit) for unit in units] + [_implied_dma(core)]
-        paths += [engine.path for engine in layout.engines]
+        paths += [engine.path for engine in layout.engines] + [cache.path for cache in layout.caches.values()]
         if self._moves:
             paths.append(copy_engine_path(layout))
         return sorted({*paths, *([layout.host.path] if layout.host else [])})
@@ -222,7 +245,7 @@ class Machine:
             dma = self.components[path] = Dma(self.context, path, self.ranks[path], declared, DmaSpec(), None)
         space = stream_capacity(view, resident)
         return Core(view, arrays, vector, scratchpad, dma, CreditPool(scratchpad, "inputs", space[0]),
-                    CreditPool(scratchpad, "outputs", space[1]), {}, {})  # fmt: skip
+                    CreditPool(scratchpad, "outputs", space[1]), {}, {}, {})  # fmt: skip
 
     def _engine(self, view: EngineView) -> BoundEngine:
         made: Component
@@ -243,6 +266,11 @@ class Machine:
             return self.cores[tier.core].scratchpad
         made: Dram | Scratchpad = self._make(tier.path, tier.node, component_kinds.get(tier.node.kind))
         return made
+
+    def _cache(self, view: CacheView) -> Cache:
+        """The cache of a view, one for all tiers that it stands before."""
+        made = self.components.get(view.path)
+        return made if isinstance(made, Cache) else self._make(view.path, view.node, Cache)
 
     def _link(self, view: LinkView) -> Link:
         node = view.node
