@@ -79,6 +79,7 @@ def _row(
         **_extremes(instances, elapsed),
         **fabric_row(instances, elapsed, architecture),
         **_memory(instances, achieved, peak),
+        **_cache(instances),
     }
 
 
@@ -118,6 +119,17 @@ def _memory(instances: list[ComponentRecord], achieved: float | None, peak: floa
         return {}
     rate = {"row_hit_rate": rows["row_hits"] / rows["columns"], "efficiency": (achieved or 0.0) / peak if peak else 0.0}
     return {"memory": {**{name: rows[name] for name in ROWS}, **rate}}
+
+
+def _cache(instances: list[ComponentRecord]) -> dict[str, dict[str, Any]]:
+    """Bytes that cores found in a cache and those it had to fetch."""
+    if instances[0].kind != "cache":
+        return {}
+    hit, miss = (
+        sum(counts.get(name, 0) for one in instances for counts in one.ledger.values())
+        for name in ("hit_bytes", "miss_bytes")
+    )
+    return {"cache": {"hit_bytes": hit, "miss_bytes": miss, "hit_rate": hit / (hit + miss) if hit + miss else 0.0}}
 
 
 def _mean_s(total_ps: int, lanes: int) -> float:

@@ -79,6 +79,7 @@ def operator_lines(
     yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)
     yield from _bytes(one)
+    yield from _caches(record, number)
     yield from _rows(record, number)
     yield from _energy(record, number, prices, sources)
     yield ""
@@ -106,6 +107,7 @@ def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Itera
     yield "  demand (time that this work alone keeps a resource busy):"
     layout = Layout(architecture)
     rates = {tier.node.path: tier.bytes_per_s for tier in layout.tiers if tier.core is None}
+    rates |= {cache.node.path: cache.bytes_per_s for cache in layout.caches.values()}
     ports = {
         link.node.path: link_class(link).model_of(link.node.spec, link.node.clock_hz)
         for link in (*layout.links, *layout.chip_links)
@@ -185,6 +187,14 @@ def _rows(record: RunRecord, number: int) -> Iterator[str]:
         if lost:
             ranked = sorted(lost.items(), key=lambda pair: (-pair[1], pair[0]))
             yield "    bus time lost: " + ", ".join(f"{cause} {_time(duration)}" for cause, duration in ranked)
+
+
+def _caches(record: RunRecord, number: int) -> Iterator[str]:
+    for component in record.components:
+        if component.kind == "cache":
+            found = component.ledger.get(number, {})
+            yield (f"    {component.declared:24} {found.get('hit_bytes', 0):,} hit, {found.get('miss_bytes', 0):,} missed "
+                   "of the bytes loaded through it")  # fmt: skip
 
 
 def _energy(record: RunRecord, number: int, prices: list[dict[str, Any]], sources: bool) -> Iterator[str]:

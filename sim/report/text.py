@@ -189,6 +189,10 @@ def _memories(result: Result) -> Iterable[RenderableType]:
         for path, *cells in rows:
             made.add_row(short(path), *cells)
         yield made
+    for path, one in result.components.items():
+        if found := one.get("cache"):
+            yield Text(f"{short(path)}: {format_si(found['hit_bytes'], 'B')} hit, {format_si(found['miss_bytes'], 'B')} "
+                       f"missed ({percent(found['hit_rate'])} hits)")  # fmt: skip
 
 
 def _causes(stall_ps: dict[str, int], whole: int) -> str:

@@ -11,6 +11,7 @@ from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace
+from tests.support.machines import small
 
 HEADS, DIM = 4, 64
 
@@ -54,6 +55,32 @@ def test_bytes_follow_the_closed_form_of_the_chosen_tile(queries: int, context: 
     one_pass = HEADS * context * DIM * 2
     once = HEADS * queries * DIM * 2
     assert moved(record) == (once + 2 * one_pass * ceil(queries / tile["m"]), once)
+
+
+def test_reads_of_keys_and_values_follow_n2_d2_over_m() -> None:
+    """Halving the scratchpad or doubling the length or the width of a head has its exact effect where tiles divide."""
+
+    def again(length: int, dim: int, kib: int) -> float:
+        machine = small(rows=8, cols=8, lanes=64, capacity=f"{kib} KiB", bandwidth="10 MB/s", output_share="3/4",
+                        fusion="attention")  # fmt: skip
+        build = TraceBuilder("one_head", dtype="int8")
+        q, k, v = (build.activation(name, (length, dim)) for name in "qkv")
+        scores, soft = (build.activation(name, (1, length, length)) for name in ("scores", "soft"))
+        out = build.activation("out", (length, dim))
+        sizes = {"heads": 1, "requests": ((length, length),)}
+        head = sizes | {"kv_heads": 1, "head_dim": dim}
+        build.op("score", "attention_score", head, {"a": [q], "b": [k]}, [scores])
+        build.op("softmax", "attention_softmax", sizes, {"x": [scores]}, [soft])
+        build.op("value", "attention_value", head, {"a": [soft], "b": [v]}, [out])
+        record = run_trace(build.build(outputs=("out",)), machine)
+        return (
+            sum(one.bytes["chip.dram"]["read"] for one in record.operators if "chip.dram" in one.bytes) - length * dim
+        )
+
+    base = again(512, 32, 16)
+    for length, dim, kib in ((1024, 32, 16), (512, 64, 16), (512, 32, 8), (512, 32, 32), (1024, 64, 64)):
+        expected = base * (length / 512) ** 2 * (dim / 32) ** 2 * 16 / kib
+        assert again(length, dim, kib) == pytest.approx(expected, rel=0.03)
 
 
 def test_scores_stay_in_the_core() -> None:
