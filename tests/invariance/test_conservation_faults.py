@@ -187,7 +187,9 @@ def skip_a_store(patch: Patch) -> None:
 
 def skip_a_load(patch: Patch) -> None:
     healthy = Machine.load
-    patch.setattr(Machine, "load", every(2, lambda self, core, tier, size, stream, activity, done: done(), healthy))
+    patch.setattr(
+        Machine, "load", every(2, lambda self, core, tier, size, stream, activity, done, hit=0: done(), healthy)
+    )
 
 
 def forget_most_weights(patch: Patch) -> None:
