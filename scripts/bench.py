@@ -155,6 +155,7 @@ def main() -> None:
     parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
     parser.add_argument("--mapping", action="store_true", help="instead: the mapper against random mappings (minutes)")
     parser.add_argument("--memory", action="store_true", help="instead: the memory engines, in requests and row runs/s")
+    parser.add_argument("--pim", action="store_true", help="instead: a GPT3-7B block at batch 256 on NPU and PIM")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     if options.list:
@@ -169,6 +170,11 @@ def main() -> None:
         from bench_memory import bench_memory
 
         bench_memory()
+        return
+    if options.pim:
+        from bench_pim import bench_pim
+
+        bench_pim()
         return
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:

@@ -1,0 +1,28 @@
+"""Time of a GPT3-7B decoder block at batch 256 on NPU and PIM, on the dual row buffer preset and with two sub-batches."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from sim.config.load import load_architecture
+from sim.run.simulate import run_trace
+from sim.trace.decoder_block import decoder_block
+
+BATCH = 256
+TARGET_S = 2.0
+MODES = {"dual row buffers": {}, "two sub-batches": {"policy.sub_batches": 2, "policy.lookahead": 16}}
+
+
+def bench_pim() -> None:
+    """Print simulated cycles and seconds of each mode (the second run of the process, kernels compiled)."""
+    drawn = random.Random(0)
+    block = decoder_block("gpt3_7b_block", 4096, 32, 128, 16384, [drawn.randint(80, 672) for _ in range(BATCH)])
+    for name, changes in MODES.items():
+        architecture = load_architecture("neupims", changes)
+        run_trace(block, architecture)
+        start = time.perf_counter()
+        record = run_trace(block, architecture)
+        taken = time.perf_counter() - start
+        print(f"GPT3-7B block, batch {BATCH}, {name}: {record.elapsed_ps // 1000} cycles in {taken:.2f} s", end=" ")
+        print(f"(target {TARGET_S} s)")
