@@ -17,7 +17,8 @@ from typing import Any
 
 from sim.core.errors import Place, Problems
 from sim.trace.check import check_trace
-from sim.trace.model import Item, Operator, Repeat, Tensor, Trace, Use
+from sim.trace.model import Item, Operator, Tensor, Trace, Use
+from sim.trace.parallel.rewriting import rewritten
 from sim.trace.parallel.sharding import divisors
 
 EXPERTS = "grouped_gemm"
@@ -90,15 +91,7 @@ class _Writer:
 
     def items(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
         """All items, with an all-to-all behind what is sent to experts and what comes back from them."""
-        found: list[Item] = []
-        for item in items:
-            if isinstance(item, Tensor):
-                found += self._tensor(item)
-            elif isinstance(item, Repeat):
-                found.append(replace(item, body=self.items(item.body)))
-            else:
-                found += self._operator(item)
-        return tuple(found)
+        return rewritten(items, self._tensor, self._operator)
 
     def _tensor(self, tensor: Tensor) -> list[Item]:
         if tensor.name in self._weights:

@@ -14,7 +14,8 @@ from math import gcd
 
 from sim.core.errors import Place, Problems
 from sim.trace.affine import Affine, Extent, scaled
-from sim.trace.model import Item, Operator, Repeat, Tensor, Trace, Use
+from sim.trace.model import Item, Operator, Tensor, Trace, Use
+from sim.trace.parallel.rewriting import rewritten
 from sim.trace.parallel.rules import RULES, whole
 from sim.trace.parallel.sharding import Analysis, Decisions, divisors
 
@@ -92,15 +93,7 @@ class _Rewriting:
 
     def items(self, items: tuple[Item, ...]) -> tuple[Item, ...]:
         """All items, in order, with a collective behind each operator whose result is made whole."""
-        found: list[Item] = []
-        for item in items:
-            if isinstance(item, Tensor):
-                found += self._tensor(item)
-            elif isinstance(item, Repeat):
-                found.append(replace(item, body=self.items(item.body)))
-            else:
-                found += self._operator(item)
-        return tuple(found)
+        return rewritten(items, self._tensor, self._operator)
 
     def _tensor(self, tensor: Tensor) -> list[Item]:
         """The declaration, and that of the rank's contribution where a collective follows."""
