@@ -15,7 +15,8 @@ from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.packet_list import Packets, packets_of
 from sim.hardware.noc.packet_network import PacketNetwork
-from sim.hardware.noc.routing import PORT_MASK, Routes, freeze
+from sim.hardware.noc.routes import PORT_MASK, Routes
+from sim.hardware.noc.routing import freeze
 
 MODELS = (FlitNetwork, PacketNetwork)
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

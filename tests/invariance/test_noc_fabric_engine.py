@@ -14,7 +14,8 @@ from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.message_engine import MessageEngine
 from sim.hardware.noc.packet_list import packets_of
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 from sim.hardware.noc.traffic_measure import MODELS
 
 HZ = Fraction(1_000_000_000)

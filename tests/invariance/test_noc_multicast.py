@@ -12,7 +12,8 @@ from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.message_engine import MessageEngine
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 
 HZ = Fraction(1_000_000_000)
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

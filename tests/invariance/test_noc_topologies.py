@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from sim.core.errors import InputError
 from sim.hardware.noc.fabric_topology import topologies
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 from sim.hardware.noc.traffic import Pattern, batch, bernoulli
 
 

@@ -10,7 +10,8 @@ from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.packet_list import packets_of
 from sim.hardware.noc.packet_network import PacketNetwork
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 
 MODELS = (FlitNetwork, PacketNetwork)
 

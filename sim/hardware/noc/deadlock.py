@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.core.errors import Place, Problems
-from sim.hardware.noc.routing import MOST_SHOWN, PORT_BITS, PORT_MASK, Ints, Routes
+from sim.hardware.noc.routes import MOST_SHOWN, PORT_BITS, PORT_MASK, Ints, Routes
 
 
 def refuse_cycles(routes: Routes, place: Place | None = None) -> None:

@@ -22,7 +22,7 @@ from sim.core.errors import Problems
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.message_engine import MessageEngine, terminals_of_stream
 from sim.hardware.noc.packet_list import Packets
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.traffic_measure import MODELS, Network
 
 FAR_CYCLES = 1 << 50

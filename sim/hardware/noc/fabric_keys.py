@@ -16,7 +16,8 @@ from sim.config.spec import FrozenSpec
 from sim.core.errors import Place
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import Topology, TopologySpec, topologies
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 
 MOST_ENDS = 4096
 """Routers plus terminals of the largest fabric: route tables hold routers times terminals entries."""

@@ -27,7 +27,7 @@ from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.link import Link, LinkModel
 from sim.hardware.noc.message_network import MessageNetwork, check_trains
 from sim.hardware.noc.packet_network import PacketNetwork
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 
 
 class FabricLinkKeys(LinkSpec, FabricKeys):

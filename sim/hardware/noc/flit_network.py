@@ -14,7 +14,7 @@ from sim.hardware.noc import _flit_layout as at
 from sim.hardware.noc.fabric_spec import MOST_PER_MASK, RouterSpec
 from sim.hardware.noc.flit_state import FlitState, waiting_report
 from sim.hardware.noc.packet_list import Packets
-from sim.hardware.noc.routing import Ints, Routes
+from sim.hardware.noc.routes import Ints, Routes
 
 
 class FlitNetwork:

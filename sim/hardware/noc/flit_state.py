@@ -10,7 +10,7 @@ import numpy as np
 from sim.hardware.noc import _flit_layout as at
 from sim.hardware.noc._flit_layout import Layout
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.routing import MOST_SHOWN, Ints, Routes
+from sim.hardware.noc.routes import MOST_SHOWN, Ints, Routes
 
 if TYPE_CHECKING:
     from sim.hardware.noc.packet_list import Packets

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.core.errors import Place, Problems, all_of
 from sim.hardware.noc.fabric_keys import FabricKeys
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.traffic import Pattern
 from sim.hardware.noc.traffic_measure import Load, LoadPoint, latency_at
 

@@ -14,7 +14,7 @@ from typing import Any
 from sim.core.clock import Clock
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.message_network import MessageNetwork
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 
 
 def terminals_of_stream(stream: Hashable) -> tuple[int, tuple[int, ...]]:

@@ -25,7 +25,7 @@ from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_network import PacketNetwork
-from sim.hardware.noc.routing import Ints, Routes
+from sim.hardware.noc.routes import Ints, Routes
 
 AT_ONCE = 64
 """Most messages taken out of the compiled state by one call."""

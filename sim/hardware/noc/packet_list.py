@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.hardware.noc.routing import Ints
+from sim.hardware.noc.routes import Ints
 
 
 @dataclass(frozen=True)

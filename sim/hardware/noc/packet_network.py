@@ -20,7 +20,7 @@ from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.packet_state import PacketState
-from sim.hardware.noc.routing import MOST_SHOWN, Ints, Routes
+from sim.hardware.noc.routes import MOST_SHOWN, Ints, Routes
 
 TRUSTED_LINK_LOAD = 0.3
 """Flits per cycle on one link up to which this model is trusted: half of the lowest load of the busiest port (0.6, a

@@ -11,7 +11,7 @@ from sim.hardware.noc._packet_layout import PacketLayout
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_list import Packets
-from sim.hardware.noc.routing import Ints, Routes
+from sim.hardware.noc.routes import Ints, Routes
 
 UNCONSTRAINED = 1 << 40  # hops that the first piece of a packet may take: nobody is ahead of it
 

@@ -16,7 +16,7 @@ from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.packet_list import packets_of
 from sim.hardware.noc.packet_network import PacketNetwork
-from sim.hardware.noc.routing import Ints, Routes
+from sim.hardware.noc.routes import Ints, Routes
 from sim.hardware.noc.traffic import Pattern, batch, bernoulli
 
 Network = FlitNetwork | PacketNetwork

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.traffic import Pattern
 from sim.hardware.noc.traffic_measure import batch_cycles
 from sim.validate.scores import EXACT, Metric, Scores

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sim.core.errors import InputError, Problem
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import Topology, topologies
-from sim.hardware.noc.routing import Routes, freeze
+from sim.hardware.noc.routes import Routes
+from sim.hardware.noc.routing import freeze
 from sim.validate.table import Column, Row
 
 ORIGIN = "BookSim2, commit 28f43299"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sim.hardware.noc.fabric_topology import Topology
-from sim.hardware.noc.routing import Routes
+from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.traffic_measure import MODELS, idle_latency
 from sim.validate.scores import Metric, Scores
 from sim.validate.suite import Progress, Suite, suites
