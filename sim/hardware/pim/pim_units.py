@@ -55,8 +55,15 @@ class PimModel:
         self.channels = self.device.dram.channels * spec.stacks
         self.clock = Clock(self.device.dram.clock_hz)
         self.is_blocked = spec.pim.is_blocked(self.commands)
-        self._column_gap = Timeline(self.commands, self.device).gap(self.commands.multiply)
+        self._column_gap = self._shortest_gap(self.commands.multiply)
         self._alone: dict[Pass, int] = {}
+
+    def _shortest_gap(self, command: str) -> int:
+        """Cycles from a command to the next of its name, wherever that goes."""
+        line = Timeline(self.commands, self.device)
+        start = line.issue(command, 0, 0, line.next_slot)
+        targets = {line.target_with(command, bank) for bank in range(self.device.banks)}
+        return min(line.earliest(command, target) for target in targets) - start
 
     def peak_macs_per_s(self, compute_type: str = "") -> Fraction:
         """Internal-bandwidth bound: a column of all banks that a command touches, in each gap between such commands."""

@@ -32,7 +32,10 @@ class _StackProgram:
         sums = ceil_div(device.banks // targets, device.lanes)
         through_channel = "WRGB" in found.commands
         steps = [Step("WRGB", vector_columns)] if vector_columns and through_channel else []
-        for turn in _turns(device, targets, level):
+        opener = found.commands[found.multiply].opener
+        turns = list(_turns(device, targets, level))
+        for turn, after in zip(turns, [*turns[1:], ()], strict=True):
+            steps += [Step(opener, target=target) for target in after]
             for columns in macs:
                 steps += _multiplies(found.multiply, turn, columns)
                 if through_channel:
