@@ -9,6 +9,7 @@ import pytest
 from sim.config.load import load_architecture
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
+from sim.trace.builder import TraceBuilder
 from sim.trace.load import lower
 
 CONFIGS = Path(__file__).resolve().parents[2] / "traces" / "configs"
@@ -38,3 +39,14 @@ def test_units_do_attention_faster_than_the_twin_does(name: str) -> None:
 def test_units_further_from_the_cells_take_longer(places: str) -> None:
     near, far = _run("attacc"), _run("attacc", **{"chip.attacc.hbm.pim.commands": places})
     assert far.elapsed_ps > near.elapsed_ps
+
+
+def test_experts_on_the_logic_die_never_beat_its_bandwidth() -> None:
+    b = TraceBuilder("experts", dtype="fp16")
+    x, out = b.activation("x", (32, 4096)), b.activation("y", (32, 1408))
+    weights = b.weight("w", (32, 4096, 1408))
+    b.op("experts", "grouped_gemm", {"n": 1408, "k": 4096, "rows": (1,) * 32}, {"a": x, "b": weights}, out)
+    record = run_trace(b.build(outputs=["y"]), load_architecture("duplex"))
+    operator = record.operators[0]
+    assert operator.engine == "pim"
+    assert record.elapsed_ps >= 32 * 4096 * 1408 * 2 * 10**12 / (4 * 3_352_000_000_000)

@@ -167,12 +167,13 @@ class PimEngine:
     def _products(self, rows: PimLayout, work: MatrixWork) -> tuple[tuple[Piece, ...], int]:
         device, channels, pieces, sums, tiles = self._model.device, self._model.channels, [], 0, 0
         for segment in work.segments:
-            dealt = shares(segment.n, channels, device.banks, tiles % channels)
-            tiles += ceil_div(segment.n, device.banks)
-            for channel, outputs in enumerate(dealt):
-                if outputs:
-                    passes = rows.product(outputs, segment.k, segment.m * segment.batch)
-                    pieces.append(Piece(channel, passes, rows.weight_ps(passes)))
+            for _ in range(segment.batch):  # each a matrix of its own
+                dealt = shares(segment.n, channels, device.banks, tiles % channels)
+                tiles += ceil_div(segment.n, device.banks)
+                for channel, outputs in enumerate(dealt):
+                    if outputs:
+                        passes = rows.product(outputs, segment.k, segment.m)
+                        pieces.append(Piece(channel, passes, rows.weight_ps(passes)))
             sums += segment.batch * segment.m * segment.n * (ceil_div(segment.k, device.row_words) - 1)
         return tuple(pieces), sums
 
