@@ -34,7 +34,10 @@ def test_the_page_has_every_section_with_a_table(study: ModuleType) -> None:
 
 def test_a_row_of_the_page_is_what_a_run_gives(study: ModuleType) -> None:
     own, gpu = (study.gpt_point("GPT-2 small", name) for name in ("pim_gpt", "t4"))
-    assert f"| GPT-2 small | {own.ms:.3f} |" in study.PAGE.read_text(encoding="utf-8")
+    row = next(
+        line for line in study.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| GPT-2 small |")
+    )
+    assert own.ms == pytest.approx(float(row.split("|")[2]), rel=0.01)
     assert 1 < gpu.ms / own.ms < 41, "below what is published against a measured T4"
 
 
