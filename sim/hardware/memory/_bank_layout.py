@@ -40,7 +40,7 @@ PARAMETERS = PSEUDO_OF_GROUP + MAX_GROUPS
     LAST_SERVED,
 ) = range(32)  # fmt: skip
 
-# ... then per bank, per group and per rank.
+# ... then per bank, per group and per rank. ACT_HELD: how long the activation windows held the last activate of a bank.
 OPEN_ROW = 32
 HITS = OPEN_ROW + MAX_BANKS
 BANK_ACT = HITS + MAX_BANKS
@@ -72,7 +72,8 @@ READS = QUEUE + MAX_BANKS * MAX_BANK_QUEUE
 WRITES = READS + MAX_REQUEST_QUEUE
 FILTER_RD = WRITES + MAX_REQUEST_QUEUE
 FILTER_WR = FILTER_RD + FILTER
-STATE = FILTER_WR + FILTER
+ACT_HELD = FILTER_WR + FILTER
+STATE = ACT_HELD + MAX_BANKS
 
 # One request: eight words.
 ADDRESS, BANK, ROW, COLUMN, WRITE, ADDED, DONE, JOIN = range(8)

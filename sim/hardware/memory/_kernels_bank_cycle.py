@@ -74,6 +74,8 @@ def _kind(p, s, bank, cycle):
 def _issue(p, s, r, log, bank, kind, cycle):
     if kind == at.ACT:
         head = s[at.QUEUE + bank * at.MAX_BANK_QUEUE]
+        able = max(s[at.BANK_ACT + bank], r[head * at.REQUEST + at.ADDED])
+        s[at.ACT_HELD + bank] = max(0, s[at.GROUP_ACT + p[at.GROUP_OF_BANK + bank]] - able)
         activate(p, s, r, log, bank, r[head * at.REQUEST + at.ROW], cycle)
     elif kind == at.PRE:
         precharge(p, s, r, log, bank, cycle)

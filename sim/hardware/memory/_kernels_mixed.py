@@ -3,9 +3,10 @@
 
 The bulk engine's channel is handed to the request engine's controller (:func:`enter`), which serves the transfers in
 flight burst by burst, and handed back when its queues are empty (:func:`leave`): open rows, timing windows and the
-refresh schedule go along, nothing is reset. Requests are given to the controller one a cycle; transfers take turns row
-run by row run, as in the bulk engine. One word of the state is coarser on the way in: of the columns before, only the
-last still counts for the bus.
+refresh schedule go along, nothing is reset. Requests are given to the controller one a cycle, the first of a cycle after
+its command, so that it moves in the next (as in the request engine); transfers take turns row run by row run, as in the
+bulk engine. One word of the state is coarser on the way in: of the columns before, only the last still counts for the
+bus. Of the wait for a row, the activation windows have what they held its ACT.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _enter(p, q, s, c, cycle):
         refresh_due(p, s, start)
     for word in (rq.BLOCKED, rq.BLOCKED_BANK, rq.LAST_WRITE):
         c[word] = NONE
-    c[rq.CLOCK] = c[rq.NEXT_COMMAND] = start
+    c[rq.CLOCK] = c[rq.NEXT_COMMAND] = start + 1
     _enter_banks(p, q, s, c)
     _enter_ranks(p, q, s, c)
     if q[rq.REFRESH_PER_BANK]:
@@ -213,6 +214,9 @@ def _account(p, s, c, m, cycle, bank, rank, write):
             why = at.REFRESH
         elif c[rq.HITS + bank] == 1:
             why = at.BANK
+            window = min(c[rq.ACT_HELD + bank], cycle - begin)
+            s[at.LOST + at.ACTIVATION] += window
+            begin += window
         elif s[at.LAST_WRITE] != write or s[at.LAST_RANK] != rank:
             why = at.TURNAROUND
         s[at.LOST + why] += cycle - begin

@@ -118,7 +118,7 @@ class BulkEngine:
         if state[at.ACTIVE] == 0:
             state[at.WORK_SINCE] = cycle
             if self._path.serving:
-                self._path.pass_time(cycle - 1)
+                self._path.pass_time(cycle)
         self._ring[state[at.ACTIVE]] = slot
         state[at.ACTIVE] += 1
         self._tokens[slot], self._streams[slot] = token, key

@@ -81,7 +81,7 @@ class RequestPath:
         self.serving = False
 
     def pass_time(self, until: int) -> None:
-        """Nothing is in flight through cycle ``until``; refreshes go on."""
+        """No request comes before the end of cycle ``until``; refreshes go on."""
         self._kernels.pass_time(self._own, self._controller, self._requests, self._log, until)
 
     def begin(self, transfers: Array, slot: int) -> None:
