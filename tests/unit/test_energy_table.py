@@ -7,7 +7,7 @@ import pytest
 
 from sim.core.errors import InputError
 from sim.energy.quantity import BYTE, OPERATION, parse_unit_energy
-from sim.energy.rules import CONFIDENCES
+from sim.energy.rules import CONFIDENCES, Price
 from sim.energy.table import NONE, load_table, table_names
 
 PJ = Fraction(1, 10**12)
@@ -84,11 +84,12 @@ def test_beyond_the_stated_capacities_a_price_is_an_estimate_that_says_so() -> N
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_price_of_a_shipped_table_has_source_and_standing(name: str) -> None:
     table = load_table(name)
-    parameters = {"bank_bytes": 2**16, "accumulator_bank_bytes": 2**13, "device": "HBM2"}
+    sizes = {"bank_bytes": 2**16, "accumulator_bank_bytes": 2**13}
     for kind in table.kinds:
         for action in table.actions(kind):
-            price = table.price(kind, action, parameters)
-            assert price.source, (kind, action)
+            devices = [table.look_up(kind, action, {**sizes, "device": device}) for device in ("HBM2", "HBM3", "GDDR6")]
+            price = next((one for one in devices if isinstance(one, Price)), None)
+            assert price is not None and price.source, (kind, action)
             assert price.confidence in CONFIDENCES
             assert price.joules > 0 or price.note, f"{kind}.{action} is free without a word"
 
