@@ -2,8 +2,8 @@
 
 Intensity = MACs per byte of the weights and caches that the region reads (activations are taken to be on chip). An engine
 outside the memories attains min(its peak, intensity x the fastest memory's rate); processing in memory attains its peak,
-which is the bound of the banks' own bandwidth, as every vector streams the matrix again there. The rule by which Duplex
-(Yun et al., MICRO 2024) and AttAcc (Park et al., ASPLOS 2024) divide layers. Left out: what the engines have to do already
+which is the bound of the banks' own bandwidth, as every vector streams the matrix again there. The roofline of
+Williams et al., CACM 2009, applied to each engine. Left out: what the engines have to do already
 (``by_finish_time``), and regions without multiplies, which go where they take least time.
 """
 
