@@ -15,7 +15,7 @@ from sim.hardware.pim.command_set import command_set_of
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.log_checker import check_log
 from sim.hardware.pim.pim_units import PimUnits
-from sim.run.executor import Executor
+from sim.run.executor import Executor, run_together
 from sim.run.jobs import Job, ListedJobs
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
@@ -61,7 +61,7 @@ def test_recorded_commands_of_a_run_are_legal_and_a_changed_one_is_caught(mode: 
     units = next(one.component for one in executor.machine.engines)
     assert isinstance(units, PimUnits)
     units.record_commands()
-    executor.run()
+    run_together([executor])
     commands = command_set_of(units.model.commands.name, PIM_DEVICES["HBM2_NeuPIMs"])
     log = units.logs[0][:3000]
     assert len(log) == 3000 and check_log(commands, units.model.device, log) == []
