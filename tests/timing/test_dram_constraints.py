@@ -94,7 +94,7 @@ def test_every_device_of_the_library_keeps_every_rule(name: str) -> None:
     for pattern in ("rand_mix21", "seq_mix21", "stride65536"):
         requests = patterns.make(pattern, 1200, device.burst_bytes)
         outcome = BankEngine(device).run(requests.addresses, requests.is_write, issue_width=8, log_lines=20000)
-        assert len(outcome.log) > 1200
+        assert len(outcome.log) > 1200 - outcome.counts["buffered_writes"]
         assert check_log(device, outcome.log) == []
 
 
