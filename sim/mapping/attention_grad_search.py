@@ -15,7 +15,6 @@ from itertools import product
 from sim.config.policy import MappingPin
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
-from sim.hardware.pe.dataflow import dataflows
 from sim.hardware.pe.systolic import ACCUMULATE_BITS
 from sim.mapping.attention_grad_nest import (
     DO,
@@ -38,7 +37,6 @@ from sim.mapping.cache_reuse import NO_REUSE
 from sim.mapping.geometry import sizes
 from sim.mapping.matrix_search import EVEN_PARTS, MAX_TILES_PER_CORE, TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
-from sim.mapping.pins import AUTO
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
@@ -86,7 +84,7 @@ class GradientSearch:
         model, shape = self.core.array_model, self.shape
         assert model is not None
         name = (self.pin.dataflow if self.pin else None) or model.spec.dataflow
-        flows = [dataflows.get(each) for each in (dataflows.names() if name == AUTO else (name,))]
+        flows = model.flows(name)
         counts = [n for n in range(1, len(self.cores) + 1) if len(self.cores) % n == 0 and n <= shape.batch]
         for flow, cores in product(flows, counts):
             heads = int(ceil_div(shape.batch, cores))

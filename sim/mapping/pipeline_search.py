@@ -17,11 +17,10 @@ from itertools import product
 from sim.config.policy import MappingPin
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
-from sim.hardware.pe.dataflow import Dataflow, dataflows
+from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.matrix_search import TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
-from sim.mapping.pins import AUTO
 from sim.mapping.pipeline_nest import PipelineChoice, PipelineNest, grain
 from sim.mapping.pipeline_stages import A, B, Stage
 from sim.mapping.plan import Choice, Sources, Step
@@ -84,7 +83,7 @@ class PipelineSearch:
         flows: list[type[Dataflow] | None] = [None]
         if model is not None:
             name = (self.pin.dataflow if self.pin else None) or model.spec.dataflow
-            flows = [dataflows.get(each) for each in (dataflows.names() if name == AUTO else (name,))]
+            flows = [*model.flows(name)]
         pieces = self.stages[-1].units // grain(self.stages)[-1]
         counts = [used for used in range(1, len(self.cores) + 1) if len(self.cores) % used == 0 and used <= pieces]
         for flow, cores in product(flows, counts):

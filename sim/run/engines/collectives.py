@@ -32,6 +32,7 @@ class CollectivesRun:
         self._machine = machine
         self._own = engine
         self._component = cast(Collectives, engine.component)
+        self.library = self._component.library
         self._lane = self._component.only_lane
         self._events = machine.engine
         self._queue: deque[RegionRun] = deque()
@@ -104,7 +105,7 @@ class _Exchange:
         for number, (_, after, _, _) in enumerate(self._messages):
             for earlier in after:
                 self._then[earlier].append(number)
-        spec = unit._component.library.spec.protocols[self._schedule.protocol]
+        spec = unit.library.spec.protocols[self._schedule.protocol]
         self._step_ps = spec.step
         self._left = len(self._messages) + len(self._schedule.loads) + len(self._schedule.stores) + 1
 
@@ -127,7 +128,7 @@ class _Exchange:
 
     def _send(self, number: int) -> None:
         message, _, source, destination = self._messages[number]
-        size = self._unit._component.library.wire_bytes(self._schedule.protocol, message.size_bytes)
+        size = self._unit.library.wire_bytes(self._schedule.protocol, message.size_bytes)
 
         def arrived() -> None:
             for after in self._then[number]:
