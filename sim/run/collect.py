@@ -16,7 +16,8 @@ from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.roofline import Roofline
 from sim.run.executor import Executor
-from sim.run.machine import Core, Machine
+from sim.run.machine import Machine
+from sim.run.parts import Core
 from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
 
 

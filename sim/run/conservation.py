@@ -20,7 +20,8 @@ from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
 from sim.mapping.regions import Region
-from sim.run.machine import BoundEngine, Core, Machine
+from sim.run.machine import Machine
+from sim.run.parts import BoundEngine, Core
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
 from sim.trace.dtypes import data_type

@@ -7,23 +7,21 @@ once (cut-through); it has arrived when the slowest of them is done, plus latenc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from sim.core.component import Activity
+from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.hardware.cache_layout import Hop
 from sim.hardware.copy_engine import Copy, CopyEngine
 from sim.hardware.dma import DmaSpec
 from sim.hardware.layout import Layout
-
-if TYPE_CHECKING:
-    from sim.run.machine import Machine
+from sim.run.parts import Parts, copy_engine_path
 
 
 class TierCopies:
     """The copy engine of ``machine``, and the routes between its near and its far tiers."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Parts) -> None:
         self._machine = machine
         layout = machine.layout
         between = [pair for far in layout.far for near in layout.near
@@ -61,24 +59,13 @@ class TierCopies:
         machine, hops = self._machine, self._routes[source, destination]
         reader, writer = machine.tiers[source], machine.tiers[destination]
         latency = reader.latency_ps + writer.latency_ps + sum(machine.links[hop.link].latency_ps for hop in hops)
-        left = 2 + len(hops)
         who = ("copy", source, destination)
 
-        def served() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                machine.engine.at(machine.engine.now + latency, done, Phase.FINISH, self.engine.rank)
+        def through() -> None:
+            machine.engine.at(machine.engine.now + latency, done, Phase.FINISH, self.engine.rank)
 
+        served = countdown(2 + len(hops), through)
         reader.access(who, size, 0, activity, served)
         for hop in hops:
             machine.links[hop.link].move(hop.source, hop.destination, who, size, activity, served)
         writer.access(who, 0, size, activity, served)
-
-
-def copy_engine_path(layout: Layout) -> str:
-    """The declared copy engine's path, or that of the implied one: beside the near tier."""
-    if layout.copy_node is not None:
-        return layout.copy_node.path
-    group = layout.near[0].node.group
-    return f"{group}.tier_copies" if group else "tier_copies"

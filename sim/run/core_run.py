@@ -18,8 +18,9 @@ from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.core.server import ClockedServer
 from sim.mapping.plan import ArrayWork, Load, Step, StepSchedule, VectorStep
-from sim.run.machine import Core, Machine
+from sim.run.machine import Machine
 from sim.run.output_order import OutputOrder
+from sim.run.parts import Core
 from sim.run.region_run import RegionRun
 
 STEPS_IN_FLIGHT = 64

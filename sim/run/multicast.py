@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sim.core.component import Activity
+from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
-
-if TYPE_CHECKING:
-    from sim.run.machine import Machine
+from sim.run.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class SharedLoad:
 class Multicasts:
     """Loads that wait for their sharers. ``not_read``, ``not_moved``: bytes per tier (link) that sharing has saved."""
 
-    machine: Machine
+    machine: Parts
     waiting: dict[Hashable, list[SharedLoad]] = field(default_factory=dict)
     not_read: dict[int, int] = field(default_factory=dict)
     not_moved: dict[str, int] = field(default_factory=dict)
@@ -64,16 +62,13 @@ class Multicasts:
             sum(machine.links[hop.link].latency_ps for hop in machine.layout.routes[first.tier, one.core])
             for one in group
         )
-        left = 1 + len(messages)
         ends = [_End(machine, one, latency) for one in group]
 
-        def served() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                for end in ends:
-                    end.part_done()
+        def through() -> None:
+            for end in ends:
+                end.part_done()
 
+        served = countdown(1 + len(messages), through)
         self._save(group, messages)
         who = ("multicast", first.stream)
         memory.access(who, first.size_bytes, 0, first.activity, served)
@@ -107,7 +102,7 @@ class _End:
 
     __slots__ = ("_latency", "_left", "_load", "_machine")
 
-    def __init__(self, machine: Machine, load: SharedLoad, latency_ps: int) -> None:
+    def __init__(self, machine: Parts, load: SharedLoad, latency_ps: int) -> None:
         self._machine, self._load, self._latency = machine, load, latency_ps
         self._left = 2
 

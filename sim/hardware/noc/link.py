@@ -17,6 +17,7 @@ from sim.config.fields import Bandwidth, DurationPs, Rate, SizeBytes
 from sim.config.spec import LinkSpec
 from sim.core.channel import Channel
 from sim.core.component import Activity, Component, Context
+from sim.core.countdown import countdown
 from sim.core.errors import Place
 from sim.core.pipe import RoundRobinPipe
 
@@ -112,13 +113,6 @@ class Link(Component):
         """Carry one message to several endpoints: each channel on the way to any of them carries it once."""
         self.count(activity.owner, "bytes", size_bytes)
         names = dict.fromkeys(name for destination in destinations for name in self.ports_of(source, destination))
-        left = len(names)
-
-        def one_done() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                done()
-
+        one_done = countdown(len(names), done)
         for name in names:
             self._channels[name].submit(stream, size_bytes, one_done, activity)

@@ -20,7 +20,8 @@ from sim.hardware.noc.traffic_collectives import Message
 from sim.mapping.engines.collectives import STAGE, CollectiveSchedule
 from sim.run.engines.stage_messages import StageMessages
 from sim.run.engines.unit import Unit, unit_kinds
-from sim.run.machine import BoundEngine, Machine
+from sim.run.machine import Machine
+from sim.run.parts import BoundEngine
 from sim.run.region_run import RegionRun
 
 

@@ -12,13 +12,15 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from sim.core.component import Activity, Cause
+from sim.core.countdown import countdown
 from sim.core.errors import InconsistencyError
 from sim.hardware.pim.pim_units import PimUnits
 from sim.mapping.engines.pim import PimSchedule
 from sim.mapping.pim_layout import Piece
 from sim.run.core_run import FLOW
 from sim.run.engines.unit import Unit, unit_kinds
-from sim.run.machine import BoundEngine, Machine
+from sim.run.machine import Machine
+from sim.run.parts import BoundEngine
 from sim.run.region_run import RegionRun
 
 
@@ -50,14 +52,8 @@ class PimRun:
         """As in :class:`~sim.run.engines.unit.Unit`."""
         self._open += 1
         schedule = cast(PimSchedule, run.plan.schedules[0])
-        left = 2 + sum(len(load.split) for load in schedule.extras)
-
-        def one_done() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                self._fuse(run, schedule)
-
+        operands = 2 + sum(len(load.split) for load in schedule.extras)
+        one_done = countdown(operands, lambda: self._fuse(run, schedule))
         self._load_extras(run, schedule, one_done)
         self._program.append(run)
         run.when_ready((0, 1), lambda waited: self._in_turn(run, lambda: self._write(run, schedule, one_done)))
@@ -95,14 +91,10 @@ class PimRun:
         run.staged_bytes = schedule.written
         run.stored_bytes += schedule.written
         activity = Activity(run.owner, 0)
-        left = len(schedule.fetched)
-
-        def put() -> None:
-            nonlocal left
-            left -= 1
-            if left <= 0:
-                self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written)
-
+        put = countdown(
+            max(1, len(schedule.fetched)),
+            lambda: self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written),
+        )
         for tier, size in schedule.fetched:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
             self._machine.load(self._core, tier, size, FLOW, activity, put)
@@ -110,14 +102,7 @@ class PimRun:
             put()
 
     def _multiply(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
-        left = len(schedule.pieces)
-
-        def handed() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                done()
-
+        handed = countdown(len(schedule.pieces), done)
         for number, piece in enumerate(schedule.pieces):
             self.tiles_taken += len(piece.passes)
             self._start(run, piece, Activity(run.owner, number), handed)
@@ -149,28 +134,14 @@ class PimRun:
         owner = run.owners[-1]
         activity = Activity(owner, 0)
         moved = schedule.output_bytes
-        left = 2
-
-        def half() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                self._store(run, schedule)
-
+        half = countdown(2, lambda: self._store(run, schedule))
         core.vector.server.lane.assign(self._machine.engine.now)
         core.vector.ledger[owner, "scratchpad_bytes"] += 2 * moved
         core.scratchpad.access("vector", moved, moved, activity, half)
         core.vector.submit(schedule.operations, Cause.RESULT, activity, half)
 
     def _store(self, run: RegionRun, schedule: PimSchedule) -> None:
-        left = len(schedule.stores)
-
-        def stored() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                self._done(run)
-
+        stored = countdown(len(schedule.stores), lambda: self._done(run))
         for tier, size in schedule.stores:
             run.stored_bytes += size
             self._machine.store(self._core, tier, size, FLOW, Activity(run.owner, 0), stored)

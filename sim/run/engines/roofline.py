@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from typing import cast
 
 from sim.core.component import Activity, Cause
+from sim.core.countdown import countdown
 from sim.core.errors import InconsistencyError
 from sim.hardware.roofline import Roofline
 from sim.mapping.engines.roofline import RooflineSchedule, RooflineTile
 from sim.mapping.plan import Load
 from sim.run.engines.unit import Unit, unit_kinds
-from sim.run.machine import BoundEngine, Machine
+from sim.run.machine import Machine
+from sim.run.parts import BoundEngine
 from sim.run.region_run import RegionRun
 
 BUFFERS = 2
@@ -71,14 +73,9 @@ class RooflineRun:
 
     def _load(self, run: RegionRun, number: int, tile: RooflineTile) -> None:
         activity = Activity(run.owner, number)
-        left = sum(len(load.split) for load in tile.loads)
         cause: Cause = Cause.OPERAND
-
-        def arrived() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                self._compute(run, tile, cause, activity)
+        all_loads = sum(len(load.split) for load in tile.loads)
+        arrived = countdown(all_loads, lambda: self._compute(run, tile, cause, activity))
 
         def go(load: Load, waited: Cause | None) -> None:
             nonlocal cause
@@ -88,7 +85,7 @@ class RooflineRun:
                 run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
                 self._machine.stream(self._own, tier, size, activity, arrived, into=True)
 
-        if left == 0:
+        if not all_loads:
             self._compute(run, tile, cause, activity)
         for load in tile.loads:
             run.when_ready((load.operand,), lambda waited, load=load: go(load, waited))  # type: ignore[misc]
@@ -112,14 +109,7 @@ class RooflineRun:
         component.server.submit(tile.compute_ps, done, cause, "compute", activity)
 
     def _store(self, run: RegionRun, tile: RooflineTile, activity: Activity) -> None:
-        left = len(tile.stores)
-
-        def stored() -> None:
-            nonlocal left
-            left -= 1
-            if left <= 0:
-                self._tile_done(run)
-
+        stored = countdown(len(tile.stores), lambda: self._tile_done(run))
         for tier, size in tile.stores:
             run.stored_bytes += size
             self._machine.stream(self._own, tier, size, activity, stored, into=False)

@@ -15,7 +15,8 @@ from sim.core.component import Activity, Cause, Lane
 from sim.core.engine import Phase
 from sim.hardware.collectives import Collectives
 from sim.mapping.engines.collectives import CollectiveSchedule
-from sim.run.machine import BoundEngine, Machine
+from sim.run.machine import Machine
+from sim.run.parts import BoundEngine
 from sim.run.region_run import RegionRun
 
 
