@@ -15,7 +15,7 @@ SHOWN_EVERY = 16
 def write_json(data: Any, target: str) -> None:
     """Write JSON to a file (whole or not at all), or to stdout for ``-``."""
     from sim.core.atomic import write_files
-    from sim.report.files import report_text
+    from sim.report.run_folder import report_text
 
     text = report_text(data)
     if target == "-":

@@ -14,7 +14,8 @@ from sim.report.chips import chip_rows
 from sim.report.components import component_rows
 from sim.report.energy import price_run
 from sim.report.operators import operator_rows
-from sim.report.result import SCHEMA_VERSION, Result
+from sim.report.result import Result
+from sim.report.result_data import SCHEMA_VERSION
 from sim.report.roofline import executed_macs, roofline
 from sim.run.record import RunRecord
 

@@ -17,10 +17,12 @@ from typing import Any
 
 from sim.config.architecture import Architecture
 from sim.config.load import load_architecture
+from sim.core.atomic import write_files
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.hardware.pe.dataflow import dataflows
 from sim.report.compare_reasons import reason_text, reasons
 from sim.report.result import Result
+from sim.report.run_folder import PAGE, report_text
 from sim.report.simulation import simulate
 from sim.report.time_account import Account, operator_accounts, run_account
 from sim.run.executor import Progress
@@ -105,12 +107,10 @@ class Comparison:
 
     def save(self, folder: str | Path) -> tuple[Path, ...]:
         """Write ``compare.json`` and ``report.html`` to ``folder``, both or none; returns their paths."""
-        from sim.core.atomic import write_files
-        from sim.report.files import PAGE, report_text
         from sim.report.page.compare_page import compare_page
 
-        folder = Path(folder)
-        files = {folder / COMPARE: [report_text(self.to_dict())], folder / PAGE: compare_page(self)}
+        folder, data = Path(folder), self.to_dict()
+        files = {folder / COMPARE: [report_text(data)], folder / PAGE: compare_page(data)}
         write_files(files)
         return tuple(files)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.run.record import OperatorRecord
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,7 @@ class Difference:
         return not (self.architecture or self.trace or self.mapping or self.operators or self.components)
 
 
-def diff(before: Result, after: Result, names: tuple[str, str] = ("before", "after")) -> Difference:
+def diff(before: ResultData, after: ResultData, names: tuple[str, str] = ("before", "after")) -> Difference:
     """The difference from ``before`` to ``after``; equal parts are left out."""
     totals = ("time_s", "time_ps", "cycles", "energy_j", "unattributed_energy_j", "utilization", "macs_executed")
     return Difference(
@@ -87,7 +87,7 @@ def _changed(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[A
     }  # fmt: skip
 
 
-def _traces(before: Result, after: Result) -> dict[str, tuple[Any, Any]]:
+def _traces(before: ResultData, after: ResultData) -> dict[str, tuple[Any, Any]]:
     found = _changed(
         {key: before.record.trace.get(key) for key in ("name", "sha256")},
         {key: after.record.trace.get(key) for key in ("name", "sha256")},
@@ -104,7 +104,7 @@ def _traces(before: Result, after: Result) -> dict[str, tuple[Any, Any]]:
 
 
 def _matched(
-    before: Result, after: Result
+    before: ResultData, after: ResultData
 ) -> Iterator[tuple[tuple[str, str], OperatorRecord | None, OperatorRecord | None]]:
     """Operators of both runs by (job, name), in order of the first run, then those only in the second.
 
@@ -113,7 +113,7 @@ def _matched(
     single = len({one.job for one in before.record.operators} | {"-"}) <= 2
     single = single and len({one.job for one in after.record.operators} | {"-"}) <= 2
 
-    def keyed(result: Result) -> dict[tuple[str, str], OperatorRecord]:
+    def keyed(result: ResultData) -> dict[tuple[str, str], OperatorRecord]:
         return {(("" if single else one.job), one.name): one for one in result.record.operators}
 
     old, new = keyed(before), keyed(after)
@@ -122,7 +122,7 @@ def _matched(
         yield shown, old.get(key), new.get(key)  # type: ignore[misc]
 
 
-def _mappings(before: Result, after: Result) -> Iterator[dict[str, Any]]:
+def _mappings(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]:
     for key, old, new in _matched(before, after):
         if old is None or new is None:
             continue
@@ -142,7 +142,7 @@ def _mappings(before: Result, after: Result) -> Iterator[dict[str, Any]]:
             }
 
 
-def _operators(before: Result, after: Result) -> Iterator[dict[str, Any]]:
+def _operators(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]:
     """Operators whose time, waiting, energy, bytes or bound changed.
 
     ``waited_ps``: how long the lanes of its engine stalled before work of this operator, mean over those lanes. It is
@@ -165,7 +165,7 @@ def _operators(before: Result, after: Result) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _waits(result: Result) -> dict[tuple[str, str], int]:
+def _waits(result: ResultData) -> dict[tuple[str, str], int]:
     """(job, operator) -> mean stall of its engine's lanes before its work, in picoseconds, rounded down."""
     lanes = {
         engine: [lane for one in result.record.components if one.kind == kind for lane in one.lanes]
@@ -183,7 +183,7 @@ def _moved(one: dict[str, Any] | None) -> int | None:
     return None if one is None else sum(way["read"] + way["written"] for way in one["bytes"].values())
 
 
-def _components(before: Result, after: Result) -> Iterator[dict[str, Any]]:
+def _components(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]:
     """Components whose account of time or energy changed; times are means over their lanes."""
     for path in dict.fromkeys([*before.components, *after.components]):
         one, other = before.components.get(path), after.components.get(path)

@@ -19,9 +19,9 @@ from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout, link_class
 from sim.report.explain_mapping import in_order, mapping_lines
-from sim.report.files import RESULT, load_run
 from sim.report.operators import demands
 from sim.report.power import MOVED
+from sim.report.run_folder import RESULT, load_run
 from sim.run.record import ComponentRecord, OperatorRecord, RunRecord
 
 

@@ -1,5 +1,5 @@
-"""The files of a run's folder: report.json, operators.csv, components.csv, result.json, timeline.json, recording.npz,
-report.html.
+"""Writing the files of a run's folder: report.json, operators.csv, components.csv, result.json, timeline.json,
+recording.npz, report.html.
 
 They appear together or not at all, and the same run gives the same bytes.
 """
@@ -14,24 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.atomic import write_files
-from sim.core.errors import InputError, Place, Problem
-from sim.observe.recording import read_recording, recording_bytes
+from sim.observe.recording import recording_bytes
 from sim.observe.timeline import timeline_chunks
 from sim.report.power import amounts
-from sim.report.result import Result
-from sim.run.record import RunRecord, record_from_dict
-
-REPORT, RESULT, TIMELINE = "report.json", "result.json", "timeline.json"
-RECORDING, PAGE = "recording.npz", "report.html"
-OPERATORS, COMPONENTS = "operators.csv", "components.csv"
+from sim.report.result_data import ResultData
+from sim.report.run_folder import COMPONENTS, OPERATORS, PAGE, RECORDING, REPORT, RESULT, TIMELINE, report_text
 
 
-def report_text(data: Any) -> str:
-    """JSON text with a line per entry of the second level; refuses NaN."""
-    return json.dumps(data, indent=1, allow_nan=False) + "\n"
-
-
-def save(result: Result, folder: Path) -> tuple[Path, ...]:
+def save(result: ResultData, folder: Path) -> tuple[Path, ...]:
     """Write everything; returns the paths in the order named above."""
     from sim.report.page.run_page import run_page
 
@@ -49,37 +39,7 @@ def save(result: Result, folder: Path) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
-    """The record and the rest (``prices``, ``report``) of a folder that :func:`save` wrote; raises InputError."""
-    path = folder / RESULT
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return record_from_dict(data.pop("record")), data
-    except OSError as error:
-        message = f"no result of a run here: {error.strerror or error}"
-        raise InputError(
-            [Problem(message, Place(str(path)), allowed="a folder written by `tilesim run -o`")]
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError([Problem(f"not the result of a run ({type(error).__name__})", Place(str(path)))]) from error
-
-
-def load_result(folder: Path) -> Result:
-    """The result of a folder that :func:`save` wrote, with its recording when there is one; raises InputError."""
-    record, data = load_run(folder)
-    recording = folder / RECORDING
-    recorder = read_recording(recording) if recording.exists() else None
-    try:
-        report: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data["report"].items()
-        }
-        return Result(**report, record=record, prices=tuple(data["prices"]), recorder=recorder)
-    except (KeyError, TypeError, AttributeError) as error:
-        message = f"not the result of a run of this version ({type(error).__name__})"
-        raise InputError([Problem(message, Place(str(folder / RESULT)))]) from error
-
-
-def flat_operators(result: Result) -> list[dict[str, Any]]:
+def flat_operators(result: ResultData) -> list[dict[str, Any]]:
     """Operators with one column per tier and direction (``<tier>.read_bytes``) instead of nested bytes."""
     tiers = sorted({tier for one in result.operators for tier in one["bytes"]})
     rows = []
@@ -93,7 +53,7 @@ def flat_operators(result: Result) -> list[dict[str, Any]]:
     return rows
 
 
-def flat_components(result: Result) -> list[dict[str, Any]]:
+def flat_components(result: ResultData) -> list[dict[str, Any]]:
     """Components with one column per cause of stall, in seconds and exact picoseconds."""
     causes = sorted({cause for one in result.components.values() for cause in one["stall_ps"]})
     rows = []
@@ -115,7 +75,7 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return out.getvalue()
 
 
-def _result_text(result: Result) -> str:
+def _result_text(result: ResultData) -> str:
     """Sorted keys: the architecture's document keeps the order of its file, which says nothing."""
     data = {
         "schema_version": result.schema_version,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from sim.core.units import format_si
 
 if TYPE_CHECKING:
-    from sim.report.result import Result
+    from sim.report.result_data import ResultData
 
 
-def summary_html(result: Result) -> str:
+def summary_html(result: ResultData) -> str:
     """Time, cycles, utilization, energy and power of a run as an HTML table, with a picture of a recorded run."""
     energy, power, used = result.energy_j, result.average_power_w, result.utilization
     rows = [
@@ -28,7 +28,7 @@ def summary_html(result: Result) -> str:
     return f"<table><caption>{title}</caption>{body}</table>{_picture(result)}"
 
 
-def _picture(result: Result) -> str:
+def _picture(result: ResultData) -> str:
     """Utilization over time as SVG, which stands in the page itself."""
     if result.recorder is None or not result.time_ps:
         return ""

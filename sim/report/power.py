@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from sim.observe.counters import Amounts
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.run.record import ComponentRecord
 
 MOVED = ("bytes", "read_bytes", "write_bytes")
@@ -25,12 +25,12 @@ def bytes_by_owner(instances: Iterable[ComponentRecord]) -> dict[int, int]:
     return dict(found)
 
 
-def joules_of(result: Result) -> dict[tuple[str, str], float]:
+def joules_of(result: ResultData) -> dict[tuple[str, str], float]:
     """(declared component, action) -> joules of one."""
     return {(row["component"], row["action"]): row["joules"] for row in result.prices}
 
 
-def attojoules_by_owner(instances: Iterable[ComponentRecord], result: Result) -> dict[int, int]:
+def attojoules_by_owner(instances: Iterable[ComponentRecord], result: ResultData) -> dict[int, int]:
     """Operator number (-1: none) -> dynamic energy of these components on its behalf."""
     prices = joules_of(result)
     found: dict[int, float] = {}
@@ -41,14 +41,14 @@ def attojoules_by_owner(instances: Iterable[ComponentRecord], result: Result) ->
     return {owner: round(joules * ATTO_PER_ONE) for owner, joules in found.items()}
 
 
-def static_attojoules(result: Result) -> dict[str, int]:
+def static_attojoules(result: ResultData) -> dict[str, int]:
     """Declared component -> static energy of all its instances over the run."""
     return {
         path: round((one["energy_j"]["static"] or 0.0) * ATTO_PER_ONE) for path, one in result.components.items()
     }  # fmt: skip
 
 
-def amounts(result: Result) -> dict[str, Amounts]:
+def amounts(result: ResultData) -> dict[str, Amounts]:
     """Component instance -> what is spread over its time; static energy is shared evenly by the instances."""
     static = static_attojoules(result)
     instances = Counter(one.declared for one in result.record.components)
@@ -62,7 +62,7 @@ def amounts(result: Result) -> dict[str, Amounts]:
     return found
 
 
-def joules_by_component(result: Result) -> dict[int, dict[str, float]]:
+def joules_by_component(result: ResultData) -> dict[int, dict[str, float]]:
     """Operator number -> declared component -> dynamic joules; what no operator caused is left out."""
     prices = joules_of(result)
     found: dict[int, dict[str, float]] = {}

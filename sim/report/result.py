@@ -1,67 +1,24 @@
-"""The result of a run: the fields of ``report.json`` as attributes, and the files of a run's folder.
+"""The result of a run as the public interface gives it: its fields, and what can be done with them.
 
-Exact are the ``_ps`` fields and counts (integers); seconds, joules and rates are floats computed from them. A field is
-None (``null``) where it is undefined: energy without an energy table, utilization where no array multiplied.
+What only some uses need is imported when it is asked for: a run that writes nothing loads no page and no picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.observe.recording import Recorded
-from sim.run.record import RunRecord
+from sim.core.errors import InputError, Place, Problem
+from sim.observe.recording import read_recording
+from sim.report.result_data import ResultData
+from sim.report.run_folder import RECORDING, RESULT, load_run
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-SCHEMA_VERSION = 1
-NOT_REPORTED = ("record", "prices", "recorder")
 
-
-@dataclass(frozen=True)
-class Result:
-    """One run. ``operators`` (as written) and ``components`` (by declared path) are plain dictionaries; their fields
-    are told in :mod:`sim.report.operators` and :mod:`sim.report.components`; ``chips`` in :mod:`sim.report.chips`.
-
-    ``record`` is the exact record of the run, ``prices`` every energy price used; neither is part of the report.
-    """
-
-    schema_version: int
-    tool: dict[str, str]
-    architecture: dict[str, str]
-    trace: dict[str, str]
-    clock: dict[str, Any]
-    cycles: int
-    time_s: float
-    time_ps: int
-    energy_j: float | None
-    unattributed_energy_j: float | None
-    average_power_w: float | None
-    energy_table: str | None
-    macs: int
-    macs_executed: int
-    peak_macs_per_s: float
-    utilization: float | None
-    operators: tuple[dict[str, Any], ...]
-    components: dict[str, dict[str, Any]]
-    traffic: tuple[dict[str, Any], ...]
-    fusion_saved_bytes: int
-    memory: dict[str, dict[str, int]]
-    off_chip: dict[str, int]
-    roofline: dict[str, Any]
-    events: dict[str, int]
-    warnings: tuple[str, ...]
-    chips: tuple[dict[str, Any], ...]
-    record: RunRecord = field(repr=False)
-    prices: tuple[dict[str, Any], ...] = field(default=(), repr=False)
-    recorder: Recorded | None = field(default=None, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What ``report.json`` holds, as plain data."""
-        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in NOT_REPORTED}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
+class Result(ResultData):
+    """One run, which can be saved, shown and turned into a table."""
 
     def to_pandas(self) -> Any:
         """The operators as a pandas DataFrame, one row each; ImportError when pandas is not installed."""
@@ -90,3 +47,18 @@ class Result:
         from sim.report.notebook import summary_html
 
         return summary_html(self)
+
+
+def load_result(folder: Path) -> Result:
+    """The result of a folder that :func:`save` wrote, with its recording when there is one; raises InputError."""
+    record, data = load_run(folder)
+    recording = folder / RECORDING
+    recorder = read_recording(recording) if recording.exists() else None
+    try:
+        report: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data["report"].items()
+        }
+        return Result(**report, record=record, prices=tuple(data["prices"]), recorder=recorder)
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"not the result of a run of this version ({type(error).__name__})"
+        raise InputError([Problem(message, Place(str(folder / RESULT)))]) from error

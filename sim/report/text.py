@@ -12,7 +12,7 @@ from rich.text import Text
 from sim.core.units import format_si
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 
 TOP = 15
 BUSIEST = 4
@@ -22,7 +22,7 @@ BUSY, STALLED, IDLE = "█", "▒", "·"
 PLAIN = {BUSY: "#", STALLED: "=", IDLE: "."}
 
 
-def show(result: Result, console: Console | None = None, detail: bool = False) -> None:
+def show(result: ResultData, console: Console | None = None, detail: bool = False) -> None:
     """Print header, operators (all of them with ``detail``), bounds, components, energy and warnings."""
     console = console or Console()
     blank = Text("")
@@ -33,7 +33,7 @@ def show(result: Result, console: Console | None = None, detail: bool = False) -
         console.print(Text(f"warning: {warning}", style="yellow"))
 
 
-def _parts(result: Result, detail: bool, draw: bool, wide: bool) -> Iterable[RenderableType]:
+def _parts(result: ResultData, detail: bool, draw: bool, wide: bool) -> Iterable[RenderableType]:
     yield header(result)
     yield _operators(result, detail, wide)
     yield _bounds(result, draw)
@@ -48,7 +48,7 @@ def _can_draw(console: Console) -> bool:
     return "utf" in (console.encoding or "").lower()
 
 
-def header(result: Result) -> RenderableType:
+def header(result: ResultData) -> RenderableType:
     """Two or three lines that say what was run and what came of it."""
     clock = result.clock
     lines = [
@@ -88,7 +88,7 @@ def table(*columns: tuple[str, str], fold_first: bool = False) -> Table:
     return made
 
 
-def _operators(result: Result, detail: bool, wide: bool) -> RenderableType:
+def _operators(result: ResultData, detail: bool, wide: bool) -> RenderableType:
     heads = [one for one in result.operators if one["time_ps"] or one["region"] == one["name"]]
     fused = len(result.operators) - len(heads)
     whole = sum(one["time_ps"] for one in heads) or 1
@@ -124,7 +124,7 @@ def operator_title(one: dict[str, Any]) -> str:
     return f"{one['name']}{fused}{repeated}"
 
 
-def _energy_by_region(result: Result) -> dict[tuple[str, str], float]:
+def _energy_by_region(result: ResultData) -> dict[tuple[str, str], float]:
     """(job, head operator) -> energy of it and of all that is fused into it."""
     found: dict[tuple[str, str], float] = {}
     for one in result.operators:
@@ -140,7 +140,7 @@ def short(path: str | None) -> str:
     return path[path.find(".") + 1 :]
 
 
-def _bounds(result: Result, draw: bool) -> RenderableType:
+def _bounds(result: ResultData, draw: bool) -> RenderableType:
     times: dict[str, int] = {}
     counts: dict[str, int] = {}
     for one in result.operators:
@@ -160,7 +160,7 @@ def _bounds(result: Result, draw: bool) -> RenderableType:
     return made
 
 
-def _components(result: Result, draw: bool, wide: bool) -> RenderableType:
+def _components(result: ResultData, draw: bool, wide: bool) -> RenderableType:
     extra = [("achieved", "right")] if wide else []
     made = table(
         ("component", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right"), ("busy/stall/idle", "left"),
@@ -179,7 +179,7 @@ def _components(result: Result, draw: bool, wide: bool) -> RenderableType:
     return made
 
 
-def _memories(result: Result) -> Iterable[RenderableType]:
+def _memories(result: ResultData) -> Iterable[RenderableType]:
     """Rows and lost bandwidth of the memories timed at their banks."""
     rows = memory_rows(result.components, result.time_ps)
     if rows:
@@ -233,7 +233,7 @@ def _fabric(path: str, one: dict[str, Any], draw: bool) -> RenderableType:
     return Group(made, Text(told, style="dim"))
 
 
-def _energy(result: Result, draw: bool) -> RenderableType:
+def _energy(result: ResultData, draw: bool) -> RenderableType:
     made = table(("energy", "left"), ("dynamic", "right"), ("static", "right"), ("share", "right"), ("", "left"))
     total = result.energy_j or 1.0
     rows = [(path, one["energy_j"]["dynamic"] or 0.0, one["energy_j"]["static"] or 0.0)

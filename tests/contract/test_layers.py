@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 
 import sim
@@ -57,6 +58,15 @@ def test_imports_go_downwards() -> None:
             elif parts[0] == "sim":
                 upward.append(f"{file.relative_to(ROOT)}:{line} imports the package itself")
     assert upward == []
+
+
+def test_files_import_each_other_in_no_circle() -> None:
+    """Imports inside functions and for type checking count: a circle is one thing written in two files."""
+    files = {".".join(("sim", *file.relative_to(ROOT).with_suffix("").parts)): file for file in FILES}
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    for name, file in files.items():
+        graph.add_edges_from((name, module) for module, _ in imported(file) if module in files and module != name)
+    assert [sorted(group) for group in networkx.strongly_connected_components(graph) if len(group) > 1] == []
 
 
 def test_models_know_nothing_of_what_observes_prices_or_reports_them() -> None:

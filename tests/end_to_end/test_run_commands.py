@@ -119,24 +119,19 @@ def test_same_bytes_under_any_hash_seed_and_order_of_keys(folder: Path) -> None:
 
 
 def test_an_interrupted_run_ends_cleanly(folder: Path) -> None:
-    line = [
-        "run",
-        "config.json",
-        "--phase",
-        "generate",
-        "--generate",
-        "4000",
-        "--prompt",
-        "32",
-        "-a",
-        "small.yaml",
-        "-o",
-        "out",
-    ]
-    process = start(folder, *line)
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    """Python inherits SIGINT ignored where the tests run in the background of a shell: a terminal's program has it."""
+    long = ("--phase", "generate", "--generate", "4000")
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        process = start(folder, *RUN, *long, "-o", "out")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, out) == (130, "")
     assert "interrupted" in err and "Traceback" not in err
     assert not (folder / "out").exists()

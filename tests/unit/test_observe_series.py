@@ -13,8 +13,8 @@ from report_toys import toy_result
 from sim.core.errors import InputError
 from sim.observe.recording import read_recording, recording_bytes
 from sim.observe.series import Series, shares
-from sim.report.files import load_result
 from sim.report.power import attojoules_by_owner, bytes_by_owner, static_attojoules
+from sim.report.result import load_result
 
 
 @settings(deadline=None, max_examples=25)

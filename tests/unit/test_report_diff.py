@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sim.report.diff import diff
 from sim.report.diff_text import change, show_difference
-from sim.report.files import load_result
+from sim.report.result import load_result
 from sim.report.simulation import simulate
 
 

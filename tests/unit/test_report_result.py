@@ -13,7 +13,7 @@ from report_toys import MACHINE, machine, network, toy_result
 
 from sim.core.errors import InconsistencyError, InputError
 from sim.report.energy import energy_table, price_run
-from sim.report.files import load_run
+from sim.report.run_folder import load_run
 from sim.report.simulation import simulate
 
 

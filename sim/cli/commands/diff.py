@@ -19,7 +19,7 @@ def diff(
 ) -> None:
     """Show what changed from one run to another: architecture, trace and mapping, and what it did to time and energy."""
     from sim.report.diff import diff as compare_runs
-    from sim.report.files import load_result
+    from sim.report.result import load_result
 
     found = compare_runs(load_result(before), load_result(after), (str(before), str(after)))
     if json is not None:

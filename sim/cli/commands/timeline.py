@@ -40,7 +40,7 @@ def timeline(
     """Write the timeline of a run as a trace, a page that a browser opens from disk, or a picture for a paper."""
     from sim.core.atomic import write_files
     from sim.core.errors import Problems
-    from sim.report.files import load_result
+    from sim.report.result import load_result
 
     problems = Problems()
     if format not in (*TRACES, *PICTURES):

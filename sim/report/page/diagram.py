@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 
 WIDTH, HEIGHT, BAND = 150, 56, 26
 GAP, TITLE, MARGIN = 22, 24, 14
@@ -44,7 +44,7 @@ class Box:
             yield from child.every()
 
 
-def diagram(result: Result) -> dict[str, Any]:
+def diagram(result: ResultData) -> dict[str, Any]:
     """``width``, ``height``, ``boxes`` (path, name, kind, count, x, y, width, height, busy) and ``arrows``."""
     ends = {one[end] for one in result.traffic for end in ("source", "destination")}
     root = _tree(result, ends)
@@ -59,7 +59,7 @@ def diagram(result: Result) -> dict[str, Any]:
     return {"width": root.width + 2 * MARGIN, "height": root.height + 2 * MARGIN, "boxes": boxes, "arrows": arrows}
 
 
-def _plain(box: Box, result: Result) -> dict[str, Any]:
+def _plain(box: Box, result: ResultData) -> dict[str, Any]:
     one = result.components.get(box.path)
     whole = result.time_ps * one["lanes"] if one else 0
     return {
@@ -69,7 +69,7 @@ def _plain(box: Box, result: Result) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _name(box: Box, result: Result) -> str:
+def _name(box: Box, result: ResultData) -> str:
     """The last part of the path, with the component that it is a part of."""
     head, _, last = box.path.rpartition(".")
     if box.kind in LINKS:
@@ -77,7 +77,7 @@ def _name(box: Box, result: Result) -> str:
     return f"{head.rpartition('.')[2]}.{last}" if head in result.components else last
 
 
-def _tree(result: Result, ends: set[str]) -> Box:
+def _tree(result: ResultData, ends: set[str]) -> Box:
     """The outermost group with everything in it, laid out."""
     groups: dict[str, list[str]] = {"": []}
     for path in result.components:
@@ -96,7 +96,7 @@ def _tree(result: Result, ends: set[str]) -> Box:
     return _group(root, groups, result, ends, 1) or Box(result.architecture["name"], "group", 1)
 
 
-def _holder(path: str, result: Result) -> str:
+def _holder(path: str, result: ResultData) -> str:
     """The group of a component; links stand in a list ``links`` of their group, parts of a component beside it."""
     head, _, last = path.rpartition(".")
     while head in result.components:
@@ -104,7 +104,7 @@ def _holder(path: str, result: Result) -> str:
     return head.removesuffix("links").removesuffix(".") if last.isdigit() else head
 
 
-def _group(path: str, groups: dict[str, list[str]], result: Result, ends: set[str], outer: int) -> Box:
+def _group(path: str, groups: dict[str, list[str]], result: ResultData, ends: set[str], outer: int) -> Box:
     inner, links, parts = [], [], []
     for member in groups[path]:
         if member in groups:
@@ -140,7 +140,7 @@ def _group(path: str, groups: dict[str, list[str]], result: Result, ends: set[st
     return Box(name, "group", max(1, count // outer), max(width, 120), y, 0, 0, [*boxes, *bands, *leaves])
 
 
-def _leaf(path: str, result: Result, outer: int) -> Box:
+def _leaf(path: str, result: ResultData, outer: int) -> Box:
     one = result.components[path]
     return Box(path, one["kind"], max(1, one["count"] // max(1, outer)))
 

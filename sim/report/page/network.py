@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 
 STEP, SIDE, MARGIN = 92.0, 34.0, 46.0
 APART = 5.0
@@ -56,7 +56,7 @@ class NetworkView:
     title: str
 
 
-def network_views(result: Result) -> list[NetworkView]:
+def network_views(result: ResultData) -> list[NetworkView]:
     """Every fabric of a run that carried something."""
     return [_view(path, one) for path, one in result.components.items() if one.get("routers")]
 

@@ -17,7 +17,7 @@ from sim.report.page.diagram import diagram
 from sim.report.page.network import network_views
 from sim.report.page.timeline_data import series_data, timeline_data
 from sim.report.power import joules_by_component
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.report.text import operator_title, percent
 
 VECTOR = "vector_unit"
@@ -25,7 +25,7 @@ ON_CORES = ("array", "vector", "dma")
 """Engines of operators that a core executed; the array's roofline and the vector unit's show them."""
 
 
-def run_data(result: Result) -> dict[str, Any]:
+def run_data(result: ResultData) -> dict[str, Any]:
     """All sections of the page; keys in natural order, so that a folder gives the page that the run gave."""
     document = result.record.architecture["document"]
     recorded, architecture = result.recorder, architecture_of(result.record)
@@ -66,7 +66,7 @@ def _sorted(value: Any) -> Any:
     return [_sorted(entry) for entry in value] if isinstance(value, list) else value
 
 
-def summary(result: Result) -> list[list[str]]:
+def summary(result: ResultData) -> list[list[str]]:
     """Label and value of the tiles on top."""
     clock = result.clock
     found = [
@@ -83,7 +83,7 @@ def summary(result: Result) -> list[list[str]]:
     return [*found, ["simulated with", f"{result.tool['name']} {result.tool['version']}"]]
 
 
-def _memories(result: Result) -> list[dict[str, Any]]:
+def _memories(result: ResultData) -> list[dict[str, Any]]:
     """Rates, rows and lost bandwidth of each memory timed at its banks."""
     rows = memory_rows(result.components, result.time_ps)
     return [
@@ -102,7 +102,7 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
     return {key: one[key] for key in kept}
 
 
-def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any]]:
+def _operators(result: ResultData, architecture: Architecture) -> list[dict[str, Any]]:
     prices = [dict(row) for row in result.prices]
     operations, joules = _operations(result), joules_by_component(result)
     found = []
@@ -119,7 +119,7 @@ def _operators(result: Result, architecture: Architecture) -> list[dict[str, Any
     return found
 
 
-def _operations(result: Result) -> dict[int, int]:
+def _operations(result: ResultData) -> dict[int, int]:
     """Operator -> operations on vector units."""
     found: defaultdict[int, int] = defaultdict(int)
     for component in result.record.components:
@@ -128,7 +128,7 @@ def _operations(result: Result) -> dict[int, int]:
     return found
 
 
-def _vector_peak(result: Result, architecture: Architecture) -> float:
+def _vector_peak(result: ResultData, architecture: Architecture) -> float:
     """Operations per second of all vector units at their fastest function."""
     found = 0.0
     for node in architecture.components:
@@ -139,7 +139,7 @@ def _vector_peak(result: Result, architecture: Architecture) -> float:
     return found
 
 
-def _roofline(result: Result, architecture: Architecture) -> dict[str, Any]:
+def _roofline(result: ResultData, architecture: Architecture) -> dict[str, Any]:
     """Peaks of the engines, which operators each executed (``of``), and rates of the tiers that moved bytes."""
     vector = _vector_peak(result, architecture)
     engines: dict[str, dict[str, Any]] = {}
@@ -157,7 +157,7 @@ def _roofline(result: Result, architecture: Architecture) -> dict[str, Any]:
     return {"engines": used, "tiers": rates, "bound_by": result.roofline["bound_by"]}
 
 
-def _energy(result: Result) -> dict[str, Any] | None:
+def _energy(result: ResultData) -> dict[str, Any] | None:
     if result.energy_j is None:
         return None
     return {"total_j": result.energy_j, "unattributed_j": result.unattributed_energy_j}

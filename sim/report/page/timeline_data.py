@@ -15,7 +15,7 @@ from sim.observe.recorder import merge_windows
 from sim.observe.recording import Recorded
 from sim.observe.series import Series, shares
 from sim.report.power import attojoules_by_owner, bytes_by_owner, static_attojoules
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.run.record import ComponentRecord, RunRecord
 
 SLICES = 40_000
@@ -26,7 +26,7 @@ POINTS = 1000
 """Points of one level (bytes taken of a buffer) that are drawn."""
 
 
-def timeline_data(result: Result, recorded: Recorded) -> dict[str, Any]:
+def timeline_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
     """Lanes with their slices, and ``notes`` on what was left out."""
     record = result.record
     notes = []
@@ -71,7 +71,7 @@ def _lane(name: str, table: Any, recorded: Recorded) -> dict[str, Any]:
     return {"name": name, **found, **({"merged": merged.tolist()} if (merged > 1).any() else {})}
 
 
-def series_data(result: Result, recorded: Recorded) -> dict[str, Any]:
+def series_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
     """Utilization, bandwidth and power over time, by component (by declared component when there are many)."""
     record = result.record
     series = Series(record, recorded, BINS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.report.pictures.style import PALETTE, clipped, legend_above
 from sim.report.power import joules_by_component
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.report.text import operator_title, short
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ TOP = 20
 BAR_IN = 0.15
 
 
-def energy_height_in(result: Result) -> float:
+def energy_height_in(result: ResultData) -> float:
     operators = min(TOP, sum(1 for one in result.operators if one["energy_j"]))
     return 1.6 + BAR_IN * (operators + len(result.components))
 
 
-def draw_energy(figure: Figure, result: Result) -> None:
+def draw_energy(figure: Figure, result: ResultData) -> None:
     """Above: dynamic and static energy of components; below: dynamic energy of the operators that took most."""
     if result.energy_j is None:
         figure.subplots().text(0.5, 0.5, "no energy is reported: no energy table", ha="center")

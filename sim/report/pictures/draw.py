@@ -7,13 +7,13 @@ from typing import Any
 from sim.core.errors import InputError, Problem
 from sim.report.pictures import bars, over_time, roofline, topology
 from sim.report.pictures.style import figure, file_bytes
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 
 WHATS = ("timeline", "utilization", "roofline", "energy", "topology")
 OVER_TIME = ("timeline", "utilization")
 
 
-def picture(result: Result, what: str, format: str) -> bytes:
+def picture(result: ResultData, what: str, format: str) -> bytes:
     """One of :data:`WHATS` as png, svg or pdf. Raises InputError when it needs a recording and there is none."""
     recorded = result.recorder
     if what in OVER_TIME:

@@ -11,7 +11,7 @@ from sim.observe.recorder import STALL, merge_windows
 from sim.observe.recording import Recorded
 from sim.observe.series import ComponentSeries, Series
 from sim.report.pictures.style import clipped, colour, legend_above, time_unit
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.report.text import short
 from sim.run.record import ComponentRecord
 
@@ -26,7 +26,7 @@ SLICES = 20_000
 LANE_IN, PANEL_IN = 0.13, 0.42
 
 
-def shown_components(result: Result) -> list[ComponentRecord]:
+def shown_components(result: ResultData) -> list[ComponentRecord]:
     """Components in order of their paths; one of each replicated kind when there are many."""
     every = sorted(result.record.components, key=lambda one: natural_key(one.path))
     if sum(len(one.lanes) for one in every) <= LANES:
@@ -35,12 +35,12 @@ def shown_components(result: Result) -> list[ComponentRecord]:
     return [one for one in every if first[one.declared] == one.path]
 
 
-def timeline_height_in(result: Result) -> float:
+def timeline_height_in(result: ResultData) -> float:
     lanes = sum(len(one.lanes) for one in shown_components(result))
     return 0.9 + LANE_IN * min(lanes, 2 * LANES)
 
 
-def draw_timeline(figure: Figure, result: Result, recorded: Recorded) -> None:
+def draw_timeline(figure: Figure, result: ResultData, recorded: Recorded) -> None:
     """A row per lane; coloured where it is busy or stalled."""
     lanes = [lane.name for one in shown_components(result) for lane in one.lanes][: 2 * LANES]
     table = np.stack(recorded.slices(), axis=1)
@@ -65,11 +65,11 @@ def draw_timeline(figure: Figure, result: Result, recorded: Recorded) -> None:
     legend_above(axes, [(names[what], colour(names[what], what)) for what in sorted(used, key=lambda one: names[one])])
 
 
-def utilization_height_in(result: Result) -> float:
+def utilization_height_in(result: ResultData) -> float:
     return 0.9 + PANEL_IN * len(_panels(result))
 
 
-def draw_utilization(figure: Figure, result: Result, recorded: Recorded) -> None:
+def draw_utilization(figure: Figure, result: ResultData, recorded: Recorded) -> None:
     """A panel per component (mean over its instances): busy, stalls by cause, and what is left is idle."""
     series = Series(result.record, recorded, BINS)
     scale, unit = time_unit(result.time_ps)
@@ -86,7 +86,7 @@ def draw_utilization(figure: Figure, result: Result, recorded: Recorded) -> None
     legend_above(all_axes[0], entries)
 
 
-def _panels(result: Result) -> dict[str, list[ComponentRecord]]:
+def _panels(result: ResultData) -> dict[str, list[ComponentRecord]]:
     """Declared components with all their instances, the busiest ones when there are many."""
     groups: dict[str, list[ComponentRecord]] = {}
     for one in sorted(result.record.components, key=lambda one: natural_key(one.path)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sim.core.clock import PS_PER_S
 from sim.core.units import format_si
 from sim.report.pictures.style import PALETTE
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 from sim.report.text import short
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ HEIGHT_IN = 2.7
 MARKERS = "osD^vPX*"
 
 
-def draw_roofline(figure: Figure, result: Result) -> None:
+def draw_roofline(figure: Figure, result: ResultData) -> None:
     """Intensity against the slowest backing memory that moved bytes; the other memories' roofs are dashed."""
     axes = figure.subplots()
     axes.set(xscale="log", yscale="log", ylabel="MAC/s")

@@ -8,7 +8,7 @@ from sim.core.units import format_si
 from sim.report.page.diagram import diagram
 from sim.report.page.network import NetworkView, network_views
 from sim.report.pictures.style import COLUMN_IN
-from sim.report.result import Result
+from sim.report.result_data import ResultData
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,17 +18,17 @@ SMALL_PT = 5.5
 CAPTION = 18
 
 
-def topology_height_in(result: Result) -> float:
+def topology_height_in(result: ResultData) -> float:
     return sum(_heights_in(result))
 
 
-def _heights_in(result: Result) -> list[float]:
+def _heights_in(result: ResultData) -> list[float]:
     data = diagram(result)
     fabrics = [COLUMN_IN * (view.height + CAPTION) / view.width for view in network_views(result)]
     return [max(1.2, COLUMN_IN * int(data["height"]) / int(data["width"])), *fabrics]
 
 
-def draw_topology(figure: Figure, result: Result) -> None:
+def draw_topology(figure: Figure, result: ResultData) -> None:
     """What the page of a run draws, at column width: the boxes, and below them every routed fabric."""
     heights = _heights_in(result)
     plots = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -54,7 +54,7 @@ def _draw_network(axes: Any, view: NetworkView) -> None:
     axes.text(4, view.height + CAPTION - 4, view.title, fontsize=SMALL_PT)
 
 
-def _draw_boxes(axes: Any, result: Result) -> None:
+def _draw_boxes(axes: Any, result: ResultData) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     data = diagram(result)

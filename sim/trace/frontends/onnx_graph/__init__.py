@@ -21,6 +21,7 @@ from sim.trace.frontends.onnx_graph.lowering import Lowering
 from sim.trace.frontends.onnx_graph.pruning import live_nodes
 from sim.trace.frontends.onnx_graph.shapes import input_shapes
 from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES
+from sim.trace.frontends.onnx_graph.walk import lower_nodes, unsupported_problems, unsupported_texts
 from sim.trace.model import Trace
 from sim.trace.options import LowerOptions
 
@@ -63,11 +64,11 @@ def lower_document(document: Document, options: LowerOptions, header: Trace) -> 
     for name, (shape, element_type) in shapes.items():
         role = "activation" if element_type in FLOAT_TYPES else "index"
         lowering.values[name] = lowering.tensor(name, shape, element_type, role)
-    lowering.run()
-    problems = lowering.problems()
+    lower_nodes(lowering)
+    problems = unsupported_problems(lowering)
     if problems and not options.allow_unsupported:
         problems.raise_if_any()
-    notes += [f"left out: {text}" for text in lowering.failures()]
+    notes += [f"left out: {text}" for text in unsupported_texts(lowering)]
     if not lowering.operators:
         raise InputError(
             [Problem("nothing is left to run: the graph computes constants or views only", document.place)]

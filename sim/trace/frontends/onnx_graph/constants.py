@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sim.trace.frontends.onnx_graph.document import Node
 from sim.trace.frontends.onnx_graph.folding import LIMIT, evaluate
+from sim.trace.frontends.onnx_graph.lowering import Lowering
 from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES, STORED_TYPES, Value
-
-if TYPE_CHECKING:
-    from sim.trace.frontends.onnx_graph.lowering import Lowering
 
 #: Operators whose result, for a constant, is read from where the constant lies.
 VIEWS = frozenset({"Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Cast", "CastLike", "Dropout",

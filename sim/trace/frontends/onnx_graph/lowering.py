@@ -1,8 +1,5 @@
-"""The walk over an ONNX graph that turns nodes into operators.
-
-One pass in execution order. Per node: what is computed from constants alone stays a constant (a weight of its shape, or
-numbers for shape arithmetic); everything else goes to the lowering registered for its operator type, which emits
-operators, or makes its output a view of its input. All nodes that cannot be lowered are reported together.
+"""What the lowering of an ONNX graph knows and has emitted so far: the state that the lowerings of operator types read
+and write, and their registry.
 """
 
 from __future__ import annotations
@@ -12,17 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sim.core.errors import Problems
 from sim.core.registry import Registry
 from sim.trace.frontends.onnx_graph.blocks import Block, items_of
-from sim.trace.frontends.onnx_graph.constants import constant_outputs
 from sim.trace.frontends.onnx_graph.document import Document, Node
 from sim.trace.frontends.onnx_graph.names import OperatorNames
-from sim.trace.frontends.onnx_graph.shapes import NodeShapes, UnknownShape, first_batch
+from sim.trace.frontends.onnx_graph.shapes import NodeShapes, first_batch
 from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES, STORED_TYPES, Piece, Value
 from sim.trace.model import Item, Operator, Tensor, Use
 
-CONTROL_FLOW = ("If", "Loop", "Scan")
 Port = tuple[str, Iterable[Use]]
 
 
@@ -53,8 +47,6 @@ class Lowering:
         for node in document.nodes:
             for name in node.inputs:
                 self.readers.setdefault(name, []).append(node)
-
-    # What a lowering asks.
 
     def value(self, node: Node, position: int) -> Value:
         """The value at an input that the operator requires."""
@@ -147,67 +139,6 @@ class Lowering:
         yield
         own = frozenset(name for name in self.tensors if name not in known)
         self.blocks.append(Block(first, len(self.operators), count, tuple(carry.items()), own))
-
-    # The walk.
-
-    def run(self) -> None:
-        """Lower every node; what fails is collected in ``unsupported``."""
-        for node in self.document.nodes:
-            if any(self.values[name].unknown for name in node.inputs if name):
-                self._give_up(node)
-                continue
-            try:
-                self._lower(node)
-            except (UnknownShape, Unsupported) as error:
-                self._fail(node, str(error))
-            except (KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as error:
-                reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
-                self._fail(node, f"its attributes and inputs do not fit together ({reason})")
-
-    def _lower(self, node: Node) -> None:
-        if node.op in CONTROL_FLOW:
-            raise Unsupported("is control flow; export the model without it (fixed sequence lengths, no dynamic loops)")
-        if constant_outputs(self, node):
-            return
-        lower = lowerings.get(node.op) if node.op in lowerings else None
-        if lower is None:
-            raise Unsupported("there is no lowering for it")
-        lower(node, self)
-        for name in filter(None, node.outputs):
-            if name not in self.values:
-                self.values[name] = Value(name, (), 1, (), unknown=True)
-
-    def _fail(self, node: Node, reason: str) -> None:
-        self.unsupported.setdefault(node.op, []).append((node.label, reason))
-        try:
-            for position, name in enumerate(node.outputs):
-                if name:
-                    self.values[name] = self.tensor(name, *self.result(node, position))
-        except (UnknownShape, Unsupported):
-            self._give_up(node)
-
-    def _give_up(self, node: Node) -> None:
-        for name in filter(None, node.outputs):
-            self.values[name] = Value(name, (), 1, (), unknown=True)
-
-    def problems(self) -> Problems:
-        """One problem per operator type that could not be lowered: how often, where, and why."""
-        problems = Problems()
-        for op, text in zip(sorted(self.unsupported), self.failures(), strict=True):
-            known = op in lowerings
-            problems.add(text, self.document.place, found=op, allowed=None if known else lowerings.names(),
-                         suggest_for=op)  # fmt: skip
-        return problems
-
-    def failures(self) -> list[str]:
-        """Per operator type that could not be lowered: how often, where, and why."""
-        texts = []
-        for op, failures in sorted(self.unsupported.items()):
-            reasons = dict.fromkeys(reason for _, reason in failures)
-            shown = ", ".join(label for label, _ in failures[:5]) + (", ..." if len(failures) > 5 else "")
-            times = "once" if len(failures) == 1 else f"{len(failures)} times"
-            texts.append(f"operator {op} ({times}: {shown}) cannot be lowered: {'; '.join(list(reasons)[:3])}")
-        return texts
 
     def items(self, inputs: Iterable[str]) -> tuple[Item, ...]:
         """Tensors, operators and blocks of the trace: each tensor declared before its first use, unused ones left out."""
