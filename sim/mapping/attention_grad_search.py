@@ -35,10 +35,11 @@ from sim.mapping.attention_grad_nest import (
 )  # fmt: skip
 from sim.mapping.cache_reuse import NO_REUSE
 from sim.mapping.geometry import sizes
-from sim.mapping.matrix_search import EVEN_PARTS, MAX_TILES_PER_CORE, TOLERANCE
+from sim.mapping.matrix_search import EVEN_PARTS, MAX_TILES_PER_CORE
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
+from sim.mapping.selection import Cost, select_deepest
 from sim.trace.dtypes import data_type
 from sim.trace.work import MatrixWork, VectorWork
 
@@ -65,19 +66,13 @@ class GradientSearch:
         model = self.core.array_model
         if model is None or self.core.vector_model is None or not model.rate(self.shape.compute_type):
             return None
-        found = []
-        for buffers in range(self.core.scratchpad_model.spec.buffers, 0, -1):
-            found = [(*costed, one) for one in self._choices() if (costed := self._cost(one, buffers))]
-            if found:
-                break
-        if not found:
+        found = select_deepest(self.core.scratchpad_model.spec.buffers, self._choices, self._cost)
+        if found is None:
             return None
-        least = min(one[0] for one in found)
-        within = [one for one in found if one[0] <= least + int(least * TOLERANCE)]
-        cost, _, tiles, terms, choice = min(within, key=lambda one: (one[1], one[2], one[0]))
+        (choice, cost, least, count), buffers = found
         tile = {"b": choice.tb, "m": choice.tm, "n": choice.tc, "k": self.shape.head_dim}
         report = Choice("array", choice.flow.name, tile, "bnmk", {"b": choice.cores, "m": 1, "n": 1}, buffers,
-                        STEPS * tiles, len(found), cost, least, terms)  # fmt: skip
+                        STEPS * cost.tiles, count, cost.cost_ps, least, cost.terms)  # fmt: skip
         return GradientNest(self.shape, choice, self.core), report
 
     def _choices(self) -> Iterator[GradientChoice]:
@@ -105,8 +100,8 @@ class GradientSearch:
         results = 2 * tc * wide + buffers * (tm * wide + 2 * tb * tm * tc * ACCUMULATE_BITS // 8)
         return inputs <= self.capacity[0] and results <= self.capacity[1]
 
-    def _cost(self, choice: GradientChoice, buffers: int) -> tuple[int, int, int, dict[str, int]] | None:
-        """(cost, bytes moved, tiles, terms) of a choice, or None when it does not fit."""
+    def _cost(self, choice: GradientChoice, buffers: int) -> Cost | None:
+        """Of a choice, or None when it does not fit."""
         if not self._fits(choice.tb, choice.tm, choice.tc, buffers):
             return None
         shape, nest = self.shape, GradientNest(self.shape, choice, self.core)
@@ -121,7 +116,7 @@ class GradientSearch:
         terms = {"compute": arrays, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": last}  # fmt: skip
         cost = max(arrays, banks, vector, memory) + first + last
-        return cost, sum(flow.amount for flow in flows) * choice.cores, tiles, terms
+        return Cost(cost, sum(flow.amount for flow in flows) * choice.cores, tiles, terms)
 
     def _flows(self, nest: GradientNest, heads: int) -> list[Flow]:
         """Bytes that one core moves: queries and their gradients once per context tile, the rest once."""

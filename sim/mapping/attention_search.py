@@ -4,9 +4,8 @@ The cost of a candidate, on the core with the largest share, is that of a pipeli
 
     max(arrays, scratchpad, vector unit, slowest memory path) + first tile in + last tile out
 
-in picoseconds, from the components' closed forms. The least cost wins, and among those within the search's tolerance the
-fewest bytes moved (energy, and what is left of the memory for others), then the fewest tiles. The tile it reports is that
-of the score product: n is the context.
+in picoseconds, from the components' closed forms; :mod:`sim.mapping.selection` says which is taken. The tile it reports
+is that of the score product: n is the context.
 """
 
 from __future__ import annotations
@@ -21,10 +20,11 @@ from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.attention_nest import AttentionChoice, AttentionNest, AttentionShape, K, Q, V
 from sim.mapping.cache_reuse import NO_REUSE
 from sim.mapping.geometry import sizes
-from sim.mapping.matrix_search import MAX_TILES_PER_CORE, TOLERANCE
+from sim.mapping.matrix_search import MAX_TILES_PER_CORE
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.plan import Choice, Sources
 from sim.mapping.regions import Region
+from sim.mapping.selection import Cost, select_deepest
 from sim.trace.dtypes import data_type
 from sim.trace.work import MatrixWork, VectorWork
 
@@ -50,20 +50,14 @@ class AttentionSearch:
         model = self.core.array_model
         if model is None or self.core.vector_model is None or not model.rate(self.shape.compute_type):
             return None
-        found = []
-        for buffers in range(self.core.scratchpad_model.spec.buffers, 0, -1):
-            found = [(*costed, choice) for choice in self._choices() if (costed := self._cost(choice, buffers))]
-            if found:
-                break
-        if not found:
+        found = select_deepest(self.core.scratchpad_model.spec.buffers, self._choices, self._cost)
+        if found is None:
             return None
-        best = min(one[0] for one in found)
-        limit = best + int(best * TOLERANCE)
-        within = [one for one in found if one[0] <= limit]
-        cost, tiles, _, terms, choice = min(within, key=lambda one: (one[2], one[1], one[0]))
+        (choice, cost, least, count), buffers = found
         tile = {"b": choice.tb, "m": choice.tm, "n": choice.tc, "k": self.shape.head_dim}
         split = {"b": choice.split[0], "m": choice.split[1], "n": 1}
-        report = Choice("array", choice.flow.name, tile, "bmnk", split, buffers, tiles, len(found), cost, best, terms)
+        report = Choice("array", choice.flow.name, tile, "bmnk", split, buffers, cost.tiles, count, cost.cost_ps,
+                        least, cost.terms)  # fmt: skip
         return AttentionNest(self.shape, choice, self.core), report
 
     def _choices(self) -> Iterator[AttentionChoice]:
@@ -88,8 +82,8 @@ class AttentionSearch:
                 if 2 * tiles <= MAX_TILES_PER_CORE:
                     yield AttentionChoice(tb, tm, tc, (pb, pm), flow)
 
-    def _cost(self, choice: AttentionChoice, buffers: int) -> tuple[int, int, int, dict[str, int]] | None:
-        """(cost, tiles, bytes moved, terms) of a choice, or None when it does not fit."""
+    def _cost(self, choice: AttentionChoice, buffers: int) -> Cost | None:
+        """Of a choice, or None when it does not fit."""
         shape, nest = self.shape, AttentionNest(self.shape, choice, self.core)
         tb, tm, tc = choice.tb, choice.tm, choice.tc
         q, k, v = (nest.operand_bytes(place, tb, tm if place == Q else tc) for place in (Q, K, V))
@@ -119,7 +113,7 @@ class AttentionSearch:
         last = int(self.paths.transfer_ps(shape.output, ceil_div(out, blocks))) if out else 0
         terms = {"compute": arrays, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": last}  # fmt: skip
-        return max(arrays, banks, vector, memory) + first + last, 2 * tiles, (sum(moved) + out) * used, terms
+        return Cost(max(arrays, banks, vector, memory) + first + last, (sum(moved) + out) * used, 2 * tiles, terms)
 
     def _tile_ps(self, nest: AttentionNest) -> tuple[int, int]:
         """Time of one full tile on the arrays (both products) and in the scratchpad's banks (all three stages)."""

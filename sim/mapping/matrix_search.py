@@ -11,10 +11,9 @@ behind the operator before and the last computes while the next one's weights lo
 for another). The grid depends only on shape and array, and each term only
 falls with a faster part, so the least cost over the grid (``best_ps``) never rises on a better machine.
 
-Of the candidates within :data:`TOLERANCE` of the least cost, one on the arrays goes before one on the vector unit (which
-then stays free), then one that moves fewer bytes through off-chip memory (energy; a split over cores that loads the same
-weights twice is then avoided where it gains nothing), then fewer tiles: every tile costs descriptors and synchronisation
-that lie below the resolution of this cost.
+Of the candidates within the tolerance of :mod:`sim.mapping.selection`, one on the arrays goes before one on the vector unit
+(which then stays free), then the rule there: fewer bytes through off-chip memory (a split over cores that loads the same
+weights twice is then avoided where it gains nothing), then fewer tiles.
 """
 
 from __future__ import annotations
@@ -38,12 +37,11 @@ from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice, Sources
 from sim.mapping.schedulers.policy import schedulers
+from sim.mapping.selection import limit_ps
 
 MAX_TILES_PER_CORE = 4096
 """Bound on tiles of one operator on one core, which keeps a run's events bounded; left only by an operator that fits in
 no other way."""
-TOLERANCE = Fraction(2, 100)
-"""See the module docstring; the executor's own timing, not this cost, is what a run reports."""
 EVEN_PARTS = 8
 """How many even cuts of a dimension are tried besides powers of two."""
 
@@ -125,7 +123,7 @@ class MatrixSearch:
         if not found:
             return None
         best = min(int(group.cost.min()) for group in found)
-        limit = best + int(best * TOLERANCE)
+        limit = limit_ps(best)
         picks = [
             (group.flow is None, *group.pick(limit), rank)
             for rank, group in enumerate(found)

@@ -19,11 +19,11 @@ from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import bits_to_bytes
-from sim.mapping.matrix_search import TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pipeline_nest import PipelineChoice, PipelineNest, grain
 from sim.mapping.pipeline_stages import A, B, Stage
 from sim.mapping.plan import Choice, Sources, Step
+from sim.mapping.selection import Cost, select
 
 MOST_BLOCKS = (1, 2, 4, 8, 16, 32, 64)
 """Blocks per core that are tried; more would load weights that do not stay ever more often."""
@@ -57,16 +57,16 @@ class PipelineSearch:
             nest = PipelineNest(self.stages, choice, self.core)
             costed = self._cost(nest) if sum(nest.buffer_bytes()) <= self.capacity[1] else None
             if costed is not None:
-                found.append((*costed, nest))
-        if not found:
+                found.append((costed, nest))
+        taken = select(found)
+        if taken is None:
             return None
-        least = min(one[0] for one in found)
-        within = [one for one in found if one[0] <= least + int(least * TOLERANCE)]
-        cost, _, count, terms, nest = min(within, key=lambda one: (one[1], one[2], one[0]))
+        nest, cost, least, count = taken
         names = {flow.name for flow in nest.choice.flows if flow is not None}
         report = Choice(
             "array" if names else "vector", "+".join(sorted(names)) or None, {"rows": nest.choice.block}, "rows stages n",
-            {"rows": nest.choice.cores}, WEIGHT_BUFFERS, count, len(found), cost, least, terms,
+            {"rows": nest.choice.cores}, WEIGHT_BUFFERS, cost.tiles, count, cost.cost_ps, least,
+            cost.terms,
         )  # fmt: skip
         return nest, report
 
@@ -152,8 +152,8 @@ class PipelineSearch:
             tiles.append(n if fits >= n else fits // granule * granule)
         return tuple(tiles) if room >= 0 else None
 
-    def _cost(self, nest: PipelineNest) -> tuple[int, int, int, dict[str, int]] | None:
-        """(cost, off-chip bytes, steps, terms) of a candidate, or None when it does not fit."""
+    def _cost(self, nest: PipelineNest) -> Cost | None:
+        """Of a candidate (off-chip bytes, steps as tiles), or None when it does not fit."""
         buffers, steps = sum(nest.buffer_bytes()), []
         for step in nest.steps(0):
             steps.append(step)
@@ -176,7 +176,7 @@ class PipelineSearch:
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector, "first_tile": first,
                  "last_tile": 0, "last_store": store}  # fmt: skip
         cost = max(compute + first, memory, banks) + tail + store
-        return cost, int(self.paths.off_chip(flows, used)), len(steps), terms
+        return Cost(cost, int(self.paths.off_chip(flows, used)), len(steps), terms)
 
     def _first(self, nest: PipelineNest) -> Iterator[tuple[Sources, int]]:
         """The activations that the first step waits for."""

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
-from sim.mapping.matrix_search import TOLERANCE
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.plan import ALTERNATIVES, Choice, Load, Sources, Step, VectorStep
+from sim.mapping.selection import limit_ps
 
 MAX_TILES_PER_CORE = 64
 """Bound on tiles of one operator on one core: finer cuts would cost events and gain nothing a double buffer does not."""
@@ -114,7 +114,7 @@ def plan_rows(
     if not found:
         return None
     best = min(cost for _, cost, _, _ in found)
-    cut, cost, terms, buffers = next(one for one in found if one[1] <= best + int(best * TOLERANCE))
+    cut, cost, terms, buffers = next(one for one in found if one[1] <= limit_ps(best))
 
     def report(cut: int, cost: int, terms: dict[str, int], buffers: int) -> Choice:
         return Choice("vector" if shape.operations else "dma", None, {"rows": ceil_div(rows, cut)}, "rows",

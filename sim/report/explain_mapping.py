@@ -15,7 +15,7 @@ from sim.config.architecture import Architecture
 from sim.core.units import format_si
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
-from sim.mapping.matrix_search import TOLERANCE
+from sim.mapping.selection import TOLERANCE, limit_ps
 from sim.report.explain_collectives import collective_lines
 from sim.report.explain_engines import OVERLAPPING, engine_lines
 from sim.run.record import OperatorRecord, RunRecord
@@ -82,7 +82,7 @@ def _alternatives(choice: dict[str, Any]) -> Iterator[str]:
 
 def _why_not(choice: dict[str, Any], other: dict[str, Any]) -> str:
     """The mapper's rule, as :mod:`sim.mapping.matrix_search` and :mod:`sim.mapping.row_plan` tell it."""
-    limit = choice["best_ps"] + int(choice["best_ps"] * TOLERANCE)
+    limit = limit_ps(choice["best_ps"])
     change = f"{100 * (other['predicted_ps'] / choice['predicted_ps'] - 1):+.1f} %" if choice["predicted_ps"] else ""
     if other["predicted_ps"] > limit:
         return f"{change}: its {_slowest(other['terms_ps'])} is slower"
