@@ -41,8 +41,9 @@ def test_the_most_buffers_that_anything_fits_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trace", "arch", "fusion"), [(mlp(False), "tpu_v4", "pipeline"), (flash_training(1, 1, 256, 64), "a100_sm", "attention")]
-)  # fmt: skip
+    ("trace", "arch", "fusion"),
+    [(mlp(False), "tpu_v4", "pipeline"), (flash_training(1, 1, 256, 64), "a100_sm", "attention")],
+)
 def test_auto_in_fused_operators_leaves_out_dataflows_that_the_arrays_lack(
     trace: Trace, arch: str, fusion: str
 ) -> None:
