@@ -53,9 +53,7 @@ def test_sequential_streams_take_as_long_as_request_by_request() -> None:
     cases = [(name, write) for name in sorted(DEVICES) if name not in OTHER_MAPPING for write in (False, True)]
     cycles, activates = np.abs([sequential_errors(DEVICES[name], write) for name, write in cases]).T
     assert cycles.mean() < 0.01 and cycles.max() < 0.04
-    assert activates.mean() < 0.05
-    beyond = [case for case, error in zip(cases, activates, strict=True) if error > 0.15]
-    assert beyond == [("DDR5_6400", True)] and activates.max() < 0.17
+    assert activates.mean() < 0.05 and activates.max() < 0.15
 
 
 @pytest.mark.parametrize("name", ["HBM2_2000", "DDR4_3200", "DDR5_4800", "LPDDR5_6400", "HBM2_8Gb_x128"])

@@ -8,6 +8,11 @@ in another bank group and where tCCD_L leaves room for twice the columns, mix wi
 cuts the run that it falls into, unless what is left of it fits the queues and the next run is in another rank: those
 columns go first, and the bus loses nothing.
 
+Columns that the controller leaves behind: banks take turns and a column bars its bank group for tCCD_L, so that the turn
+passes on and the lower bank number of a group always comes first. Where a stream over all groups goes on to a lower bank
+number, what is still queued at the higher one waits until the stream is back there (HELD). Each refresh in between
+closes those rows with the others, and they are opened again. The columns themselves are served in order here.
+
 Account of the data bus: IDLE + BUSY + the LOST words = COVERED, in cycles, always. A gap goes to what cleared last; of
 a row's opening, the activation window has what it added.
 """
@@ -94,6 +99,37 @@ def _opened_in_vain(p, s, first, seen, write, due):
         open_row(p, s, bank_of(p, first, lane), row, write, due - seen * p[at.STEP])
 
 
+@njit(int64(POINTER, int64), cache=True)
+def _bank_in_group(p, first):
+    return (first // p[at.RUN_BURSTS] >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
+
+
+@njit(void(POINTER, POINTER, int64, int64), cache=True)
+def _leave_behind(p, s, first, enters):
+    """A run begins at ``first``: do columns of the run before stay in the queues, and do older ones leave them?"""
+    before = s[at.LAST_FIRST]
+    if p[at.LANES] == 1 or before == NONE or p[at.GROUP_STEP] <= p[at.OTHER_STEP]:
+        return
+    bank = _bank_in_group(p, first)
+    if s[at.HELD] != NONE and bank >= _bank_in_group(p, s[at.HELD]):
+        s[at.HELD] = NONE
+    if bank < _bank_in_group(p, before) and rank_of(p, before) == rank_of(p, first) and enters < s[at.LAST_COLUMN]:
+        s[at.HELD] = before
+
+
+@njit(void(POINTER, POINTER, int64, int64), cache=True)
+def _open_again(p, s, write, enters):
+    """Rows that a refresh closed and that the queues hold columns of are opened, behind those of the present run."""
+    held = s[at.HELD]
+    if held == NONE or p[at.CLOSED_PAGE]:
+        return
+    row = (held // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+    for lane in range(p[at.LANES]):
+        bank = bank_of(p, held, lane)
+        if s[at.OPEN_ROW + bank] == NONE:
+            open_row(p, s, bank, row, write, enters)
+
+
 @njit(int64(POINTER, POINTER, int64, int64, int64, int64, int64, int64), cache=True)
 def _run(p, s, first, wanted, following, after, write, enters):
     """One row run of ``wanted`` bursts from ``first`` on; returns how many a refresh left of it.
@@ -102,12 +138,14 @@ def _run(p, s, first, wanted, following, after, write, enters):
     """
     index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
     rank = rank_of(p, first)
+    _leave_behind(p, s, first, enters)
     refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
     start = _start(p, s, first, wanted, write, enters)
     next_refresh = at.NEXT_REFRESH + rank
     if s[next_refresh] <= start:
         refresh_due(p, s, start)
         start = _start(p, s, first, wanted, write, enters)
+    _open_again(p, s, write, enters)
     bursts = min(wanted, max(1, -(-(s[next_refresh] - start) // p[at.STEP])))
     if bursts < wanted:
         seen = p[at.LOOKAHEAD] - (wanted - bursts)
@@ -126,6 +164,7 @@ def _run(p, s, first, wanted, following, after, write, enters):
     s[at.NEXT_COLUMN], s[at.LAST_COLUMN], s[at.LAST_START] = last + p[at.STEP], last, start
     s[at.LAST_GROUP], s[at.LAST_BURSTS] = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP], bursts
     s[at.LAST_WRITE], s[at.LAST_RANK] = write, rank
+    s[at.LAST_FIRST] = first
     s[at.RUNS] += 1
     s[at.COLUMNS] += bursts
     return bursts

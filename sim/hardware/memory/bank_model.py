@@ -55,7 +55,7 @@ def bulk_parameters(device: Device, timing: Timing, mapping: str, policy: str = 
     words[[at.BANKS_PER_GROUP, at.RANKS]] = device.banks_per_group, device.ranks
     words[[at.STEP, at.BURST]] = max(timing.rd_rd_s if lanes > 1 else timing.rd_rd_l, same_group), device.burst_clocks
     words[at.LOOKAHEAD] = BankRoundRobin.request_queue + BankRoundRobin.bank_queue * lanes - 1
-    words[at.OTHER_STEP] = timing.rd_rd_s
+    words[[at.OTHER_STEP, at.GROUP_STEP]] = timing.rd_rd_s, timing.rd_rd_l
     words[at.CLOSED_PAGE] = policy == "closed_page"
     shift = 0
     places = {"ba": at.SHIFT_BANK, "bg": at.SHIFT_GROUP, "ra": at.SHIFT_RANK, "ro": at.SHIFT_ROW}

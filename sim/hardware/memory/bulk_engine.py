@@ -47,7 +47,7 @@ class BulkEngine:
         self._serve = load_kernels(KERNELS).serve
         self._bursts = device.capacity_bytes // device.channels // device.burst_bytes
         self.state = np.zeros(at.STATE, dtype=np.int64)
-        self.state[at.LAST_RANK] = self.state[at.LAST_WRITE] = at.NONE
+        self.state[[at.LAST_RANK, at.LAST_WRITE, at.LAST_FIRST, at.HELD]] = at.NONE
         self.state[at.OPEN_ROW : at.OPEN_ROW + at.MAX_BANKS] = at.NONE
         interval = int(parameters[at.REFI])
         for rank in range(device.ranks):
