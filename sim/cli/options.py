@@ -45,7 +45,9 @@ _LOWERING: dict[str, Any] = {
     "dtype": Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="element type [bf16]")],
     "weights": Annotated[str | None, typer.Option("--weights", metavar="TYPE", help="element type of weights")],
     "kv": Annotated[str | None, typer.Option("--kv", metavar="TYPE", help="element type of the KV cache")],
-    "experts": Annotated[str | None, typer.Option("--experts", metavar="FILE", help="token count of each expert")],
+    "experts": Annotated[str | None, typer.Option(
+        "--experts", metavar="FILE|DRAW",
+        help="token count of each expert, or a draw: uniform[:SEED], zipf[:EXPONENT[:SEED]]")],
     "tp": Annotated[
         str | None, typer.Option("--tp", metavar="N", help="tensor parallelism: chips that share every layer [1]")
     ],

@@ -143,7 +143,8 @@ class Plan:
     ``engine``: the name of the engine (a class of cores: the path of their declaration). ``local_operands``:
     positions of operands that are read in place; ``untyped``: matrix work whose element type the arrays of the class
     cannot multiply; ``added_operations``: vector operations that the plan does beyond the operators' own.
-    ``spilled_bytes``: partial sums that it stores beyond the results.
+    ``spilled_bytes``: partial sums that it stores beyond the results. ``parts``: of a plan whose work is divided over
+    several engines, what each does; ``engine`` then names all of them and ``schedules`` is empty.
     """
 
     engine: str
@@ -159,16 +160,56 @@ class Plan:
     spilled_bytes: int = 0
     in_place: tuple[int, ...] = ()
     """Positions of operands that the engine reads where they lie: nothing is moved."""
+    parts: tuple[Part, ...] = ()
 
     @property
     def predicted_ps(self) -> int:
         """Time the plan is predicted to take alone."""
+        if self.parts:
+            return max(part.plan.predicted_ps for part in self.parts)
         return sum(choice.predicted_ps for choice in self.choices)
 
     @property
     def slots(self) -> int:
-        """Cores (or other units of the engine) that take part."""
-        return max(schedule.slots for schedule in self.schedules)
+        """Cores (or other units of the engine) that take part; of a divided plan, its parts."""
+        return len(self.parts) or max(schedule.slots for schedule in self.schedules)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Every engine that takes part."""
+        return tuple(part.plan.engine for part in self.parts) or (self.engine,)
+
+
+class Part(NamedTuple):
+    """One engine's part of a divided region: its plan, and the bytes of operands (by position) and results that move."""
+
+    plan: Plan
+    loads_bytes: tuple[int, ...]
+    stores_bytes: int
+
+
+def divided(parts: tuple[Part, ...]) -> Plan:
+    """The plan of a region whose ``parts`` are executed side by side."""
+    plans = [part.plan for part in parts]
+    operations: dict[str, int] = {}
+    for plan in plans:
+        for name, count in plan.added_operations:
+            operations[name] = operations.get(name, 0) + count
+    return Plan(
+        engine=" + ".join(plan.engine for plan in plans),
+        schedules=(),
+        choices=tuple(choice for plan in plans for choice in plan.choices),
+        uses_arrays=any(plan.uses_arrays for plan in plans),
+        uses_vector=any(plan.uses_vector for plan in plans),
+        local_operands=(),
+        peak_macs_per_s=sum((plan.peak_macs_per_s for plan in plans), Fraction(0)),
+        untyped=any(plan.untyped for plan in plans),
+        compute_type=plans[0].compute_type,
+        added_operations=tuple(sorted(operations.items())),
+        spilled_bytes=sum(plan.spilled_bytes for plan in plans),
+        in_place=tuple(sorted({place for plan in plans for place in plan.in_place})),
+        parts=parts,
+    )
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any
 from sim.config.policy import MappingPin
 from sim.core.errors import InputError, Place, Problem
 from sim.hardware.layout import Layout
-from sim.mapping.dispatch.policy import IDLE, Moment, dispatchers
+from sim.mapping.dispatch.policy import IDLE, Divider, Moment, dispatchers
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.engines.engine import PlanningEngine, Request, compute_type, engine_kinds
 from sim.mapping.pins import check_pins
-from sim.mapping.plan import Plan, Sources
+from sim.mapping.plan import Part, Plan, Sources, divided
 from sim.mapping.regions import Region
 from sim.trace.expand import Slice
 from sim.trace.work import CollectiveWork, VectorWork
@@ -64,7 +64,20 @@ class Planner:
         found = self._plans(request)
         if not found:
             raise InputError([self._refusal(request.region, request.sizes)])
+        if isinstance(self._dispatcher, Divider) and request.pin is None:
+            parts = self._dispatcher.divide(region, found, lambda part, engine: self._part(part, engine, homes, cached))
+            if parts:
+                return divided(parts)
         return found[0] if len(found) == 1 else self._dispatcher.choose(region, found, moment)
+
+    def _part(self, part: Region, engine: str, homes: Homes, cached: frozenset[Any]) -> Part | None:
+        """What ``engine`` would do of a divided region; None when it cannot."""
+        request = self._request(part, homes, cached)
+        plan = next((one for one in self._plans(request) if one.engine == engine), None)
+        if plan is None:
+            return None
+        loads = tuple(sum(size for _, size in one.tiers) for one in request.operands)
+        return Part(plan, loads, sum(size for _, size in request.output.tiers))
 
     def predicted_ps(self, region: Region, homes: Homes) -> int | None:
         """Time the fastest plan for ``region`` is predicted to take; None when no engine can execute it."""

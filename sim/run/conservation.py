@@ -38,6 +38,8 @@ def check_moved(run: RegionRun) -> None:
     """
     tiles = sum(choice.tiles for choice in run.plan.choices) * run.plan.slots
     outputs = run.region.outputs
+    if run.plan.parts:
+        _check_parts(run)
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or any(data_type(one.tensor.dtype).bits % 8 for one in outputs[:1]) else 0
     expected = run.expected_bytes + run.plan.spilled_bytes
@@ -48,6 +50,16 @@ def check_moved(run: RegionRun) -> None:
         found = run.loaded_bytes.get(position, 0)
         if position not in free and found < size:
             raise InconsistencyError("bytes", f"{run}: {found} bytes of operand {position} loaded, it has {size}")
+
+
+def _check_parts(run: RegionRun) -> None:
+    """The parts of a divided plan are the whole of it, none of it twice."""
+    parts = run.plan.parts
+    loads = tuple(sum(part.loads_bytes[place] for part in parts) for place in range(len(run.expected_loads)))
+    stores = sum(part.stores_bytes for part in parts)
+    if (loads, stores) != (run.expected_loads, run.expected_bytes):
+        raise InconsistencyError("bytes", f"{run}: its parts move {loads} and {stores} of {run.expected_loads} and "
+                                 f"{run.expected_bytes}")  # fmt: skip
 
 
 def _without_floor(region: Region) -> set[int]:

@@ -199,8 +199,9 @@ class Executor:
 
     def _predicted_end(self, plan: Plan, producers: Sequence[tuple[RegionRun, ...]]) -> int:
         """When the plan is predicted to end; its engine is free from then on."""
-        self._free_ps[plan.engine] = self._moment(producers).finish_ps(plan)
-        return self._free_ps[plan.engine]
+        end_ps = self._moment(producers).finish_ps(plan)
+        self._free_ps |= dict.fromkeys(plan.engines, end_ps)
+        return end_ps
 
     def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
         """Bytes of these slices whose home is not the core's own scratchpad."""
@@ -228,7 +229,18 @@ class Executor:
 
         self.machine.host.launch(Activity(run.owner, 0), launched)
 
-    def _admit(self, run: RegionRun) -> None:
+    def _admit(self, whole: RegionRun) -> None:
+        """Give the region, or its parts, to the engines that execute them."""
+        for run in whole.in_parts():
+            if run is not whole:
+                run.on_complete.append(lambda run=run: self._part_done(whole, run))  # type: ignore[misc]
+            self._share_out(run)
+
+    def _part_done(self, whole: RegionRun, part: RegionRun) -> None:
+        check_moved(part)
+        whole.part_done(part)
+
+    def _share_out(self, run: RegionRun) -> None:
         """Give the region's shares to the units of its engine that have been given least so far."""
         members = sorted(self._engines[run.plan.engine], key=lambda unit: (unit.predicted_ps, unit.index))
         chosen = sorted(members[: run.plan.slots], key=lambda unit: unit.index)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sim.core.component import Cause
 from sim.hardware.copy_engine import Copy
-from sim.mapping.plan import Plan
+from sim.mapping.plan import Part, Plan
 from sim.mapping.regions import Region
 
 
@@ -94,6 +94,31 @@ class RegionRun:
         self.start(now_ps)
         self.clock.stop(now_ps)
         self.span.stop(now_ps)
+        self._finish()
+
+    def in_parts(self) -> tuple[RegionRun, ...]:
+        """A run for each part of a divided plan, on the clocks of the whole; else the run itself."""
+        return tuple(self._part(part) for part in self.plan.parts) or (self,)
+
+    def _part(self, part: Part) -> RegionRun:
+        run = RegionRun(self.region, part.plan, self.owners, self.clock, self.span)
+        run.producers, run.copies = self.producers, self.copies
+        run.expected_loads, run.expected_bytes = part.loads_bytes, part.stores_bytes
+        return run
+
+    def part_done(self, part: RegionRun) -> None:
+        """A part of a divided plan is complete; the last one completes the whole."""
+        for position, size in part.loaded_bytes.items():
+            self.loaded_bytes[position] = self.loaded_bytes.get(position, 0) + size
+        self.stored_bytes += part.stored_bytes
+        self.staged_bytes += part.staged_bytes
+        self.started_ps = min(self.started_ps, part.started_ps) if self.started else part.started_ps
+        self.started = True
+        self.open_slots -= 1
+        if not self.open_slots:
+            self._finish()
+
+    def _finish(self) -> None:
         self.complete = True
         self.copies = ()
         self.producers = []  # else every region would keep all before it alive

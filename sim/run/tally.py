@@ -156,5 +156,5 @@ class Tally:
 def _engine(operator: OperatorInstance, plan: Plan, head: bool) -> str:
     """What executes an operator of a region: the head's choice says it for the head, the kind of work for the others."""
     if head:
-        return plan.choices[0].engine
+        return " + ".join(dict.fromkeys(part.plan.choices[0].engine for part in plan.parts)) or plan.choices[0].engine
     return "array" if isinstance(operator.work, MatrixWork) else "vector"

@@ -34,7 +34,8 @@ class LowerOptions:
     ``context`` is how many tokens a decode step attends to, its own included. ``generate`` is the number of decode
     steps after the prefill. ``dtype`` is the type of activations, and of weights and KV cache unless ``weights`` and
     ``kv`` say otherwise. ``shapes`` fixes symbolic dimensions of a graph. ``experts`` is a file with a token count per
-    expert. ``tp``: chips that share every layer, ``ep``: chips that share the experts, ``pp``: chips that each have some
+    expert, or a random draw such as ``zipf:1.2:7``.
+    ``tp``: chips that share every layer, ``ep``: chips that share the experts, ``pp``: chips that each have some
     of the layers, ``dp``: chips that each have some of the requests; they multiply and are for the trace of any frontend.
     ``micro_batches``: parts of the batch that follow each other through the stages of ``pp``.
     """

@@ -7,6 +7,7 @@ free); the least start + time wins. Ranking of tasks is left out: regions come i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from sim.hardware.layout import Layout
 from sim.mapping.dispatch.policy import Moment, dispatchers
@@ -17,6 +18,8 @@ from sim.mapping.regions import Region
 @dispatchers.register("by_finish_time")
 class ByFinishTime:
     """See the module docstring; equal times go to the engine that is named first."""
+
+    rule: ClassVar[str] = "the engine predicted to finish first, given what all have to do"
 
     def __init__(self, layout: Layout) -> None:
         pass

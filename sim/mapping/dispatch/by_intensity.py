@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import ClassVar
 
 from sim.hardware.layout import Layout
 from sim.mapping.dispatch.policy import Moment, dispatchers
@@ -22,6 +23,8 @@ from sim.trace.work import MatrixWork
 @dispatchers.register("by_intensity")
 class ByIntensity:
     """See the module docstring; equal rates go to the plan that is predicted to take less time."""
+
+    rule: ClassVar[str] = "the engine whose roofline gives most operations a second"
 
     def __init__(self, layout: Layout) -> None:
         self._in_memory = {view.path for view in layout.engines if view.memory}

@@ -7,6 +7,7 @@ and PIM split the work in Heo et al., NeuPIMs, ASPLOS 2024 (section 4).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from sim.hardware.layout import Layout
 from sim.mapping.dispatch.policy import Moment, dispatchers
@@ -20,6 +21,8 @@ ATTENTION = ("attention_score", "attention_softmax", "attention_value")
 @dispatchers.register("by_kind")
 class ByKind:
     """See the module docstring."""
+
+    rule: ClassVar[str] = "attention and matrix-vector products to memory, all else beside it"
 
     def __init__(self, layout: Layout) -> None:
         self._in_memory = {view.path for view in layout.engines if view.memory}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from sim.hardware.layout import Layout
 from sim.mapping.dispatch.policy import Moment, dispatchers
@@ -13,6 +14,8 @@ from sim.mapping.regions import Region
 @dispatchers.register("by_prediction")
 class ByPrediction:
     """See the module docstring; equal times go to the engine that is named first."""
+
+    rule: ClassVar[str] = "the engine predicted to take least time, were it idle"
 
     def __init__(self, layout: Layout) -> None:
         pass

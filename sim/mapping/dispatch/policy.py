@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from sim.core.registry import Registry
 from sim.hardware.layout import Layout
-from sim.mapping.plan import Plan
+from sim.mapping.plan import Part, Plan
 from sim.mapping.regions import Region
 
 
@@ -24,7 +24,7 @@ class Moment(NamedTuple):
 
     def finish_ps(self, plan: Plan) -> int:
         """Predicted end of ``plan`` if given to its engine now."""
-        start = max(self.now_ps, self.ready_ps, self.free_ps.get(plan.engine, 0))
+        start = max(self.now_ps, self.ready_ps, *(self.free_ps.get(engine, 0) for engine in plan.engines))
         return start + plan.predicted_ps
 
 
@@ -32,13 +32,28 @@ IDLE = Moment(0, 0, MappingProxyType({}))
 """Nothing else is going on."""
 
 
+Ask = Callable[[Region, str], Part | None]
+"""(part of a region, engine) -> the engine's plan for that part; None when it cannot execute it."""
+
+
 class Dispatcher(Protocol):
-    """A strategy; it is asked for a value and does no work."""
+    """A strategy; it is asked for a value and does no work. ``rule`` says in words how it decides."""
+
+    rule: ClassVar[str]
 
     def __init__(self, layout: Layout) -> None: ...
 
     def choose(self, region: Region, plans: Sequence[Plan], moment: Moment) -> Plan:
         """One of ``plans`` (one per engine that can execute the region, at least two)."""
+        ...
+
+
+@runtime_checkable
+class Divider(Dispatcher, Protocol):
+    """A strategy that may also divide one region over several engines."""
+
+    def divide(self, region: Region, plans: Sequence[Plan], ask: Ask) -> tuple[Part, ...]:
+        """The parts to execute side by side; none when one engine does the whole region."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim.trace.frontends.huggingface.blocks import pre_norm
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.decoder import Decoder
+from sim.trace.frontends.huggingface.experts import Routing
 from sim.trace.frontends.huggingface.families import families
 from sim.trace.frontends.huggingface.feed_forward import GATED_ACTIVATIONS, Gated
 from sim.trace.frontends.huggingface.latent_attention import LatentAttention
@@ -34,7 +35,7 @@ class DeepseekV2(ExpertFamily):
         return deepseek_decoder(config, router, histogram)
 
 
-def deepseek_decoder(config: ModelConfig, router: Router, histogram: tuple[int, ...] | None) -> Decoder:
+def deepseek_decoder(config: ModelConfig, router: Router, histogram: Routing) -> Decoder:
     """The decoder of both versions, which differ in the router."""
     hidden, layers = config.count("hidden_size"), config.layers()
     inner = config.count("moe_intermediate_size")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from sim.core.errors import Place, Problems
+from sim.trace.frontends.huggingface.routing import MOST_DRAWN, Drawn, read_drawn
 from sim.trace.options import read_counts
 
+Routing = tuple[int, ...] | Drawn | None
+"""A histogram of tokens, a random draw, or evenly (None)."""
 
-def expert_rows(tokens: int, experts: int, top_k: int, histogram: tuple[int, ...] | None) -> tuple[int, ...]:
+
+def expert_rows(tokens: int, experts: int, top_k: int, histogram: Routing) -> tuple[int, ...]:
     """Tokens per expert; they sum to tokens * top_k and none exceeds ``tokens``, since a token's experts differ.
 
-    Evenly by default, the first experts getting the remainder; else in proportion to ``histogram`` by largest
+    Evenly by default, the first experts getting the remainder; as drawn; else in proportion to ``histogram`` by largest
     remainder, earlier experts first among equals. What an expert cannot take goes to the others in the same proportion.
     """
+    if isinstance(histogram, Drawn):
+        drawn = histogram.rows(min(tokens, MOST_DRAWN), experts, top_k)
+        return drawn if tokens <= MOST_DRAWN else expert_rows(tokens, experts, top_k, drawn)
     if histogram is None:
         share, rest = divmod(tokens * top_k, experts)
         return tuple(share + (expert < rest) for expert in range(experts))
@@ -41,9 +48,12 @@ def _largest_remainder(count: int, weights: list[tuple[int, int]]) -> list[tuple
     return [(key, share + (key in lucky)) for key, share, _ in shares]
 
 
-def read_histogram(path: str, experts: int, top_k: int, problems: Problems) -> tuple[int, ...] | None:
-    """A token count per expert from a file; None after a problem."""
+def read_histogram(path: str, experts: int, top_k: int, problems: Problems) -> Routing:
+    """How tokens are drawn, or a token count per expert from a file; None after a problem."""
     before = len(problems)
+    drawn = read_drawn(path, problems)
+    if drawn is not None:
+        return drawn
     counts = read_counts(path, "--experts", problems, smallest=0)
     if len(problems) > before:
         return None

@@ -6,7 +6,7 @@ from sim.trace.frontends.huggingface.attention import Attention
 from sim.trace.frontends.huggingface.blocks import pre_norm
 from sim.trace.frontends.huggingface.config import ModelConfig
 from sim.trace.frontends.huggingface.decoder import Decoder, DecoderFamily
-from sim.trace.frontends.huggingface.experts import read_histogram
+from sim.trace.frontends.huggingface.experts import Routing, read_histogram
 from sim.trace.frontends.huggingface.families import families
 from sim.trace.frontends.huggingface.feed_forward import GATED_ACTIVATIONS
 from sim.trace.frontends.huggingface.llama import read_heads
@@ -15,7 +15,7 @@ from sim.trace.options import LowerOptions
 
 #: More experts than any model has, and few enough to be listed.
 MAX_EXPERTS = 2**16
-EVEN = "tokens are spread evenly over the experts; --experts gives a histogram"
+EVEN = "tokens are spread evenly over the experts; --experts gives a histogram or draws them"
 
 
 class ExpertFamily(DecoderFamily):
@@ -48,8 +48,8 @@ class Mixtral(ExpertFamily):
         )
 
 
-def read_experts(config: ModelConfig, options: LowerOptions, key: str) -> tuple[int, int, tuple[int, ...] | None]:
-    """Experts, how many each token goes to, and the histogram of ``--experts``."""
+def read_experts(config: ModelConfig, options: LowerOptions, key: str) -> tuple[int, int, Routing]:
+    """Experts, how many each token goes to, and the distribution of ``--experts``."""
     experts, top_k = config.count(key), config.count("num_experts_per_tok")
     if experts > MAX_EXPERTS:
         config.add(f"{key!r} is absurdly large", key, found=experts, allowed=f"at most {MAX_EXPERTS}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sim.trace.builder import Uses, part
-from sim.trace.frontends.huggingface.experts import expert_rows
+from sim.trace.frontends.huggingface.experts import Routing, expert_rows
 from sim.trace.frontends.huggingface.feed_forward import Gated
 from sim.trace.frontends.huggingface.writer import BlockWriter
 
@@ -138,14 +138,14 @@ class Mixture:
     """Each token goes to the experts its router chooses; their layers are added, weighted.
 
     Tokens are gathered into expert order, multiplied group by group, weighted and reduced. ``histogram`` is a token
-    count per expert that the real counts are proportional to; None spreads the tokens evenly. ``shared``: a layer for
-    all tokens, added; ``shared_gate``: weighted by a sigmoid of its own score.
+    count per expert that the real counts are proportional to, or a draw; None spreads the tokens evenly. ``shared``:
+    a layer for all tokens, added; ``shared_gate``: weighted by a sigmoid of its own score.
     """
 
     hidden: int
     router: Router
     experts: RoutedExperts
-    histogram: tuple[int, ...] | None = None
+    histogram: Routing = None
     shared: Gated | None = None
     shared_gate: bool = False
     windows: ClassVar[tuple[int, ...]] = ()
