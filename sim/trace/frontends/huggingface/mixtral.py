@@ -15,7 +15,7 @@ from sim.trace.options import LowerOptions
 
 #: More experts than any model has, and few enough to be listed.
 MAX_EXPERTS = 2**16
-EVEN = "tokens are spread evenly over the experts; --experts gives a histogram or draws them"
+EVEN = "tokens are spread evenly over the experts; --experts gives a histogram"
 
 
 class ExpertFamily(DecoderFamily):
