@@ -46,7 +46,7 @@ def test_experts_on_the_logic_die_never_beat_its_bandwidth() -> None:
     x, out = b.activation("x", (32, 4096)), b.activation("y", (32, 1408))
     weights = b.weight("w", (32, 4096, 1408))
     b.op("experts", "grouped_gemm", {"n": 1408, "k": 4096, "rows": (1,) * 32}, {"a": x, "b": weights}, out)
-    record = run_trace(b.build(outputs=["y"]), load_architecture("duplex"))
+    record = run_trace(b.build(outputs=["y"]), load_architecture("duplex", {"policy.dispatch": "by_prediction"}))
     operator = record.operators[0]
     assert operator.engine == "pim"
     assert record.elapsed_ps >= 32 * 4096 * 1408 * 2 * 10**12 / (4 * 3_352_000_000_000)
