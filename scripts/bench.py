@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 BIN = Path(sys.executable).parent
 CONFIG = "configs/llama2_7b"
+CROSSBAR = str(Path(__file__).parent / "bench_crossbar.yaml")
+"""``mesh_16core`` without its mesh: the difference is what the routed fabric costs."""
 PROBED = ("resnet50", "llama2_7b_decode")
 """Traces on which the cost of probes is measured."""
 
@@ -63,6 +65,7 @@ CASES = {
     ),
     "resnet50_mesh_16core": Case(("run", "resnet50", "-a", "mesh_16core", "--quiet")),
     "llama2_7b_512_mesh_16core": Case(("run", CONFIG, "-a", "mesh_16core", "--prompt", "512", "--quiet"), long=True),
+    "llama2_7b_512_crossbar": Case(("run", CONFIG, "-a", CROSSBAR, "--prompt", "512", "--quiet"), long=True),
     "mobilenet_v2_edge_npu": Case(("run", "mobilenet_v2", "-a", "edge_npu", "--quiet")),
 }
 
@@ -155,6 +158,7 @@ def main() -> None:
     parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
     parser.add_argument("--mapping", action="store_true", help="instead: the mapper against random mappings (minutes)")
     parser.add_argument("--memory", action="store_true", help="instead: the memory engines, in requests and row runs/s")
+    parser.add_argument("--network", action="store_true", help="instead: the network models, in cycles and packets/s")
     parser.add_argument("--pim", action="store_true", help="instead: a GPT3-7B block at batch 256 on NPU and PIM")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
@@ -170,6 +174,11 @@ def main() -> None:
         from bench_memory import bench_memory
 
         bench_memory()
+        return
+    if options.network:
+        from bench_network import bench_network
+
+        bench_network()
         return
     if options.pim:
         from bench_pim import bench_pim

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from fractions import Fraction
 
+from sim.config.policy import MappingPin
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.attention_grad_nest import GradientNest
 from sim.mapping.attention_grad_search import GradientSearch, gradient_shapes
 from sim.mapping.attention_search import AttentionSearch, attention_shapes
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds
-from sim.mapping.matrix_nest import MatrixNest, MatrixRegionShape
+from sim.mapping.matrix_nest import MatrixChoice, MatrixNest, MatrixRegionShape
 from sim.mapping.matrix_search import MatrixSearch
 from sim.mapping.pipeline_search import PipelineSearch
 from sim.mapping.pipeline_stages import stages_of
 from sim.mapping.plan import Choice, Plan, Schedule, Sources
 from sim.mapping.regions import Region
 from sim.mapping.row_plan import RowRegionShape, plan_rows
+from sim.mapping.twin_tiers import TwinTiers
 from sim.trace.dtypes import data_type
 from sim.trace.work import CollectiveWork, CopyWork, MatrixWork, VectorWork
+
+KEPT_SEARCHES = 512
+"""Results of matrix searches kept for shapes that come again."""
 
 
 def stream_capacity(core: CoreView, resident_bytes: int) -> tuple[int, int]:
@@ -38,6 +43,8 @@ class CoreClass:
         self.name = name
         self.cores = cores
         self.capacity = capacity
+        self._twins = TwinTiers(layout, cores[0])
+        self._found: OrderedDict[object, tuple[MatrixChoice, Choice] | None] = OrderedDict()
 
     @classmethod
     def of(cls, layout: Layout, resident: dict[int, int]) -> tuple[CoreClass, ...]:
@@ -98,11 +105,21 @@ class CoreClass:
         multicast = self.layout.architecture.policy.multicast
         shapes = matrix_shapes(request.region, work, list(request.operands), request.sizes, request.output)
         for shape in shapes:
-            best = MatrixSearch(self.layout, self.cores, shape, request.pin, self.capacity).best()
+            best = self.search(shape, request.pin)
             if best is None:
                 return None
             found.append((MatrixNest(shape, best[0], self.cores[0], multicast), best[1]))
         return found
+
+    def search(self, shape: MatrixRegionShape, pin: MappingPin | None) -> tuple[MatrixChoice, Choice] | None:
+        """The best choice for a shape; searched once for all shapes that differ only in which twins hold their tensors."""
+        key = self._twins.pattern(shape), pin
+        if key not in self._found:
+            self._found[key] = MatrixSearch(self.layout, self.cores, shape, pin, self.capacity).best()
+            if len(self._found) > KEPT_SEARCHES:
+                self._found.popitem(last=False)
+        self._found.move_to_end(key)
+        return self._found[key]
 
     def _rows(self, request: Request, work: VectorWork | CopyWork) -> list[tuple[Schedule, Choice]] | None:
         if isinstance(work, VectorWork) and self.cores[0].vector_model is None:
