@@ -13,6 +13,7 @@ from sim.core.errors import InputError
 from sim.hardware.memory._bulk_layout import RUN_BURSTS
 from sim.hardware.memory.bank_engine import BankEngine
 from sim.hardware.memory.bank_model import BankModel
+from sim.hardware.memory.bulk_engine import STREAM_PARTS
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import Device
 from sim.hardware.memory.tier import Access, tier_models
@@ -43,7 +44,7 @@ def sequential_errors(device: Device, write: bool) -> tuple[float, float]:
     """Relative errors of finish time and activates of one sequential stream against the request engine."""
     size = 8 * MIB if device.channels > 4 else 2 * MIB
     addresses = np.arange(0, size, device.burst_bytes)
-    outcome = BankEngine(device).run(addresses, np.full(len(addresses), write), issue_width=64)
+    outcome = BankEngine(device).run(addresses, np.full(len(addresses), write), issue_width=64, writes_out=True)
     found, counts = bulk_run(BankModel(device), [(Access("x", write), size)])
     cycles = found + (0 if write else device.timing["CL"])
     return cycles / outcome.finish_cycle - 1, counts["activates"] * device.channels / outcome.counts["activates"] - 1
@@ -54,6 +55,37 @@ def test_sequential_streams_take_as_long_as_request_by_request() -> None:
     cycles, activates = np.abs([sequential_errors(DEVICES[name], write) for name, write in cases]).T
     assert cycles.mean() < 0.01 and cycles.max() < 0.04
     assert activates.mean() < 0.05 and activates.max() < 0.15
+
+
+def alternating_errors(device: Device, writes: tuple[bool, bool]) -> tuple[float, float]:
+    """As :func:`sequential_errors`, of two streams that take turns row run by row run, laid out as runs lay them out.
+
+    The first stream's first run is decided before the second stream comes, so it stays one run ahead.
+    """
+    device = replace(device, channels=1, pseudochannels=1)
+    model = BankModel(device)
+    run, burst = int(model.parameters[RUN_BURSTS]), device.burst_bytes
+    turns = 8192 // run
+    size = turns * run * burst
+    found, counts = bulk_run(model, [(Access(name, write), size) for name, write in zip("ab", writes, strict=True)])
+    runs = np.arange(size // burst).reshape(turns, run) * burst
+    other = runs + device.capacity_bytes // STREAM_PARTS + run * burst
+    first, second = np.full((1, run), writes[0]), np.full((1, run), writes[1])
+    middle = np.stack((runs[1:], other[:-1]), axis=1).reshape(-1, run)
+    addresses = np.concatenate((runs[:1], middle, other[-1:])).ravel()
+    is_write = np.concatenate((first, np.tile(np.concatenate((first, second)), (turns - 1, 1)), second)).ravel()
+    outcome = BankEngine(device).run(addresses, is_write, issue_width=64, writes_out=True)
+    cycles = found + (0 if writes[1] else device.timing["CL"])
+    return cycles / outcome.finish_cycle - 1, counts["activates"] / outcome.counts["activates"] - 1
+
+
+@pytest.mark.parametrize("writes", [(False, False), (True, True), (False, True)])
+def test_two_streams_that_take_turns_take_as_long_as_request_by_request(writes: tuple[bool, bool]) -> None:
+    names = [name for name in sorted(DEVICES) if name not in OTHER_MAPPING]
+    cycles, activates = np.abs([alternating_errors(DEVICES[name], writes) for name in names]).T
+    assert cycles.mean() < 0.035 and cycles.max() < 0.115
+    if writes[0] == writes[1]:
+        assert activates.mean() < 0.05 and activates.max() < 0.15
 
 
 @pytest.mark.parametrize("name", ["HBM2_2000", "DDR4_3200", "DDR5_4800", "LPDDR5_6400", "HBM2_8Gb_x128"])

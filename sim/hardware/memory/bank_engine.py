@@ -104,12 +104,15 @@ class BankEngine:
         issue_width: int = 1,
         not_before: npt.NDArray[Any] | None = None,
         log_lines: int = 0,
+        writes_out: bool = False,
     ) -> Outcome:
         """Issue the requests in order, at most ``issue_width`` a cycle, and run until nothing is left to do.
 
         A request is not issued before cycle ``not_before[i]`` (default: the cycle the engine stands at). With
         ``log_lines``, the first that many commands are recorded (columns: the LOG_ words of ``_bank_layout``), in order
-        within each channel. State is kept: open rows, timing windows and buffered writes meet the next call.
+        within each channel. With ``writes_out``, the write buffers drain to the last write once all requests are
+        accepted (else what is below the policy's threshold stays). State is kept: open rows, timing windows and
+        buffered writes meet the next call.
         """
         self._check(addresses, is_write, issue_width)
         carried = self._carry()
@@ -123,6 +126,8 @@ class BankEngine:
         kernels.issue_in_order(
             self.parameters, self.states, flat, channel, earliest, log, issue_width, start, first, out
         )
+        if writes_out:
+            self.states[at.DRAINING :: at.STATE] = self.states[at.WRITES_WAITING :: at.STATE]
         kernels.drain_all(self.parameters, self.states, flat, log)
         self._table = requests
         return self._outcome(requests[first:], out, log)

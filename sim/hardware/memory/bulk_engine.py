@@ -65,8 +65,8 @@ class BulkEngine:
         self._active = 0
         self._path = RequestPath(parameters, request_parameters)
         self._banks_per_rank = device.bankgroups * device.banks_per_group
-        self._fine = stripe_bytes * int(parameters[at.RUN_BURSTS]) < FINE_BYTES
         self._window = int(parameters[at.LOOKAHEAD])
+        self._fine = stripe_bytes * int(parameters[at.RUN_BURSTS]) < FINE_BYTES or _reorders_runs(parameters)
         self._short = self._brief = 0
         if self._path.every_bank_apart:
             self._path.enter(self.state, self._transfers, self._ring, 0)
@@ -254,3 +254,12 @@ class BulkEngine:
         found = {name.lower(): int(self.state[getattr(at, name)]) for name in names}
         found |= {f"lost_{cause}": int(self.state[at.LOST + k]) for k, cause in enumerate(LOST)}
         return found | {"row_hits": found["columns"] - found["activates"]}
+
+
+def _reorders_runs(parameters: Array) -> bool:
+    """Does the controller interleave the row runs of two streams, rather than serve one after the other?
+
+    It does where its window is longer than a run, and where one bank group cannot fill the bus but a run lies in one.
+    """
+    half_rate = parameters[at.LANES] == 1 and parameters[at.STEP] >= 2 * parameters[at.OTHER_STEP]
+    return bool(half_rate or parameters[at.RUN_BURSTS] < parameters[at.LOOKAHEAD])
