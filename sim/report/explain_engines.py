@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-OVERLAPPING = {"roofline": ("compute", "memory"), "pim": ("pim", "link")}
+OVERLAPPING = {"roofline": ("compute", "memory"), "pim": ("pim", "issue", "link")}
 """Terms of an engine's prediction that happen side by side; all others follow one another."""
 
 

@@ -10,6 +10,7 @@ from sim.core.errors import Problems
 from sim.core.registry import Registry
 from sim.hardware.pim.command import Command, Rule, check_commands
 from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.reservation import Reserved
 
 
 class CommandSet(ABC):
@@ -19,7 +20,9 @@ class CommandSet(ABC):
     ``refresh``: the all-bank refresh command. ``first_mode``: the mode a channel starts in. ``multiply``: the command
     that multiplies one column of each bank it touches, with up to ``vectors`` vectors at once. ``split_banks``: host and
     PIM work side by side on different banks, though a bank has one row buffer. ``announces``: the controller knows how long
-    a macro-command takes before it begins, and refreshes first where it would run into a refresh.
+    a macro-command takes before it begins, and refreshes first where it would run into a refresh; ``reserved``: how it
+    adds that up, where it does not know the exact time. ``carried``: commands
+    that the host need not send one by one, because the packet of another command stands for them too.
     """
 
     name: ClassVar[str]
@@ -31,6 +34,8 @@ class CommandSet(ABC):
     vectors: ClassVar[int] = 1
     split_banks: ClassVar[bool] = False
     announces: ClassVar[bool] = False
+    reserved: ClassVar[tuple[Reserved, ...]] = ()
+    carried: ClassVar[tuple[str, ...]] = ()
     first_mode: ClassVar[str] = ""
     mode_switch: ClassVar[Mapping[str, str]] = {}
 

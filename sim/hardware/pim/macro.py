@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sim.hardware.pim.command_set import CommandSet
 from sim.hardware.pim.pim_device import PimDevice
+from sim.hardware.pim.reservation import reserved_cycles
 from sim.hardware.pim.sequencer import Sequencer, Step
 from sim.hardware.pim.timeline import NEVER, Issued, Snapshot
 
@@ -55,6 +56,7 @@ class Transitions:
         self._numbers: dict[Snapshot, int] = {}
         self._plain: dict[tuple[int, Macro], Transition] = {}
         self._refreshing: dict[tuple[int, Macro, int], Transition] = {}
+        self._rooms: dict[tuple[int, Macro], int] = {}
         self.programs: dict[tuple[int, object, int], tuple[int, int, int, dict[str, int], int]] = {}
         """Whole programs from a state, with cycles left until a refresh: state after, cycles, end, counts, cycles left."""
         self._later: dict[tuple[int, int], int] = {}
@@ -72,11 +74,20 @@ class Transitions:
             plain = self._plain[state, macro] = self._work_out(state, macro, NEVER)
         return plain
 
+    def room(self, state: int, macro: Macro) -> int:
+        """Cycles that ``macro`` must have until a refresh: those it takes, or more where the controller knows no better."""
+        found = self._rooms.get((state, macro))
+        if found is None:
+            plain = self._undisturbed(state, macro)
+            reserved = reserved_cycles(self.commands.reserved, self.device, dict(plain.counts))
+            found = self._rooms[state, macro] = max(plain.cycles, reserved)
+        return found
+
     def defers(self, state: int, macro: Macro, due: int) -> bool:
         """Does ``macro`` wait for the refresh in ``due`` cycles? Not where it would not fit between two of them either."""
         if not self.whole or due == NEVER:
             return False
-        needed = self._undisturbed(state, macro).cycles
+        needed = self.room(state, macro)
         return due < needed <= self.interval - self.device.dram.timing["tRFC"]
 
     def take(self, state: int, macro: Macro, due: int) -> Transition:
@@ -155,7 +166,7 @@ class ChannelState:
                 self._refresh()
             here, state = self.cycle, self._state
             done = self._apply(macro, self._left())
-            again = self._alike(state, done, left - 1)
+            again = self._alike(state, macro, done, left - 1)
             end = here + again * done.cycles + done.end
             left -= 1 + again
             for name, count in done.counts:
@@ -195,12 +206,13 @@ class ChannelState:
         """Cycles until the next refresh."""
         return self._due - self.cycle if self._due != NEVER else NEVER
 
-    def _alike(self, before: int, done: Transition, most: int) -> int:
+    def _alike(self, before: int, macro: Macro, done: Transition, most: int) -> int:
         """Repetitions of a transition that leads back to its state, as far as no refresh comes between."""
         if not most or self._state != before or self.log is not None:
             return 0
         if self._due != NEVER:
-            room = self._due - self.cycle - (done.cycles if self.transitions.whole else done.last + 1)
+            needed = self.transitions.room(before, macro) if self.transitions.whole else done.last + 1
+            room = self._due - self.cycle - needed
             if done.refreshes or room < 0:
                 return 0
             most = min(most, room // done.cycles + 1)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from sim.config.fields import Frequency
 from sim.config.spec import FrozenSpec
 from sim.core.errors import InputError, nearest
 from sim.hardware.pim.command_set import CommandSet, command_set_of, command_sets
@@ -35,6 +36,9 @@ class PimSpec(FrozenSpec):
     order: Literal["dependencies", "program"] = Field(
         default="dependencies",
         description="operators on the units begin when their operands are there, or one after the other in program order",
+    )
+    issue_rate: Frequency | None = Field(
+        default=None, description="commands a second that the host sends to all channels together, in order; null: any"
     )
     source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
 

@@ -19,6 +19,7 @@ from sim.core.component import Activity, Cause, Component, Context, Lane
 from sim.core.engine import Phase
 from sim.hardware.memory.dram import Dram, DramSpec
 from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.issue_port import IssuePort, packets_of
 from sim.hardware.pim.macro import ChannelState, Program, Transitions
 from sim.hardware.pim.pim_device import PimDevice
 from sim.hardware.pim.timeline import Issued, Timeline
@@ -41,6 +42,8 @@ class _Queued(NamedTuple):
     cause: str
     started: Callable[[], None]
     done: Callable[[], None]
+    ready_ps: int
+    """From when on its commands come from the host fast enough."""
 
 
 class PimModel:
@@ -57,6 +60,7 @@ class PimModel:
         self.is_blocked = spec.pim.is_blocked(self.commands)
         self._column_gap = self._shortest_gap(self.commands.multiply)
         self._alone: dict[Pass, int] = {}
+        self._packets: dict[Pass, int] = {}
 
     def _shortest_gap(self, command: str) -> int:
         """Cycles from a command to the next of its name, wherever that goes."""
@@ -95,6 +99,13 @@ class PimModel:
     def _plain(self) -> Transitions:
         return Transitions(self.commands, self.device, refresh=False)
 
+    def packets(self, work: Pass) -> int:
+        """Packets that the host sends for a pass."""
+        found = self._packets.get(work)
+        if found is None:
+            found = self._packets[work] = packets_of(self.commands, work.macros)
+        return found
+
     def alone_ps(self, work: Pass) -> int:
         """Time of a pass on a channel at rest, refresh as a share of time."""
         found = self._alone.get(work)
@@ -117,6 +128,7 @@ class PimUnits(Component):
             _Channel(self, self.lane(f"channel{number}"), ChannelState(transitions))
             for number in range(self.model.channels)
         ]
+        self._port = IssuePort(self.model.spec.issue_rate)
         self.turns: Turns | None = None
         if self.model.is_blocked:
             timing = self.model.device.cycles()
@@ -140,7 +152,9 @@ class PimUnits(Component):
         done: Callable[[], None],
     ) -> None:  # fmt: skip
         """Queue a pass on a channel; ``cause``: what it last waited for; ``done`` when its results are there."""
-        self.channels[channel].submit(_Queued(work, activity, cause, started, done))
+        first, last = self._port.send(self.engine.now, self.model.packets(work))
+        ready = max(first, last - self.model.alone_ps(work)) if last > first else first
+        self.channels[channel].submit(_Queued(work, activity, cause, started, done, ready))
 
     def count_commands(self, owner: int, counts: dict[str, int]) -> None:
         """Commands as energy actions of ``owner``, and by name in the ledger."""
@@ -169,6 +183,13 @@ class _Channel:
     def _next(self) -> None:
         self._busy = True
         queued = self._queue.popleft()
+        if queued.ready_ps <= self._engine.now:
+            self._enter(queued)
+            return
+        late = queued._replace(cause=Cause.LAUNCH)
+        self._engine.at(queued.ready_ps, lambda: self._enter(late), Phase.FINISH, self._units.rank)
+
+    def _enter(self, queued: _Queued) -> None:
         turns = self._units.turns
         if turns is None:
             self._run(queued, queued.cause)

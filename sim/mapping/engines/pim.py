@@ -17,6 +17,7 @@ from sim.core.arith import ceil_div
 from sim.core.clock import PS_PER_S
 from sim.hardware.engine import EngineView
 from sim.hardware.layout import Layout, TierView
+from sim.hardware.pim.issue_port import send_ps
 from sim.hardware.pim.pim_units import PimModel
 from sim.hardware.pim.programs.program import pim_programs
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds, pinned_elsewhere, vector_operations
@@ -182,6 +183,8 @@ class PimEngine:
         load = [0] * self._model.channels
         for piece in schedule.pieces:
             load[piece.channel] += piece.weight_ps
+        packets = sum(self._model.packets(one) for piece in schedule.pieces for one in piece.passes)
+        issue = send_ps(packets, self._model.spec.issue_rate)
         results = sum(one.result_bytes for piece in schedule.pieces for one in piece.passes)
         here = self.layout.tiers[self._tier.index]
         links = [
@@ -196,8 +199,15 @@ class PimEngine:
             first += int(paths.transfer_ps(request.operands[0], schedule.written))
         stored = sum(size for _, size in schedule.stores)
         last = int(paths.transfer_ps(request.output, stored)) if stored else 0
-        terms = {"pim": max(load), "link": link, "first_tile": first, "fused": fused, "last_store": last}
-        cost = max(max(load), link) + first + fused + last
+        terms = {
+            "pim": max(load),
+            "issue": issue,
+            "link": link,
+            "first_tile": first,
+            "fused": fused,
+            "last_store": last,
+        }
+        cost = max(max(load), issue, link) + first + fused + last
         tiles = sum(len(piece.passes) for piece in schedule.pieces)
         split = {"channels": len({piece.channel for piece in schedule.pieces})}
         return Choice("pim", None, {}, "passes", split, 1, tiles, 1, cost, cost, terms)

@@ -9,7 +9,7 @@ stage has the same bounds; ``docs/deviations.md`` says why some do not hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.config.load import load_architecture
@@ -71,10 +71,10 @@ class NpuPimBlockSuite(Suite):
             progress(done + 1, len(rows))
 
 
-def run_mode(model: str, mode: str) -> RunRecord:
-    """The block (two, where sub-batches are interleaved) of a model in a mode."""
+def run_mode(model: str, mode: str, more: Mapping[str, Any] | None = None) -> RunRecord:
+    """The block (two, where sub-batches are interleaved) of a model in a mode, with ``more`` changes of the preset."""
     blocks = MODES[mode].get("policy.sub_batches", 1)
-    return run_trace(block_of(model, blocks), load_architecture("neupims", changes(mode)))
+    return run_trace(block_of(model, blocks), load_architecture("neupims", changes(mode) | dict(more or {})))
 
 
 def changes(mode: str) -> dict[str, Any]:

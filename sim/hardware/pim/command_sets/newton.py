@@ -5,8 +5,9 @@ bank group under tFAW of the rank; COMP multiplies one column of all banks with 
 HEADER tells the device how many of each follow. With one row buffer (Newton) the host and PIM shut each other's rows.
 With two (NeuPIMs) an activation for PIM and one for the host on the same bank keep only tRRD_L, and a host column
 command need not keep any distance to COMP, nor COMP to a precharge. Sources: He et al., Newton, MICRO 2020; Heo et al.,
-NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3). Left out: power-down, precharges of one bank at a time (all
-banks close with one command), and that simulator's floor of six COMP slots before a READRES.
+NeuPIMs, ASPLOS 2024 and its simulator (commit f299af3). The precharge of all banks for PIM (PRE_PIM) and the packet that
+stands for a whole GEMV are NeuPIMs' additions; Newton closes bank by bank. Left out: power-down, and that simulator's
+floor of six COMP slots before a READRES.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from typing import ClassVar
 
 from sim.hardware.pim.command import EVERY_BUFFER, Command, Rule, rows
 from sim.hardware.pim.command_set import CommandSet, by_name, command_sets
+from sim.hardware.pim.reservation import Reserved
 
 _P_ACTS, _ACTS = "ACT_PIM G_ACT", "ACT ACT_PIM G_ACT"
-_PRES = "PRE PRE_PIM"
 
 
-def _commands(pim_buffer: int) -> Mapping[str, Command]:
+def _commands(pim_buffer: int, *closers: Command) -> Mapping[str, Command]:
+    """``closers``: what else closes banks after PIM; without any the host's precharge does."""
+    closer = closers[0].name if closers else "PRE"
+
     def host(name: str, action: str, latency: str) -> Command:
         return Command(name, "bank", action, "open", "none", "ACT", "PRE", latency=latency)
 
     def pim(name: str, touches: str, action: str, opener: str, latency: str) -> Command:
-        return Command(name, touches, action, "open", "none", opener, "PRE_PIM", latency=latency, row_buffer=pim_buffer)
+        return Command(name, touches, action, "open", "none", opener, closer, latency=latency, row_buffer=pim_buffer)
 
     return by_name(
         Command("ACT", "bank", "activate", "closed", "open", closer="PRE"),
@@ -35,9 +39,9 @@ def _commands(pim_buffer: int) -> Mapping[str, Command]:
         host("WR", "column_write", "CWL + burst"),
         Command("REF", "channel", "refresh", "closed", row_buffer=EVERY_BUFFER, latency="tRFC"),
         Command("HEADER", "channel", "pim_header", per_bank=False),
-        Command("ACT_PIM", "bank", "activate", "closed", "open", closer="PRE_PIM", row_buffer=pim_buffer),
-        Command("G_ACT", "bankgroup", "activate", "closed", "open", closer="PRE_PIM", row_buffer=pim_buffer),
-        Command("PRE_PIM", "channel", "precharge", effect="close", row_buffer=pim_buffer),
+        Command("ACT_PIM", "bank", "activate", "closed", "open", closer=closer, row_buffer=pim_buffer),
+        Command("G_ACT", "bankgroup", "activate", "closed", "open", closer=closer, row_buffer=pim_buffer),
+        *closers,
         pim("GWRITE", "bank", "row_to_buffer", "ACT_PIM", "tGWRITE"),
         pim("COMP", "channel", "pim_mac", "G_ACT", "burst"),
         Command("READRES", "channel", "result_read", latency="CL + burst", per_bank=False),
@@ -74,8 +78,7 @@ _SHARED: tuple[Rule, ...] = (
         (_P_ACTS, "COMP GWRITE", "tRCDRD"),
         ("RD", "PRE", "tRTP"),
         ("WR", "PRE", "CWL + burst + tWR"),
-        ("GWRITE", "PRE_PIM", "tGWRITE"),
-        (_PRES, "REF", "tRP"),
+        ("PRE", "REF", "tRP"),
     ),
 )
 
@@ -92,7 +95,14 @@ class Newton(_NewtonFamily):
     """One row buffer a bank: host and PIM take turns on it."""
 
     name: ClassVar[str] = "newton"
-    commands = _commands(pim_buffer=0)
+    commands = _commands(0)
+    reserved = (  # as that simulator's controller adds up what a HEADER announces
+        Reserved("PRE", "tRTP", "tRTP"),
+        Reserved("GWRITE", "tGWRITE", "tRP + tRCDRD + tGWRITE"),
+        Reserved("G_ACT", "tFAW", "tRCDRD", "rank"),
+        Reserved("COMP", "burst", "burst"),
+        Reserved("READRES", "tCCD_L", "0"),
+    )
     rules = (
         *_SHARED,
         *rows("channel", ("RD", "COMP GWRITE", "tCCD_S"), ("WR", "COMP GWRITE", "CWL + burst + tWTR_S")),
@@ -100,9 +110,10 @@ class Newton(_NewtonFamily):
         *rows(
             "bank",
             (_ACTS, _ACTS, "tRC"),
-            (_ACTS, _PRES, "tRAS"),
-            (_PRES, _ACTS, "tRP"),
-            ("COMP", "PRE_PIM", "tRTP"),
+            (_ACTS, "PRE", "tRAS"),
+            ("PRE", _ACTS, "tRP"),
+            ("COMP", "PRE", "tRTP"),
+            ("GWRITE", "PRE", "tGWRITE"),
         ),
     )
 
@@ -112,7 +123,8 @@ class NeuPims(_NewtonFamily):
     """Two row buffers a bank: host and PIM side by side."""
 
     name: ClassVar[str] = "neupims"
-    commands = _commands(pim_buffer=1)
+    carried = ("COMP",)  # one composite command multiplies and reads the sums (Heo et al., ASPLOS 2024, section 5)
+    commands = _commands(1, Command("PRE_PIM", "channel", "precharge", effect="close", row_buffer=1))
     rules = (
         *_SHARED,
         *rows(
@@ -122,6 +134,7 @@ class NeuPims(_NewtonFamily):
             ("ACT", "PRE", "tRAS"),
             (_P_ACTS, "PRE_PIM", "tRAS"),
             ("PRE", "ACT", "tRP"),
-            ("PRE_PIM", _P_ACTS, "tRP"),
+            ("PRE_PIM", f"{_P_ACTS} REF", "tRP"),
+            ("GWRITE", "PRE_PIM", "tGWRITE"),
         ),
     )
