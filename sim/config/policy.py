@@ -74,6 +74,9 @@ class Policy(FrozenSpec):
     sub_batches: PositiveInt = Field(
         default=1, description="streams that the requests of a batch are split into; they take turns at every attention"
     )
+    sub_batch_split: Literal["balanced", "in_order"] = Field(
+        default="balanced", description="requests to streams: even sums of contexts, or one after the other"
+    )
     mapping: dict[str, MappingPin] = Field(
         default_factory=dict, description="pins by glob pattern of the operator's name; the first that matches holds"
     )

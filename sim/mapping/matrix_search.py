@@ -36,7 +36,7 @@ from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape, matrix_reus
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice, Sources
-from sim.mapping.schedulers.policy import schedulers
+from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.mapping.selection import limit_ps
 
 MAX_TILES_PER_CORE = 4096
@@ -67,7 +67,7 @@ class MatrixSearch:
         self.paths = Paths(layout, self.core)
         self.considered = 0
         policy = layout.architecture.policy  # weights are on chip before a region begins where it is not the only one
-        self._runs_ahead = schedulers.get(policy.scheduler).window(policy) > 1
+        self._runs_ahead = not schedulers.get(policy.scheduler).holds(policy, Distance(1, 1))
         self.most_tiles: int | None = MAX_TILES_PER_CORE
 
     def best(self) -> tuple[MatrixChoice, Choice] | None:

@@ -24,7 +24,7 @@ from sim.mapping.placement.policy import placements
 from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
-from sim.mapping.schedulers.policy import schedulers
+from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.cache_contents import CacheContents
 from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
@@ -65,7 +65,7 @@ class Executor:
         self._watch_occupancy(probe)
         self._source = source
         place = Place(layout.architecture.file)
-        self._window = schedulers.get(policy.scheduler, place).window(policy)
+        self._scheduler = schedulers.get(policy.scheduler, place)
         self._placement = placements.get(policy.placement, place)
         self.homes = Homes(self.machine, self.planner, self.arenas, self._something_changed)
         self._cached = CacheContents(layout)
@@ -114,9 +114,9 @@ class Executor:
     def _control(self) -> Generator[Any, Any, None]:
         engine = self.machine.engine
         self.homes.admit_models(self._source.models())
-        parts = self.layout.architecture.policy.sub_batches
+        policy = self.layout.architecture.policy
         for number, whole in enumerate(self._source.jobs()):
-            job = whole.in_streams(parts)
+            job = whole.in_streams(policy.sub_batches, policy.sub_batch_split)
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
             owner = JobRun(number, job, self._placement(self.layout, job.trace, self.arenas))
@@ -125,7 +125,7 @@ class Executor:
             self.homes.admit_job(owner)
             self.tally.expect(job.trace)
             for region in self._regions(owner):
-                while self._active and region.number - self._active[0].number >= self._window:
+                while self._active and self._scheduler.holds(policy, self._distance(region)):
                     yield self._wait()
                 self._release(region)
                 while (settled := self.homes.settle(owner, region, last_resort=not self._busy)) is None:
@@ -133,6 +133,11 @@ class Executor:
                     self._release(region)
                 self._begin(owner, region, settled)
             owner.exhausted()
+
+    def _distance(self, region: Region) -> Distance:
+        """How far ``region`` is from the oldest unfinished one."""
+        oldest = self._active[0]
+        return Distance(region.number - oldest.number, region.head.stage - oldest.region.head.stage)
 
     @property
     def _busy(self) -> bool:

@@ -27,11 +27,12 @@ class Job:
     model: str | None = None
     streams: tuple[Trace, ...] = ()
 
-    def in_streams(self, parts: int) -> Job:
-        """The same job with its batch in ``parts`` streams; InputError where it cannot be split."""
+    def in_streams(self, parts: int, split: str = "balanced") -> Job:
+        """The same job with its batch in ``parts`` streams, requests dealt as ``split`` says; InputError where it cannot
+        be split."""
         if parts == 1:
             return self
-        streams = sub_batches(self.trace, parts)
+        streams = sub_batches(self.trace, parts, split)
         return replace(self, trace=merged(self.trace, streams), streams=streams)
 
     def events(self) -> Iterator[Event]:

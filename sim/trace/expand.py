@@ -51,7 +51,10 @@ class Slice:
 
 @dataclass(frozen=True)
 class OperatorInstance:
-    """One operator of the run with everything resolved; ``operator`` is the declaration all its instances share."""
+    """One operator of the run with everything resolved; ``operator`` is the declaration all its instances share.
+
+    ``stage``: of several streams that take turns, the step in which all of them are (:mod:`sim.trace.sub_batches`).
+    """
 
     operator: Operator
     indices: Indices
@@ -60,6 +63,7 @@ class OperatorInstance:
     inputs: tuple[tuple[str, tuple[Slice, ...]], ...]
     outputs: tuple[Slice, ...]
     dying: tuple[TensorInstance, ...]
+    stage: int = 0
 
     @property
     def name(self) -> str:

@@ -28,14 +28,17 @@ SCALED = ("m", "rows", "elements")
 Requests = Sequence[tuple[int, Extent]]
 
 
-def sub_batches(trace: Trace, parts: int) -> tuple[Trace, ...]:
-    """``parts`` streams of ``trace``; raises InputError where an operator cannot be split, or there are too few requests."""
+def sub_batches(trace: Trace, parts: int, split: str = "balanced") -> tuple[Trace, ...]:
+    """``parts`` streams of ``trace``, its requests dealt as ``split`` says (:data:`SPLITS`).
+
+    Raises InputError where an operator cannot be split, or there are too few requests.
+    """
     problems = Problems()
     requests = _requests(trace)
     if len(requests) < parts:
         problems.add(f"sub_batches: {parts} needs a trace with attention of as many requests", found=len(requests))
         problems.raise_if_any()
-    members = deal([_base(context) for _, context in requests], parts)
+    members = SPLITS[split]([_base(context) for _, context in requests], parts)
     streams = tuple(_Stream(trace, number, chosen, len(requests), problems).split()
                     for number, chosen in enumerate(members))  # fmt: skip
     problems.raise_if_any()
@@ -51,11 +54,15 @@ def merged(trace: Trace, streams: Sequence[Trace]) -> Trace:
 
 
 def interleaved(streams: Sequence[Trace]) -> Iterator[Event]:
-    """The operators of all streams, which take turns at the end of every attention."""
-    turns = deque(expand(stream) for stream in streams)
+    """The operators of all streams, which take turns at the end of every attention.
+
+    What runs side by side is one stage: the attention of one stream, and what the next does until its own attention.
+    """
+    turns, stage = deque(expand(stream) for stream in streams), 0
     while turns:
         stream = turns.popleft()
-        if (yield from _turn(stream)):
+        more, stage = yield from _turn(stream, stage)
+        if more:
             turns.append(stream)
 
 
@@ -70,13 +77,26 @@ def deal(weights: Sequence[int], parts: int) -> list[list[int]]:
     return [sorted(places) for places in found]
 
 
-def _turn(events: Iterator[Event]) -> Generator[Event, None, bool]:
-    """One turn of a stream; returns whether the stream may have more."""
+def in_order(weights: Sequence[int], parts: int) -> list[list[int]]:
+    """Places of ``weights`` by part: one after the other to each part in turn."""
+    return [list(range(part, len(weights), parts)) for part in range(parts)]
+
+
+SPLITS = {"balanced": deal, "in_order": in_order}
+"""Ways to deal requests to streams: even sums of contexts, or in the order in which the requests come."""
+
+
+def _turn(events: Iterator[Event], stage: int) -> Generator[Event, None, tuple[bool, int]]:
+    """One turn of a stream that begins in ``stage``; returns whether the stream may have more, and the next turn's stage."""
     for event in events:
-        yield event
-        if isinstance(event, OperatorInstance) and event.operator.kind == ATTENTION[-1]:
-            return True
-    return False
+        if not isinstance(event, OperatorInstance):
+            yield event
+            continue
+        stage += event.operator.kind == ATTENTION[0]
+        yield replace(event, stage=stage)
+        if event.operator.kind == ATTENTION[-1]:
+            return True, stage
+    return False, stage + 1
 
 
 def _requests(trace: Trace) -> Requests:

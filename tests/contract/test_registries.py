@@ -26,7 +26,7 @@ from sim.hardware.memory.tier import tier_models
 from sim.hardware.pe.dataflow import ArrayShape, TileExtents, dataflows
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.policy import placements
-from sim.mapping.schedulers.policy import schedulers
+from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.simulate import run_trace
 from sim.trace.frontends import frontends
 from sim.trace.kinds import operator_kinds
@@ -114,7 +114,7 @@ def test_a_dataflow_covers_the_gemm_and_overlap_never_costs(name: str) -> None:
     assert flow.name == name and flow.__doc__
     for m, n, k in ((1, 1, 1), (5, 7, 3), (64, 16, 100)):
         tile = TileExtents(1, m, n, k, k, k, Fraction(1), None)
-        serial, overlapped = (ArrayShape(8, 4, 1, overlap, None) for overlap in (False, True))
+        serial, overlapped = (ArrayShape(8, 4, 1, overlap, None) for overlap in ("none", "double_buffered"))
         spread = flow.spread(serial, tile)
         assert flow.spread(overlapped, tile).cycles <= spread.cycles
         assert spread.cycles * 8 * 4 >= m * n * k
@@ -130,8 +130,10 @@ def test_a_dataflow_runs_end_to_end(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", schedulers.names())
-def test_a_scheduler_answers_with_a_window(name: str) -> None:
-    assert schedulers.get(name).window(Policy(lookahead=5)) >= 1
+def test_a_scheduler_never_stops_the_only_region_and_bounds_how_far_ahead_others_run(name: str) -> None:
+    scheduler, policy = schedulers.get(name), Policy(lookahead=5)
+    assert not scheduler.holds(policy, Distance(0, 0))
+    assert scheduler.holds(policy, Distance(5, 0))
 
 
 @pytest.mark.parametrize("name", placements.names())

@@ -13,19 +13,10 @@ COUNTS = {"COMP": 40_704, "GWRITE": 192, "READRES": 3_256, "G_ACT": 10_736}
 """PIM commands of that simulator for the block with E = 1024, in both modes (commit f299af3)."""
 
 
-HOLD = {f"{mode}_{what}_cycles" for mode in ("neupims", "npu+pim") for what in ("total", "stage")} | {
-    "neupims-sbi_total_cycles"
-}
-MISS = {"npu-only_total_cycles", "neupims-sbi_stage_cycles"}
-"""Outside 15 % and 20 %; docs/deviations.md says why."""
-
-
-def test_every_mode_is_scored_and_what_holds_is_known() -> None:
+def test_every_mode_and_stage_is_within_its_bounds() -> None:
     result = run_suite("npu_pim_block")
-    assert result.scored == 6 and not result.skipped and not result.passed
-    held = {name for name, metric in result.metrics.items() if metric.passed and metric.rows}
-    assert held == HOLD
-    assert {name for name, metric in result.metrics.items() if not metric.passed} == MISS
+    assert result.scored == 6 and not result.skipped and result.passed
+    assert all(metric.rows for metric in result.metrics.values())
 
 
 @pytest.mark.parametrize("mode", ["npu+pim", "neupims"])

@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 
+from sim.config.load import load_architecture
 from sim.core.errors import InputError
+from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 from sim.trace.decoder_block import decoder_block
 from sim.trace.expand import OperatorInstance
 from sim.trace.model import Trace
-from sim.trace.sub_batches import deal, interleaved, merged, sub_batches
+from sim.trace.sub_batches import deal, in_order, interleaved, merged, sub_batches
 from sim.trace.summary import summarize
 
 CONTEXTS = (100, 40, 30, 20, 10)
@@ -39,8 +41,28 @@ def test_streams_take_turns_at_the_end_of_every_attention() -> None:
     assert order.index("block1.qkv/0") < order.index("block0.proj/1") < order.index("block1.score/1")
 
 
+def test_a_stage_is_the_attention_of_one_stream_beside_what_the_next_does_before_its_own() -> None:
+    events = interleaved(sub_batches(_block(2), 2))
+    stages = {event.name: event.stage for event in events if isinstance(event, OperatorInstance)}
+    assert list(stages.values()) == sorted(stages.values())
+    for stage, names in enumerate((
+        ("block0.qkv/0",), ("block0.value/0", "block0.qkv/1"), ("block0.value/1", "block0.proj/0", "block1.qkv/0"),
+        ("block1.value/0", "block0.proj/1", "block1.qkv/1"), ("block1.value/1", "block1.fc2/0"), ("block1.fc2/1",),
+    )):  # fmt: skip
+        assert {stages[name] for name in names} == {stage}
+
+
+def test_in_lock_step_no_operator_begins_before_the_stage_before_has_ended() -> None:
+    changes = {"policy.sub_batches": 2, "policy.scheduler": "lock_step", "policy.lookahead": 16}
+    record = run_trace(_block(2), load_architecture("neupims", changes))
+    times = {one.name: one for one in record.operators}
+    ends = max(times[name].last_end_ps for name in ("block0.value/0", "block0.qkv/1"))
+    assert min(times[name].first_start_ps for name in ("block0.score/1", "block0.proj/0")) >= ends
+
+
 def test_requests_are_dealt_back_and_forth() -> None:
     assert deal([100, 40, 30, 20, 10], 2) == [[0, 3, 4], [1, 2]]
+    assert in_order([100, 40, 30, 20, 10], 2) == [[0, 2, 4], [1, 3]]
 
 
 def test_what_cannot_be_split_is_refused() -> None:

@@ -15,13 +15,20 @@ from sim.trace.work import ConvShape
 
 
 class ArrayShape(NamedTuple):
-    """``arrays`` arrays of ``rows`` x ``cols`` PEs; ``double_buffered``: the next operands load behind the current."""
+    """``arrays`` arrays of ``rows`` x ``cols`` PEs; ``overlap``: of folds, and ``share``: of arrays in a tile, as in
+    :class:`~sim.hardware.pe.systolic.SystolicSpec`."""
 
     rows: int
     cols: int
     arrays: int
-    double_buffered: bool
+    overlap: str
     row_stationary: RowStationarySpec | None
+    share: str = "fastest"
+
+    @property
+    def double_buffered(self) -> bool:
+        """Do the next fold's operands load behind the current one, and follow it directly?"""
+        return self.overlap == "double_buffered"
 
 
 class TileExtents(NamedTuple):

@@ -49,6 +49,8 @@ class FoldedDataflow(Dataflow):
         if not cls.stream_splits or array.arrays == 1:
             return Spread(folds, stream, folds != folds, whole)
         split = cls.cycles(array, folds, ceil_div(stream, array.arrays))
+        if array.share == "stream":
+            return Spread(folds, stream, folds == folds, split)
         return Spread(folds, stream, split < whole, smaller(whole, split))
 
     @classmethod
@@ -78,7 +80,14 @@ class FoldedDataflow(Dataflow):
         """Cycles of ``folds`` folds of ``stream`` steps on one array."""
         if array.double_buffered:
             return cls.overlapped_cycles(array.rows, array.cols, folds, stream)
+        if array.overlap == "load":
+            return cls.loaded_cycles(array.rows, array.cols, folds, stream)
         return folds * cls.fold_cycles(array.rows, array.cols, stream)
+
+    @classmethod
+    def loaded_cycles(cls, rows: Any, cols: Any, folds: Any, stream: Any) -> Any:
+        """Cycles of ``folds`` folds with ``fold_overlap: load``; where nothing loads first, that of folds one by one."""
+        return folds * cls.fold_cycles(rows, cols, stream)
 
     @classmethod
     def explain(cls, array: ArrayShape, tile: TileExtents, spread: Spread) -> list[str]:

@@ -48,8 +48,15 @@ class SystolicSpec(ComponentSpec):
     row_stationary: RowStationarySpec | None = Field(
         default=None, description="registers of a PE and buses for rs; stated, auto tries rs too"
     )
-    fold_overlap: Literal["none", "double_buffered"] = Field(
-        default="double_buffered", description="do the next fold's operands load behind the current fold?"
+    fold_overlap: Literal["none", "load", "double_buffered"] = Field(
+        default="double_buffered",
+        description="of one fold and the next: nothing overlaps; the stationary operand loads while the fold before drains; "
+        "or that, and operands follow directly",
+    )
+    share: Literal["fastest", "stream"] = Field(
+        default="fastest",
+        description="how the arrays of a core share a tile: its folds or its stream, whichever ends first; or always the "
+        "stream, as arrays do that are driven as one",
     )
     types: Annotated[dict[ComputeType, Rate], Field(min_length=1)] = Field(
         default={"bf16": Fraction(1), "int8": Fraction(1)}, description="element type -> MACs per PE per cycle"
@@ -101,8 +108,8 @@ class SystolicModel:
         self.spec = spec
         self.clock = Clock(clock_hz)
         self.arrays = spec.count
-        self.shape = ArrayShape(spec.rows, spec.cols, spec.count, spec.fold_overlap == "double_buffered",
-                                spec.row_stationary)  # fmt: skip
+        self.shape = ArrayShape(spec.rows, spec.cols, spec.count, spec.fold_overlap, spec.row_stationary,
+                                spec.share)  # fmt: skip
 
     def rate(self, compute_type: str) -> Fraction | None:
         """MACs per PE per cycle for an element type; None when the array cannot multiply it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.config.policy import Policy
-from sim.mapping.schedulers.policy import schedulers
+from sim.mapping.schedulers.policy import Distance, schedulers
 
 
 @schedulers.register("overlap")
@@ -11,5 +11,5 @@ class Overlap:
     """See the module docstring."""
 
     @staticmethod
-    def window(policy: Policy) -> int:
-        return policy.lookahead
+    def holds(policy: Policy, ahead: Distance) -> bool:
+        return ahead.regions >= policy.lookahead

@@ -3,8 +3,9 @@
 Stages as in the reference: A up to the projections of query, key and value; B scores, softmax and value products; E the
 rest. That simulator executes operators one after another, so the runs here do too (``scheduler: serial``), except where
 two sub-batches are interleaved, which covers two blocks: there A is QKV of the first, B its attention beside QKV of the
-second, C and D the rest of one with its next QKV beside the attention of the other, E and F their ends. Every mode and
-stage has the same bounds; ``docs/deviations.md`` says why some do not hold.
+second, C and D the rest of one with its next QKV beside the attention of the other, E and F their ends, and a stage
+begins when both sides of the one before have ended (``scheduler: lock_step``). What else the simulator does otherwise than
+the preset is in ``ARRAYS`` and ``MODES``; ``docs/deviations.md`` shows both. Every mode and stage has the same bounds.
 """
 
 from __future__ import annotations
@@ -23,12 +24,31 @@ from sim.validate.table import Column, Row
 
 LOOKAHEAD = 16
 """Enough for one stream's operators of a layer while the other's attention is the oldest in flight."""
-CONTEXTS = (2048, 2048, 1004, 942, 861, 1548, 847, 824)
+ARRAYS: dict[str, Any] = {
+    "chip.core.mxu.dataflow": "is",
+    "chip.core.mxu.share": "stream",
+    "chip.core.mxu.fold_overlap": "load",
+}
+"""The simulator's arrays: activations or the attention's vector stay, weights and caches stream through, an eighth through
+each array, and a fold begins when the last has drained. (The paper says weight stationary, as the preset.)"""
+ON_ARRAYS = {"*.score": {"engine": "array"}, "*.value": {"engine": "array"}}
+"""Its vector units do no products."""
+CONTEXTS = (1004, 847, 2048, 942, 2048, 1548, 861, 824)
+"""In the order of their channels, in which that simulator batches them and deals them to sub-batches."""
 MODES: dict[str, dict[str, Any]] = {
-    "npu-only": {"chip.hbm.pim.enabled": False},
-    "npu+pim": {"chip.hbm.pim.commands": "newton"},
-    "neupims": {},
-    "neupims-sbi": {"policy.sub_batches": 2, "policy.lookahead": LOOKAHEAD},
+    "npu-only": {"chip.hbm.pim.enabled": False, "policy.mapping": ON_ARRAYS, "policy.scheduler": "serial"},
+    "npu+pim": {
+        "chip.hbm.pim.commands": "newton",
+        "chip.hbm.pim.issue_rate": "1 GHz",  # its branch sends one PIM command a core cycle; with two row buffers, any
+        "policy.scheduler": "serial",
+    },
+    "neupims": {"policy.scheduler": "serial"},
+    "neupims-sbi": {
+        "policy.sub_batches": 2,
+        "policy.sub_batch_split": "in_order",
+        "policy.scheduler": "lock_step",
+        "policy.lookahead": LOOKAHEAD,
+    },
 }
 MODELS = {"gpt-e1024.json": (1024, 4096), "gpt3-7B.json": (4096, 4096)}
 """Hidden size, and width of the first linear layer on one device; both have 8 heads of 128 there."""
@@ -74,12 +94,7 @@ class NpuPimBlockSuite(Suite):
 def run_mode(model: str, mode: str, more: Mapping[str, Any] | None = None) -> RunRecord:
     """The block (two, where sub-batches are interleaved) of a model in a mode, with ``more`` changes of the preset."""
     blocks = MODES[mode].get("policy.sub_batches", 1)
-    return run_trace(block_of(model, blocks), load_architecture("neupims", changes(mode) | dict(more or {})))
-
-
-def changes(mode: str) -> dict[str, Any]:
-    """The changes of the preset for a mode; one operator at a time, where there are no streams to interleave."""
-    return {"policy.scheduler": "overlap" if "policy.sub_batches" in MODES[mode] else "serial", **MODES[mode]}
+    return run_trace(block_of(model, blocks), load_architecture("neupims", ARRAYS | MODES[mode] | dict(more or {})))
 
 
 def block_of(model: str, blocks: int = 1) -> Trace:
