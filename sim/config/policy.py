@@ -14,7 +14,6 @@ from sim.config.fields import NonNegativeInt, PositiveInt, Rate, read_energy, re
 from sim.config.spec import FrozenSpec
 
 Dimension = Literal["b", "m", "n", "k"]
-OutputDimension = Literal["b", "m", "n"]
 
 
 def _letters(value: object) -> object:
@@ -36,8 +35,8 @@ class MappingPin(FrozenSpec):
     order: Annotated[tuple[Dimension, ...], BeforeValidator(_letters)] | None = Field(
         default=None, description="loop order over the tiles, outermost first, such as bmnk"
     )
-    cores: dict[OutputDimension, PositiveInt] | None = Field(
-        default=None, description="number of cores that share each dimension b, m, n"
+    cores: dict[Dimension, PositiveInt] | None = Field(
+        default=None, description="number of cores that share each dimension b, m, n, k (k: with `policy.reduction`)"
     )
     buffers: PositiveInt | None = Field(default=None, description="tile buffers per operand (2: double buffering)")
 
@@ -69,6 +68,10 @@ class Policy(FrozenSpec):
     )
     multicast: bool = Field(
         default=False, description="an operand tile that several cores need goes to all of them as one message"
+    )
+    reduction: Literal["none", "chain", "tree"] = Field(
+        default="none",
+        description="how partial sums of products whose K is split over cores are sent and added up; none: K is not split",
     )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")
     sub_batches: PositiveInt = Field(

@@ -324,6 +324,12 @@ class Layout:
                     self._problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
         return routes
 
+    @cached_property
+    def link_between_cores(self) -> LinkView | None:
+        """The first link that joins the scratchpads of all cores; None where there is none, as without any link."""
+        pads = {core.scratchpad_path for core in self.cores}
+        return next((link for link in self.links if pads <= set(link.endpoints)), None)
+
     def _find_engine_routes(self) -> dict[tuple[int, str], tuple[Hop, ...]]:
         """Shortest routes from every tier outside the cores to the engines that links lead to."""
         routes: dict[tuple[int, str], tuple[Hop, ...]] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.core.arith import ceil_div, smaller
 from sim.hardware.pe.dataflow import Dataflow
-from sim.mapping.matrix_nest import MatrixChoice
+from sim.mapping.matrix_nest import MatrixChoice, SplitOverCores
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +42,7 @@ class Group:
 
     tiles: Candidates
     flow: type[Dataflow] | None
-    split: tuple[int, int, int]
+    split: SplitOverCores
     order: str
     cost: Array
     count: Array

@@ -1,15 +1,18 @@
 """The loop nest of matrix work: from a mapping choice to tile steps.
 
 Loops, outermost first: batch, then M and N in the chosen order, then K. An operand tile stays in the scratchpad while
-its indices do not change and is loaded again when they come back; partial sums never leave the core, because K is
-innermost. The fused vector stage and the store follow the last K tile of a block of results.
+its indices do not change and is loaded again when they come back. K is innermost, so partial sums leave a core once per
+block at most: where K is split over cores (:mod:`sim.mapping.k_split`). The fused vector stage and the store follow the
+last K tile of a block of results.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any, NamedTuple
 
 from sim.core.arith import ceil_div
@@ -19,9 +22,12 @@ from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes, kept_k
 from sim.mapping.array_work import array_work
 from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import Cut, Geometry, share
-from sim.mapping.plan import ArrayWork, Load, Sources, Split, Step, VectorStep
+from sim.mapping.k_split import sources, target, used_parts
+from sim.mapping.plan import ArrayWork, Load, PartialSums, Sources, Split, Step, VectorStep
 from sim.trace.work import MatrixSegment
 
+SplitOverCores = tuple[int, int, int, int]
+"""Cores along batch, M, N and K."""
 FIRST, AGAIN = 1, 2
 """Loads of a tile by one core."""
 
@@ -58,47 +64,49 @@ class MatrixRegionShape:
 
 @dataclass(frozen=True)
 class MatrixChoice:
-    """Tile sizes in units (b, m units, n, k units), order ("mn" or "nm"), cores along b, m, n, engine and dataflow."""
+    """Tile sizes in units (b, m units, n, k units), order ("mn" or "nm"), cores along b, m, n, k, engine and dataflow."""
 
     tb: int
     tm: int
     tn: int
     tk: int
     order: str
-    split: tuple[int, int, int]
+    split: SplitOverCores
     flow: type[Dataflow] | None
 
 
 def matrix_reuse(
     shape: MatrixRegionShape, geometry: Geometry, tiles: tuple[Any, Any, Any, Any], order: str,
-    split: tuple[int, int, int],
+    split: SplitOverCores,
 ) -> tuple[Reuse, Reuse]:  # fmt: skip
     """Hits of A and B in a cache, for tiles in units (b, m, n, k), integers or arrays.
 
     Between two loads of a tile of A lie one block of rows of A, one of columns of B (in order "nm": all of A) and the
     results; likewise for B. Cores along N share A, those along M share B.
     """
-    (tb, tm, tn, tk), (pb, pm, pn), segment = tiles, split, shape.segment
-    kept, used = kept_k(segment.k, shape.sparsity), pb * pm * pn
+    (tb, tm, tn, tk), (pb, pm, pn, pk), segment = tiles, split, shape.segment
+    used = pb * pm * pn * pk
+    k_units = int(ceil_div(geometry.k_units, pk))
+    kept = kept_k(min(segment.k, k_units * geometry.k_unit), shape.sparsity)
     m_share, n_share = int(ceil_div(geometry.m_units, pm)), int(ceil_div(segment.n, pn))
     extra = sum(int(ceil_div(through(source, total), shape.results)) for total, source in shape.extras)
 
     def a(m: Any, k: Any) -> Any:
-        return through(shape.a, bits_to_bytes(tb * geometry.m_factor(m) * k, shape.a_bits)) * (pb * pm)
+        return through(shape.a, bits_to_bytes(tb * geometry.m_factor(m) * k, shape.a_bits)) * (pb * pm * pk)
 
     def b(k: Any, n: Any) -> Any:
-        return through(shape.b, bits_to_bytes(tb * k * n, shape.b_bits)) * (pb * pn)
+        return through(shape.b, bits_to_bytes(tb * k * n, shape.b_bits)) * (pb * pn * pk)
 
     def c(m: Any, n: Any) -> Any:
         results = tb * m * geometry.m_unit * n
         return (through(shape.c, bits_to_bytes(results, shape.c_bits)) + extra * results) * used
 
     step = a(tm, tk) + b(tk * geometry.k_unit, tn) + c(tm, tn)
-    inner = a(tm, geometry.k_units) + b(kept, tn) + c(tm, tn)
+    inner = a(tm, k_units) + b(kept, tn) + c(tm, tn)
     if order == "mn":
-        again_a, again_b = inner, a(tm, geometry.k_units) + b(kept, n_share) + c(tm, n_share)
+        again_a, again_b = inner, a(tm, k_units) + b(kept, n_share) + c(tm, n_share)
     else:
-        again_a, again_b = a(m_share, geometry.k_units) + b(kept, tn) + c(m_share, tn), inner
+        again_a, again_b = a(m_share, k_units) + b(kept, tn) + c(m_share, tn), inner
     return reuse(shape.a, again_a, step, pn), reuse(shape.b, again_b, step, pm)
 
 
@@ -114,28 +122,45 @@ class _Block(NamedTuple):
 class MatrixNest:
     """The steps of one segment under one choice, on the cores of one class."""
 
-    def __init__(self, shape: MatrixRegionShape, choice: MatrixChoice, core: CoreView, multicast: bool = False) -> None:
+    def __init__(
+        self, shape: MatrixRegionShape, choice: MatrixChoice, core: CoreView, multicast: bool = False,
+        tree: bool = False,
+    ) -> None:  # fmt: skip
         self.shape = shape
         self._multicast = multicast
+        self._tree = tree
         self.choice = choice
         self.core = core
         self.geometry = Geometry(shape.segment)
-        self.slots = choice.split[0] * choice.split[1] * choice.split[2]
+        self.slots = prod(choice.split)
+        self._parts = used_parts(self.geometry.k_units, choice.split[3])
         self._steps: dict[tuple[object, ...], Step] = {}
         tiles = (choice.tb, choice.tm, choice.tn, choice.tk)
         self._reuse = matrix_reuse(shape, self.geometry, tiles, choice.order, choice.split)
 
     def ranges(self, slot: int) -> tuple[tuple[int, int], ...]:
-        """(first, count) of batch, M units and N for a core slot."""
-        pb, pm, pn = self.choice.split
+        """(first, count) of batch, M units, N and K units for a core slot; slots are numbered with K innermost."""
+        pb, pm, pn, pk = self.choice.split
         segment = self.shape.segment
-        place_b, rest = divmod(slot, pm * pn)
-        place_m, place_n = divmod(rest, pn)
+        place_b, place_m, place_n, place_k = self._place(slot)
         return (
             share(segment.batch, pb, place_b),
             share(self.geometry.m_units, pm, place_m),
             share(segment.n, pn, place_n),
+            share(self.geometry.k_units, pk, place_k),
         )
+
+    def _place(self, slot: int) -> SplitOverCores:
+        _, pm, pn, pk = self.choice.split
+        return slot // (pm * pn * pk), slot // (pn * pk) % pm, slot // pk % pn, slot % pk
+
+    def added_operations(self) -> Counter[str]:
+        """Additions of partial sums that come from other cores."""
+        return Counter({"add": (self._parts - 1) * self.shape.results}) if self._parts > 1 else Counter()
+
+    def reduced_bytes(self) -> int:
+        """Bytes of partial sums that travel between cores."""
+        return int(bits_to_bytes((self._parts - 1) * self.shape.results, Fraction(ACCUMULATE_BITS)))
 
     def steps(self, slot: int) -> Iterator[Step]:
         """Tile steps of one core slot, in order. An empty share yields nothing."""
@@ -161,10 +186,10 @@ class MatrixNest:
             release = (0 if keep_a else held_a) + (0 if keep_b else held_b)
             if block.last_k:
                 results = block.b * block.m.extent * block.n
-                yield self._step(block, new_a, new_b, release, before, following is None, shared)
+                yield self._step(block, new_a, new_b, release, before, following is None, shared, slot)
                 before += results
             else:
-                yield self._step(block, new_a, new_b, release, before, False, shared)
+                yield self._step(block, new_a, new_b, release, before, False, shared, slot)
             current = following
 
     def sharers(self, slot: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -174,11 +199,10 @@ class MatrixNest:
         """
         if not self._multicast:
             return (), ()
-        _, pm, pn = self.choice.split
-        place_b, rest = divmod(slot, pm * pn)
-        place_m, place_n = divmod(rest, pn)
-        along_n = [(place_b * pm + place_m) * pn + other for other in range(pn)]
-        along_m = [(place_b * pm + other) * pn + place_n for other in range(pm)]
+        _, pm, pn, pk = self.choice.split
+        place_b, place_m, place_n, place_k = self._place(slot)
+        along_n = [((place_b * pm + place_m) * pn + other) * pk + place_k for other in range(pn)]
+        along_m = [((place_b * pm + other) * pn + place_n) * pk + place_k for other in range(pm)]
         return self._alike(slot, along_n, 2, self.choice.tn), self._alike(slot, along_m, 1, self.choice.tm)
 
     def _alike(self, slot: int, others: list[int], axis: int, tile: int) -> tuple[int, ...]:
@@ -188,22 +212,21 @@ class MatrixNest:
 
     def _results_before(self, slot: int) -> int:
         """Results of the slots before this one, so that shares of the vector stage add up exactly."""
-        total = 0
-        for earlier in range(slot):
-            (_, b), (m_first, m), (_, n) = self.ranges(earlier)
+        total, pk = 0, self.choice.split[3]
+        for earlier in range(0, slot - slot % pk, pk):
+            (_, b), (m_first, m), (_, n), _ = self.ranges(earlier)
             total += b * self.geometry.m_cut(m_first, m).extent * n
         return total
 
     def _visits(self, slot: int) -> Iterator[tuple[_Block, tuple[int, ...], tuple[int, ...]]]:
-        (_, b_count), (m_first, m_count), (_, n_count) = self.ranges(slot)
-        if not (b_count and m_count and n_count):
+        (_, b_count), (m_first, m_count), (_, n_count), (_, k_total) = self.ranges(slot)
+        if not (b_count and m_count and n_count and k_total):
             return
         choice, geometry = self.choice, self.geometry
         m_cuts = [
             geometry.m_cut(m_first + start, min(choice.tm, m_count - start)) for start in range(0, m_count, choice.tm)
         ]
         n_cuts = [min(choice.tn, n_count - start) for start in range(0, n_count, choice.tn)]
-        k_total = geometry.k_units
         k_cuts = [geometry.k_cut(min(choice.tk, k_total - start)) for start in range(0, k_total, choice.tk)]
         pairs = [(i, j) for i in range(len(m_cuts)) for j in range(len(n_cuts))]
         if choice.order == "nm":
@@ -226,28 +249,42 @@ class MatrixNest:
 
     def _step(
         self, block: _Block, new_a: int, new_b: int, release: int, before: int, last: bool,
-        shared: tuple[tuple[int, ...], tuple[int, ...]],
+        shared: tuple[tuple[int, ...], tuple[int, ...]], slot: int,
     ) -> Step:  # fmt: skip
         shape = self.shape
         results = block.b * block.m.extent * block.n
         extras: tuple[tuple[int, int], ...] = ()
         operations: tuple[tuple[str, int], ...] = ()
-        if block.last_k:
+        if block.last_k and slot % self.choice.split[3] == 0:
             extras = tuple(
                 (position, shape.part(source.transferred(total), before, results))
                 for position, (total, source) in enumerate(shape.extras, start=2)
                 if not source.local
             )
             operations = tuple((name, shape.part(count, before, results)) for name, count in shape.operations)
-        key = (block, new_a, new_b, release, extras, operations, last, shared)
+        sums = self._sums(slot, results) if block.last_k else None
+        key = (block, new_a, new_b, release, extras, operations, last, shared, sums)
         step = self._steps.get(key)
         if step is None:
-            step = self._steps[key] = self._make(block, new_a, new_b, release, extras, operations, last, shared)
+            step = self._steps[key] = self._make(block, new_a, new_b, release, extras, operations, last, shared, sums)
         return step
+
+    def _sums(self, slot: int, results: int) -> PartialSums | None:
+        """What the slot sends and gets of a block's partial sums; None where K is whole."""
+        if self._parts == 1:
+            return None
+        place = slot % self.choice.split[3]
+        end = target(place, self._tree)
+        return PartialSums(
+            int(bits_to_bytes(results, Fraction(ACCUMULATE_BITS))),
+            tuple(slot - place + other for other in sources(place, self._parts, self._tree)),
+            None if end is None else slot - place + end,
+        )
 
     def _make(
         self, block: _Block, new_a: int, new_b: int, release: int, extras: tuple[tuple[int, int], ...],
         operations: tuple[tuple[str, int], ...], last: bool, shared: tuple[tuple[int, ...], tuple[int, ...]],
+        sums: PartialSums | None,
     ) -> Step:  # fmt: skip
         shape = self.shape
         loads, acquire = [], 0
@@ -263,16 +300,22 @@ class MatrixNest:
         results = block.b * block.m.extent * block.n
         result_bytes = int(bits_to_bytes(results, shape.c_bits))
         block_bytes = self.block_bytes(results)
+        received = sums.size_bytes * len(sums.sources) if sums is not None else 0
         array = self._array_work(block) if self.choice.flow is not None else None
-        vector = None
-        if operations or array is None:
-            vector = self._vector_step(block, operations, sum(size for _, size in extras), result_bytes, array is None)
-        stores: Split = shape.c.split(shape.c.transferred(result_bytes)) if block.last_k else ()
+        vector, extra_bytes = None, sum(size for _, size in extras)
+        if sums is not None and sums.sources:
+            written = result_bytes if sums.target is None else sums.size_bytes
+            added = ("add", results * len(sums.sources))
+            vector = VectorStep((added, *operations), sums.size_bytes + received + extra_bytes, written, 0, 0)
+        elif operations or array is None:
+            vector = self._vector_step(block, operations, extra_bytes, result_bytes, array is None)
+        complete = block.last_k and (sums is None or sums.target is None)
+        stores: Split = shape.c.split(shape.c.transferred(result_bytes)) if complete else ()
         return Step(
             loads=tuple(loads),
-            acquire=acquire,
+            acquire=acquire + received,
             release_after_array=release if array is not None else 0,
-            release_after_vector=sum(size for _, size in extras) + (0 if array is not None else release),
+            release_after_vector=extra_bytes + received + (0 if array is not None else release),
             open_output=block_bytes if block.first_k else 0,
             array=array,
             vector=vector,
@@ -280,10 +323,13 @@ class MatrixNest:
             close_output=block_bytes if block.last_k else 0,
             last=last,
             vector_operator=1 if array is not None and operations else 0,
+            sums=sums,
         )
 
     def block_bytes(self, results: int) -> int:
         """Scratchpad bytes that a block of results holds: final values, or partial sums when they live there."""
+        if self._parts > 1:
+            return int(bits_to_bytes(results, Fraction(ACCUMULATE_BITS)))
         if self.shape.c.local and self.choice.tk >= self.geometry.k_units:
             return 0
         model = self.core.array_model
@@ -296,7 +342,7 @@ class MatrixNest:
         shape, flow = self.shape, self.choice.flow
         assert flow is not None
         extents = (block.b, block.m.extent, block.n, block.k.extent)
-        bits = (shape.a_bits, shape.b_bits, shape.c_bits)
+        bits = (shape.a_bits, shape.b_bits, shape.c_bits if self._parts == 1 else Fraction(ACCUMULATE_BITS))
         kept = kept_k(block.k.extent, shape.sparsity)
         return array_work(self.core, flow, shape.compute_type, extents, kept, bits, block.first_k, block.last_k,
                           shape.segment.conv)  # fmt: skip

@@ -5,6 +5,8 @@ once. The cost of a candidate, in picoseconds, on the core with the largest shar
 
     max(compute + first activation tile, slowest memory path + last tile's compute) + vector tail + last store
 
+(and, where K is split over cores, the way of the last block's partial sums through them, :mod:`sim.mapping.k_split`),
+
 where a memory path is a tier, a link port or the scratchpad's banks. With weights (a persistent B), neither their first
 tile nor the last tile's compute counts: the executor prefetches weights across operators, so the first tile loads
 behind the operator before and the last computes while the next one's weights load (so even a single tile leaves room
@@ -21,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -31,8 +34,10 @@ from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import Dataflow
 from sim.hardware.pe.systolic import ACCUMULATE_BITS, MatrixTile, bits_to_bytes, kept_k
 from sim.mapping.candidates import Array, Candidates, Group, kept_array
+from sim.mapping.core_splits import DIMENSIONS, core_splits
 from sim.mapping.geometry import Geometry, fine_sizes, grid, sizes
-from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape, matrix_reuse
+from sim.mapping.k_split import SumsCost, sums_cost
+from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape, SplitOverCores, matrix_reuse
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice, Sources
@@ -80,23 +85,22 @@ class MatrixSearch:
                     return found
         return None
 
-    def combinations(self) -> Iterator[tuple[type[Dataflow] | None, tuple[int, int, int], str]]:
+    def combinations(self) -> Iterator[tuple[type[Dataflow] | None, SplitOverCores, str]]:
         """(dataflow or None for the vector unit, split, order): what a candidate chooses besides its tile sizes."""
         for flow in self._flows():
-            for split in self._splits():
+            for split in self._splits(flow):
                 for order in self._orders():
                     yield flow, split, order
 
-    def share(self, split: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    def share(self, split: SplitOverCores) -> tuple[int, int, int, int]:
         """Extents in units (batch, M, N, K) of the largest share when the segment is cut over cores by ``split``."""
         segment, geometry = self.shape.segment, self.geometry
-        b, m, n = (
-            int(ceil_div(*pair)) for pair in zip((segment.batch, geometry.m_units, segment.n), split, strict=True)
-        )
-        return b, m, n, geometry.k_units
+        whole = (segment.batch, geometry.m_units, segment.n, geometry.k_units)
+        b, m, n, k = (int(ceil_div(*pair)) for pair in zip(whole, split, strict=True))
+        return b, m, n, k
 
     def costs(
-        self, tiles: tuple[Array, Array, Array, Array], flow: type[Dataflow] | None, split: tuple[int, int, int],
+        self, tiles: tuple[Array, Array, Array, Array], flow: type[Dataflow] | None, split: SplitOverCores,
         order: str, buffers: int,
     ) -> Array:  # fmt: skip
         """Costs in picoseconds of those of any tile sizes (units of b, m, n, k) that fit and stay within the bound on tiles.
@@ -116,7 +120,7 @@ class MatrixSearch:
     def _best_with(self, buffers: int) -> tuple[MatrixChoice, Choice] | None:
         found: list[Group] = []
         for flow in self._flows():
-            for split in self._splits():
+            for split in self._splits(flow):
                 candidates = self._grid(flow, split)
                 if candidates is not None:
                     found += self._evaluate(candidates, flow, split, self._orders(), buffers)
@@ -162,20 +166,20 @@ class MatrixSearch:
             return ("nm",) if self.pin.order.index("n") < self.pin.order.index("m") else ("mn",)
         return ("mn", "nm")
 
-    def _splits(self) -> Iterator[tuple[int, int, int]]:
-        """Cores along batch, M and N: every factorisation of every usable number of cores, largest numbers first."""
-        pinned = self.pin.cores if self.pin else None
-        if pinned:
-            yield (pinned.get("b", 1), pinned.get("m", 1), pinned.get("n", 1))
+    def _splits(self, flow: type[Dataflow] | None) -> Iterator[SplitOverCores]:
+        """Cores along batch, M, N and K. K is split on arrays only, into parts of at least an array's rows."""
+        rows = None
+        if flow is not None and self.core.vector_model is not None and self.core.array_model is not None:
+            rows = self.core.array_model.spec.rows
+        if self.pin and self.pin.cores:
+            cores = self.pin.cores
+            if rows is not None or cores.get("k", 1) == 1:
+                yield cores.get("b", 1), cores.get("m", 1), cores.get("n", 1), cores.get("k", 1)
             return
-        segment, count = self.shape.segment, len(self.cores)
-        for used in [number for number in range(count, 0, -1) if count % number == 0]:
-            for pb in [d for d in range(1, used + 1) if used % d == 0 and d <= segment.batch]:
-                for pm in [d for d in range(1, used // pb + 1) if used // pb % d == 0 and d <= self.geometry.m_units]:
-                    if used // pb // pm <= segment.n:
-                        yield (pb, pm, used // pb // pm)
+        sums = self.layout.architecture.policy.reduction != "none"
+        yield from core_splits(self.geometry, len(self.cores), rows if sums else None)
 
-    def _grid(self, flow: type[Dataflow] | None, split: tuple[int, int, int]) -> Candidates | None:
+    def _grid(self, flow: type[Dataflow] | None, split: SplitOverCores) -> Candidates | None:
         geometry, (b, m, n, k_units) = self.geometry, self.share(split)
         model = self.core.array_model
         rows, cols = (model.spec.rows, model.spec.cols) if model is not None and flow is not None else (64, 64)
@@ -196,8 +200,10 @@ class MatrixSearch:
         bounded = self._within_bound(found)
         return bounded if len(bounded.tb) else (found if self.pin and self.pin.tile else None)
 
-    def _bytes_of(self, tiles: Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
-        """Scratchpad bytes of one A, B and result block per candidate."""
+    def _bytes_of(
+        self, tiles: Candidates, flow: type[Dataflow] | None, parts: int
+    ) -> tuple[Array, Array, Array, Array | int]:
+        """Scratchpad bytes of one A, B and result block per candidate, and of blocks from cores that share K."""
         shape, geometry = self.shape, self.geometry
         k = tiles.tk * geometry.k_unit
         kept = kept_array(k, shape.sparsity)
@@ -206,31 +212,33 @@ class MatrixSearch:
         b = shape.b.transferred(bits_to_bytes(tiles.tb * kept * tiles.tn, shape.b_bits))
         results = tiles.tb * tiles.tm * geometry.m_unit * tiles.tn
         final, partial = bits_to_bytes(results, shape.c_bits), bits_to_bytes(results, Fraction(ACCUMULATE_BITS))
+        if parts > 1:
+            return a, b, partial, self._sums(parts, results, results).received
         model = self.core.array_model
         held = model.accumulator_holds(results) if model is not None and flow is not None else zero
         whole_k = tiles.tk >= tiles.k
         block = np.where(whole_k | (held == 1), final, partial)
-        return a, b, np.where(whole_k & shape.c.local, 0, block)
+        return a, b, np.where(whole_k & shape.c.local, 0, block), 0
 
     def _evaluate(
-        self, tiles: Candidates, flow: type[Dataflow] | None, split: tuple[int, int, int], orders: tuple[str, ...],
+        self, tiles: Candidates, flow: type[Dataflow] | None, split: SplitOverCores, orders: tuple[str, ...],
         buffers: int,
     ) -> list[Group]:  # fmt: skip
         """The candidates that fit, costed, one group per order; none when nothing fits."""
-        a, b, block = self._bytes_of(tiles, flow)
+        a, b, block, received = self._bytes_of(tiles, flow, split[3])
         nb, nm, nn, nk = tiles.counts()
         extra = sum(source.transferred(total) for total, source in self.shape.extras)
         blocks = nb * nm * nn
-        extra_per_block = ceil_div(extra, blocks * split[0] * split[1] * split[2])
+        per_block = ceil_div(extra, blocks * prod(split[:3])) + received
         at_once = buffers if self.shape.b.persistent else smaller(buffers, blocks * nk)
-        fits = ((a + b + extra_per_block) * at_once <= self.input_capacity) & (
+        fits = ((a + b + per_block) * at_once <= self.input_capacity) & (
             block * smaller(buffers, blocks) <= self.output_capacity
         )
         self.considered += int(fits.sum()) * len(orders)
         if not fits.any():
             return []
         tiles, a = tiles.keep(fits), a[fits]
-        computed = self._compute(tiles, flow)
+        computed = self._compute(tiles, flow, self.shape.c_bits if split[3] == 1 else Fraction(ACCUMULATE_BITS))
         found = []
         for order in orders:
             cost, count, off_chip, terms = self._cost(tiles, a, computed, split, order)
@@ -239,19 +247,19 @@ class MatrixSearch:
         return found
 
     def _cost(
-        self, tiles: Candidates, a: Array, computed: tuple[Array, Array, Array], split: tuple[int, int, int],
+        self, tiles: Candidates, a: Array, computed: tuple[Array, Array, Array], split: SplitOverCores,
         order: str,
     ) -> tuple[Array, Array, Any, dict[str, Any]]:  # fmt: skip
         shape, geometry = self.shape, self.geometry
         nb, nm, nn, nk = tiles.counts()
-        used = split[0] * split[1] * split[2]
+        used, owners = prod(split), prod(split[:3])
         compute, banks, tile_compute = computed
         a_again = np.where((nk > 1) | ((order == "nm") & (nm > 1)), nn, 1)
         b_again = np.where((nk > 1) | ((order == "mn") & (nn > 1)), nm, 1)
         edge = tiles.m - (nm - 1) * tiles.tm
         m_touched = (nm - 1) * geometry.m_factor(tiles.tm) + geometry.m_factor(edge)
         a_once = shape.a.transferred(bits_to_bytes(tiles.b * m_touched * tiles.k, shape.a_bits))
-        kept = kept_k(shape.segment.k, shape.sparsity)
+        kept = kept_k(min(shape.segment.k, tiles.k * geometry.k_unit), shape.sparsity)
         b_once = shape.b.transferred(bits_to_bytes(tiles.b * kept * tiles.n, shape.b_bits))
         units = (tiles.tb, tiles.tm, tiles.tn, tiles.tk)
         a_found, b_found = matrix_reuse(shape, geometry, units, order, split)
@@ -261,42 +269,56 @@ class MatrixSearch:
         a_hit = a_bytes - a_found.missed(shape.a, a_once, a_again)
         b_hit = b_bytes - b_found.missed(shape.b, b_once, b_again)
         flows = [Flow(shape.a, a_bytes, self._sharers(shape.a, split[2]), a_hit),
-                 Flow(shape.b, b_bytes, self._sharers(shape.b, split[1]), b_hit), Flow(shape.c, c_bytes)]  # fmt: skip
-        sizes = [(source, ceil_div(source.transferred(total), used)) for total, source in shape.extras]
-        flows += [Flow(source, size, hit=size if source.cached else 0) for source, size in sizes]
-        memory = self.paths.slowest_ps(flows, used)
-        moved = sum(flow.amount for flow in flows)
+                 Flow(shape.b, b_bytes, self._sharers(shape.b, split[1]), b_hit),
+                 Flow(shape.c, c_bytes, split[3])]  # fmt: skip
+        sizes = [(source, ceil_div(source.transferred(total), owners)) for total, source in shape.extras]
+        flows += [Flow(source, size, split[3], hit=size if source.cached else 0) for source, size in sizes]
+        sums = self._sums(split[3], results, tiles.tb * tiles.tm * geometry.m_unit * tiles.tn)
+        memory = self.paths.slowest_ps(flows, used, sums.received)
+        moved = sum(flow.amount for flow in flows) + sums.moved
         if shape.operations:  # the fused chain reads and writes each result, and reads its own operands
             moved = (
-                moved + 2 * int(bits_to_bytes(results, shape.c_bits)) + sum(size for size, _ in shape.extras) // used
+                moved + 2 * int(bits_to_bytes(results, shape.c_bits)) + sum(size for size, _ in shape.extras) // owners
             )
         banks = banks + rate_ps(moved, self.core.scratchpad_model.bytes_per_s)
-        vector_total, vector_tile = self._vector(tiles, used)
+        vector_total, vector_tile = self._vector(tiles, owners, sums.additions)
         first = 0 * a if shape.a.persistent or shape.a.local else self.paths.transfer_ps(shape.a, a)
         last = self.paths.transfer_ps(shape.c, ceil_div(c_bytes, nb * nm * nn)) if c_bytes else 0
         slowest = larger(larger(memory, banks), vector_total)
         tail = 0 if shape.b.persistent and self._runs_ahead else tile_compute
-        cost = larger(compute + first, slowest + tail) + vector_tile + last
+        cost = larger(compute + first, slowest + tail) + vector_tile + sums.tail_ps + last
         terms = {"compute": compute, "memory": memory, "scratchpad": banks, "vector": vector_total, "first_tile": first,
                  "last_tile": tail, "last_store": last}  # fmt: skip
+        if split[3] > 1:
+            terms["partial_sums"] = sums.tail_ps
         return cost, nb * nm * nn * nk, self.paths.off_chip(flows, used), terms
+
+    def _sums(self, parts: int, results: Array | int, block: Array) -> SumsCost:
+        tree = self.layout.architecture.policy.reduction == "tree"
+        return sums_cost(self.paths, self.core.vector_model, tree, parts, results, block)
 
     def _sharers(self, source: Sources, cores: int) -> int:
         """Cores that take an operand from one message; behind a cache each loads for itself, and the cache is shared."""
         return cores if self.layout.architecture.policy.multicast and not source.cache else 1
 
-    def _vector(self, tiles: Candidates, used: int) -> tuple[int | Array, int | Array]:
-        model = self.core.vector_model
-        if not self.shape.operations or model is None:
+    def _vector(self, tiles: Candidates, owners: int, additions: int) -> tuple[int | Array, int | Array]:
+        """Time of all vector stages of a core, and of one; ``additions`` per result are of partial sums."""
+        model, operations = self.core.vector_model, self.shape.operations
+        if additions:
+            operations = (*operations, ("add", additions * self.shape.results))
+        if not operations or model is None:
             return 0, 0
         nb, nm, nn, _ = tiles.counts()
         blocks = nb * nm * nn
-        per_block = model.cycles([(name, ceil_div(count, blocks * used)) for name, count in self.shape.operations])
+        per_block = model.cycles([(name, ceil_div(count, blocks * owners)) for name, count in operations])
         tile = rate_ps(per_block, model.clock.hz)
         return tile * blocks, tile
 
-    def _compute(self, tiles: Candidates, flow: type[Dataflow] | None) -> tuple[Array, Array, Array]:
-        """Per candidate: compute time of all tiles, scratchpad time of all tiles, compute time of one full tile."""
+    def _compute(self, tiles: Candidates, flow: type[Dataflow] | None, c_bits: Fraction) -> tuple[Array, Array, Array]:
+        """Per candidate: compute time of all tiles, scratchpad time of all tiles, compute time of one full tile.
+
+        ``c_bits``: of one result as it leaves the arrays.
+        """
         total = np.zeros_like(tiles.tb)
         moved = np.zeros_like(tiles.tb)
         counts = tiles.counts()
@@ -310,15 +332,17 @@ class MatrixSearch:
                 times = times * (1 if corner >> axis & 1 else counts[axis] - 1)
             if not times.any():
                 continue
-            cycles, traffic = self._tile(picked, flow, bool(corner >> 3 & 1))
+            cycles, traffic = self._tile(picked, flow, bool(corner >> 3 & 1), c_bits)
             total = total + times * cycles
             moved = moved + times * traffic
-        first, _ = self._tile(list(fulls), flow, True)
+        first, _ = self._tile(list(fulls), flow, True, c_bits)
         hz = self._unit_hz(flow)
         scratchpad = self.core.scratchpad_model
         return rate_ps(total, hz), rate_ps(moved, scratchpad.bytes_per_s), rate_ps(first, hz)
 
-    def _tile(self, units: list[Array], flow: type[Dataflow] | None, last_k: bool) -> tuple[Array, Array]:
+    def _tile(
+        self, units: list[Array], flow: type[Dataflow] | None, last_k: bool, c_bits: Fraction
+    ) -> tuple[Array, Array]:
         """Cycles and scratchpad bytes of one tile given in units."""
         shape, geometry = self.shape, self.geometry
         tb, m, n, k = units[0], units[1] * geometry.m_unit, units[2], units[3] * geometry.k_unit
@@ -334,7 +358,7 @@ class MatrixSearch:
         assert rate is not None
         conv = shape.segment.conv
         spread = model.spread(flow, tb, m, n, kept, rate, conv)
-        tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, shape.c_bits, conv)
+        tile = MatrixTile(tb, m, n, k, kept, 0, int(last_k), shape.a_bits, shape.b_bits, c_bits, conv)
         traffic = model.traffic(flow, tile, spread, rate)
         conflicts = self.core.scratchpad_model.conflict_factor(bits_to_bytes(k, shape.a_bits))
         return spread.cycles, (traffic.scratchpad_read + traffic.scratchpad_write) * conflicts
@@ -351,7 +375,9 @@ class MatrixSearch:
             dataflow=choice.flow.name if choice.flow is not None else None,
             tile={"b": choice.tb, "m": choice.tm * unit.m_unit, "n": choice.tn, "k": choice.tk * unit.k_unit},
             order="b" + choice.order + "k",
-            split=dict(zip("bmn", choice.split, strict=True)),
+            split={
+                name: parts for name, parts in zip(DIMENSIONS, choice.split, strict=True) if name != "k" or parts > 1
+            },
             buffers=buffers,
             tiles=int(group.count[place]),
             considered=self.considered,

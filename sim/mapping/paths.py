@@ -43,8 +43,11 @@ class Paths:
         self._core = core
         self._links = {link.path: link for link in layout.links}
 
-    def slowest_ps(self, flows: Sequence[Flow], cores: int) -> Any:
-        """Time of the busiest tier, cache or link port when each of ``cores`` cores transfers these bytes per operand."""
+    def slowest_ps(self, flows: Sequence[Flow], cores: int, from_cores: Any = 0) -> Any:
+        """Time of the busiest tier, cache or link port when each of ``cores`` cores transfers these bytes per operand.
+
+        ``from_cores``: bytes that come from other cores besides.
+        """
         slowest: Any = 0
         ports: dict[tuple[str, str], Any] = {}
         caches: dict[CacheView, Any] = {}
@@ -61,9 +64,18 @@ class Paths:
                     ports[hop.link, end] = ports.get((hop.link, end), 0) + each
         for cache, amount in caches.items():
             slowest = larger(slowest, rate_ps(amount, cache.bytes_per_s))
+        between = self._layout.link_between_cores
+        if between is not None:
+            key = between.path, self._core.scratchpad_path
+            ports[key] = ports.get(key, 0) + from_cores
         for (link, _), amount in sorted(ports.items()):
             slowest = larger(slowest, rate_ps(amount, self._links[link].model.bytes_per_s))
         return slowest
+
+    def message_ps(self, amount: Any) -> Any:
+        """Time of one message of ``amount`` bytes alone from one core's scratchpad to another's."""
+        link = self._layout.link_between_cores
+        return 0 * amount if link is None else rate_ps(amount, link.model.bytes_per_s) + link.model.latency_ps
 
     def off_chip(self, flows: Sequence[Flow], cores: int) -> Any:
         """Bytes of these flows of ``cores`` cores that go through off-chip tiers."""

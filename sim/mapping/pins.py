@@ -38,6 +38,9 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
             problems.add("unknown dataflow", core.arrays.place, found=found, allowed=flows, suggest_for=found)
     if dataflow is not None and dataflow not in flows:
         problems.add("--dataflow: unknown dataflow", found=dataflow, allowed=flows, suggest_for=dataflow)
+    if layout.architecture.policy.reduction != "none" and layout.links and layout.link_between_cores is None:
+        problems.add("policy.reduction: no link joins the scratchpads of all cores", place,
+                     found=layout.architecture.policy.reduction)  # fmt: skip
     for pattern, pin in layout.architecture.policy.mapping.items():
         what = f"policy.mapping[{pattern!r}]"
         if pin.engine is not None and pin.engine not in engines:
@@ -51,6 +54,9 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
             problems.add(
                 f"{what}: more cores than there are", place, found=used, allowed=f"at most {len(layout.cores)}"
             )
+        if (pin.cores or {}).get("k", 1) > 1 and layout.architecture.policy.reduction == "none":
+            problems.add(f"{what}: K is split over cores, but policy.reduction is none", place, found=pin.cores,
+                         allowed="chain, tree")  # fmt: skip
         if pin.order is not None and not {"m", "n"} <= set(pin.order):
             problems.add(f"{what}: a loop order names at least m and n", place, found="".join(pin.order))
     problems.raise_if_any()

@@ -65,12 +65,23 @@ class Load(NamedTuple):
     hit: int = 0
 
 
+class PartialSums(NamedTuple):
+    """A block's partial sums at one of the cores that share its K: each of ``sources`` (slots) sends ``size_bytes`` to
+    this one, which adds them to its own and sends the sum to the slot ``target``; None: the sums are complete here.
+    """
+
+    size_bytes: int
+    sources: tuple[int, ...]
+    target: int | None
+
+
 class Step(NamedTuple):
     """One tile on one core. Byte counts of credits: ``acquire`` before loading, released after array or vector stage.
 
     ``open_output`` results' bytes are reserved before compute, ``close_output`` given back when stored. A step without
     ``stores`` and ``close_output`` leaves its results for a later step of the same block (inner K tiles). With
-    ``follows`` it also waits for the compute of the step before it. ``array_operator`` and ``vector_operator`` are the
+    ``follows`` it also waits for the compute of the step before it; with ``sums`` the vector stage for partial sums of
+    other cores, for which ``acquire`` has room. ``array_operator`` and ``vector_operator`` are the
     places in the region of the operators whose work its two stages are.
     """
 
@@ -87,6 +98,7 @@ class Step(NamedTuple):
     array_operator: int = 0
     vector_operator: int = 0
     follows: bool = False
+    sums: PartialSums | None = None
 
 
 class Schedule(Protocol):
@@ -143,8 +155,9 @@ class Plan:
     ``engine``: the name of the engine (a class of cores: the path of their declaration). ``local_operands``:
     positions of operands that are read in place; ``untyped``: matrix work whose element type the arrays of the class
     cannot multiply; ``added_operations``: vector operations that the plan does beyond the operators' own.
-    ``spilled_bytes``: partial sums that it stores beyond the results. ``parts``: of a plan whose work is divided over
-    several engines, what each does; ``engine`` then names all of them and ``schedules`` is empty.
+    ``spilled_bytes``: partial sums that it stores beyond the results; ``reduced_bytes``: those sent between cores.
+    ``parts``: of a plan whose work is divided over several engines, what each does; ``engine`` then names all of them and
+    ``schedules`` is empty.
     """
 
     engine: str
@@ -158,6 +171,7 @@ class Plan:
     compute_type: str
     added_operations: tuple[tuple[str, int], ...] = ()
     spilled_bytes: int = 0
+    reduced_bytes: int = 0
     in_place: tuple[int, ...] = ()
     """Positions of operands that the engine reads where they lie: nothing is moved."""
     parts: tuple[Part, ...] = ()

@@ -60,11 +60,16 @@ def _prediction(choice: dict[str, Any]) -> Iterator[str]:
     slowest = max(paths, key=lambda name: (paths[name], name))
     left = terms["compute"] + terms["first_tile"]
     right = paths[slowest] + terms["last_tile"]
-    tail = choice["predicted_ps"] - max(left, right) - terms["last_store"]
-    yield "    predicted for one execution = max(compute + first tile, slowest path + last tile) + vector tail + last store"
+    sums = terms.get("partial_sums")
+    tail = choice["predicted_ps"] - max(left, right) - terms["last_store"] - (sums or 0)
+    named, shown = ("", "") if sums is None else (" + last partial sums", f" + {sums}")
+    yield (
+        "    predicted for one execution = max(compute + first tile, slowest path + last tile) + vector tail"
+        f"{named} + last store"
+    )
     yield (
         f"      = max({terms['compute']} + {terms['first_tile']}, {slowest} {paths[slowest]} + {terms['last_tile']})"
-        f" + {tail} + {terms['last_store']} = {choice['predicted_ps']} ps"
+        f" + {tail}{shown} + {terms['last_store']} = {choice['predicted_ps']} ps"
     )
     others = ", ".join(f"{name} {value}" for name, value in paths.items() if name != slowest)
     yield f"      other paths: {others} ps; least cost of all candidates: {choice['best_ps']} ps"

@@ -182,6 +182,8 @@ def traffic_records(machine: Machine) -> tuple[dict[str, Any], ...]:
             found[machine.layout.tiers[index].node.path, here] += amount - core.hits.get(index, 0)
         for index, amount in core.hits.items():
             found[machine.caches[index].declared, here] += amount
+        for index, amount in core.sent.items():
+            found[here, machine.cores[index].scratchpad.declared] += amount
         for index, amount in core.stored.items():
             found[here, machine.layout.tiers[index].node.path] += amount
     for engine in machine.engines:

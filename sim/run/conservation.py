@@ -45,6 +45,9 @@ def check_moved(run: RegionRun) -> None:
     expected = run.expected_bytes + run.plan.spilled_bytes
     if not expected <= run.stored_bytes - run.staged_bytes <= expected + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {expected}")
+    _equal(
+        "bytes", f"{run}: partial sums sent between cores against planned", run.reduced_bytes, run.plan.reduced_bytes
+    )
     free = _without_floor(run.region) | set(run.plan.in_place)
     for position, size in enumerate(run.expected_loads):
         found = run.loaded_bytes.get(position, 0)
@@ -165,11 +168,14 @@ def _check_bytes(machine: Machine) -> None:
                 for place, hop in enumerate(layout.routes[tier_index, core.view.index]):
                     through[hop.link] += amount - (found.get(tier_index, 0) if place < behind else 0)
         handed = sum(engine.results.get(core.view.index, 0) for engine in machine.engines)
-        _equal("bytes", f"into {core.scratchpad.path} by DMA and from engines in memory",
+        handed += sum(other.sent.get(core.view.index, 0) for other in machine.cores)
+        _equal("bytes", f"into {core.scratchpad.path} by DMA, from other cores and from engines in memory",
                ledger(core.scratchpad, "dma_in"), sum(core.loaded.values()) + handed)  # fmt: skip
-        _equal(
-            "bytes", f"DMA out of {core.scratchpad.path}", ledger(core.scratchpad, "dma_out"), sum(core.stored.values())
-        )
+        sent = sum(core.sent.values())
+        _equal("bytes", f"DMA out of {core.scratchpad.path}", ledger(core.scratchpad, "dma_out"),
+               sum(core.stored.values()) + sent)  # fmt: skip
+        if layout.link_between_cores is not None:
+            through[layout.link_between_cores.path] += sent
     for engine in machine.engines:
         for moved in (engine.loaded, engine.stored):
             for tier_index, amount in moved.items():

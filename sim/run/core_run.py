@@ -22,6 +22,7 @@ from sim.run.machine import Machine
 from sim.run.output_order import OutputOrder
 from sim.run.parts import Core
 from sim.run.region_run import RegionRun
+from sim.run.tiles import Slot, Tile
 
 STEPS_IN_FLIGHT = 64
 """Depth of a core's instruction queue in tile steps; bounds memory where operands need no loading."""
@@ -31,42 +32,6 @@ PREFETCH, FLOW = "prefetch", "flow"
 in turn, so that an activation does not queue behind megabytes of prefetched weights."""
 
 
-class _Tile:
-    """A step in flight. ``left``: what it waits for; ``cause``: what it last waited for.
-
-    ``follower`` is the next step when that one waits for this one's compute. ``place``: its schedule in the plan and its
-    number there.
-    """
-
-    __slots__ = ("activity", "cause", "computed", "follower", "left", "place", "room", "run", "servers", "slot", "step")
-
-    def __init__(
-        self, run: RegionRun, slot: _Slot, step: Step, place: tuple[int, int], number: int, outputs: OutputOrder
-    ) -> None:
-        self.run = run
-        self.room = outputs.enter(slot, step.open_output, step.close_output, str(run))
-        self.slot = slot
-        self.step = step
-        self.place = place
-        self.activity = Activity(run.owners[step.array_operator], number)
-        self.follower: _Tile | None = None
-        self.computed = False
-        self.left = len(step.loads)
-        self.cause: str = Cause.OPERAND
-        self.servers: list[ClockedServer] = []
-
-
-class _Slot:
-    """A region's share on this core: how many of its tiles are unfinished, and whether all have been taken."""
-
-    __slots__ = ("exhausted", "open_tiles", "run")
-
-    def __init__(self, run: RegionRun) -> None:
-        self.run = run
-        self.open_tiles = 0
-        self.exhausted = False
-
-
 class CoreRun:
     """The sequencer of one core."""
 
@@ -74,12 +39,12 @@ class CoreRun:
         self._machine = machine
         self._engine = machine.engine
         self._core = core
-        self._programs: deque[tuple[RegionRun, Iterator[tuple[tuple[int, int], Step]], _Slot]] = deque()
+        self._programs: deque[tuple[RegionRun, Iterator[tuple[tuple[int, int], Step]], Slot]] = deque()
         self._outputs = OutputOrder(core.outputs)
         self._in_flight = 0
         self.tiles_taken = 0
         self._waiting_for_credit = False
-        self._latest: _Tile | None = None
+        self._latest: Tile | None = None
         self._array_load = [0] * (len(core.arrays.servers) if core.arrays else 0)
         self.predicted_ps = 0
         self.index = core.view.index
@@ -92,7 +57,7 @@ class CoreRun:
             (((place, number), step) for number, step in enumerate(schedule.steps(slot)))
             for place, schedule in enumerate(schedules)
         )
-        self._programs.append((run, steps, _Slot(run)))
+        self._programs.append((run, steps, Slot(run, slot)))
         self._pump()
 
     def _pump(self) -> None:
@@ -105,14 +70,14 @@ class CoreRun:
                 slot.exhausted = True
                 self._check_slot(slot)
                 continue
-            tile = _Tile(run, slot, step, place, self.tiles_taken, self._outputs)
+            tile = Tile(run, slot, step, place, self.tiles_taken, self._outputs)
             if step.follows and self._latest is not None and not self._latest.computed:
                 self._latest.follower = tile
                 tile.left += 1
             self._latest = tile
             self._take(tile)
 
-    def _take(self, tile: _Tile) -> None:
+    def _take(self, tile: Tile) -> None:
         self.tiles_taken += 1
         self._in_flight += 1
         tile.slot.open_tiles += 1
@@ -131,7 +96,7 @@ class CoreRun:
             tile.cause = Cause.CREDIT
             waited = True
 
-    def _assign(self, tile: _Tile) -> None:
+    def _assign(self, tile: Tile) -> None:
         """From here on, the lanes that the step will use are stalled rather than idle."""
         now, step, core = self._engine.now, tile.step, self._core
         if step.array is not None and core.arrays is not None:
@@ -150,9 +115,14 @@ class CoreRun:
                 core.dma.load.request()
         for _ in step.stores:
             core.dma.store.request()
+        if step.sums is not None and step.sums.target is not None:
+            core.dma.store.request()
 
-    def _issue(self, tile: _Tile) -> None:
+    def _issue(self, tile: Tile) -> None:
         """Space is there: start each load when its producers are done; then compute."""
+        sums = tile.step.sums
+        if sums is not None and sums.sources:
+            self._machine.partial_sums.expect((tile.sums, tile.slot.number), self._core, len(sums.sources))
         local = tile.run.plan.local_operands
         if local:
             tile.left += 1
@@ -166,7 +136,7 @@ class CoreRun:
         if tile.left == 0 and not tile.step.loads and not local:
             self._operands_ready(tile)
 
-    def _start_load(self, tile: _Tile, load: Load) -> None:
+    def _start_load(self, tile: Tile, load: Load) -> None:
         cause = tile.cause
 
         def go(waited: Cause | None) -> None:
@@ -174,7 +144,7 @@ class CoreRun:
 
         tile.run.when_ready((load.operand,), go)
 
-    def _transfer_in(self, tile: _Tile, load: Load, cause: str) -> None:
+    def _transfer_in(self, tile: Tile, load: Load, cause: str) -> None:
         stream = FLOW if tile.run.producers[load.operand] else PREFETCH
         left = len(load.split)
         tile.run.touch(self._engine.now)
@@ -209,13 +179,13 @@ class CoreRun:
         else:
             self._engine.at(when_ps, fn, Phase.ARRIVE, self._core.dma.rank)
 
-    def _arrived(self, tile: _Tile, cause: str) -> None:
+    def _arrived(self, tile: Tile, cause: str) -> None:
         tile.left -= 1
         tile.cause = cause
         if tile.left == 0:
             self._operands_ready(tile)
 
-    def _operands_ready(self, tile: _Tile) -> None:
+    def _operands_ready(self, tile: Tile) -> None:
         """Operands are in the scratchpad: reserve room for the results, then compute."""
 
         def granted() -> None:
@@ -224,7 +194,7 @@ class CoreRun:
         if not self._outputs.ready(tile.room, granted):
             tile.cause = Cause.CREDIT
 
-    def _compute(self, tile: _Tile) -> None:
+    def _compute(self, tile: Tile) -> None:
         step = tile.step
         if step.array is not None:
             self._run_array(tile, step.array)
@@ -233,7 +203,7 @@ class CoreRun:
         else:
             self._computed(tile)
 
-    def _run_array(self, tile: _Tile, work: ArrayWork) -> None:
+    def _run_array(self, tile: Tile, work: ArrayWork) -> None:
         """The arrays and the scratchpad's banks work side by side; an array done first is held (stall: bank)."""
         core, activity = self._core, tile.activity
         arrays = core.arrays
@@ -294,16 +264,20 @@ class CoreRun:
         if work.accumulator_write:
             arrays.count(owner, "accumulator_write_bytes", work.accumulator_write)
 
-    def _array_done(self, tile: _Tile) -> None:
+    def _array_done(self, tile: Tile) -> None:
         step = tile.step
         if step.release_after_array:
             self._core.inputs.release(step.release_after_array)
-        if step.vector is not None:
-            self._run_vector(tile, step.vector, Cause.RESULT)
-        else:
+        vector = step.vector
+        if vector is None:
             self._computed(tile)
+        elif step.sums is not None and step.sums.sources:
+            key = tile.sums, tile.slot.number
+            self._machine.partial_sums.gather(key, lambda: self._run_vector(tile, vector, Cause.OPERAND))
+        else:
+            self._run_vector(tile, vector, Cause.RESULT)
 
-    def _run_vector(self, tile: _Tile, work: VectorStep, cause: str) -> None:
+    def _run_vector(self, tile: Tile, work: VectorStep, cause: str) -> None:
         """The vector unit and the scratchpad's banks work side by side."""
         core = self._core
         assert core.vector is not None
@@ -336,13 +310,16 @@ class CoreRun:
             core.vector.ledger[owner, name] += count
         core.vector.submit(work.operations, cause, activity, done, started)
 
-    def _computed(self, tile: _Tile) -> None:
+    def _computed(self, tile: Tile) -> None:
         step = tile.step
         tile.computed = True
         if tile.follower is not None:
             self._arrived(tile.follower, Cause.RESULT)
         if step.release_after_vector:
             self._core.inputs.release(step.release_after_vector)
+        if step.sums is not None and step.sums.target is not None:
+            self._send_sums(tile, step.sums.size_bytes, step.sums.target)
+            return
         if not step.stores:
             self._stored(tile)
             return
@@ -362,7 +339,29 @@ class CoreRun:
             self._later(when, lambda tier=tier, size=size: self._machine.store(  # type: ignore[misc]
                 self._core, tier, size, FLOW, tile.activity, one_stored))  # fmt: skip
 
-    def _stored(self, tile: _Tile) -> None:
+    def _send_sums(self, tile: Tile, size_bytes: int, target: int) -> None:
+        """Partial sums leave for the core that goes on adding, as soon as that one has room for them."""
+
+        def sent() -> None:
+            self._core.dma.store.finish(tile.activity, "store")
+            self._stored(tile)
+
+        cause = Cause.RESULT
+
+        def go(receiver: Core, arrived: Callable[[], None]) -> None:
+            def done() -> None:
+                sent()
+                arrived()
+
+            when = self._core.dma.store.start(tile.activity, cause)
+            tile.run.reduced_bytes += size_bytes
+            self._later(when, lambda: self._machine.pass_on(
+                self._core, receiver, size_bytes, FLOW, tile.activity, done))  # fmt: skip
+
+        self._machine.partial_sums.send((tile.sums, target), go)
+        cause = Cause.CREDIT  # if it has not gone by now, it waits for room
+
+    def _stored(self, tile: Tile) -> None:
         if tile.step.close_output:
             self._core.outputs.release(tile.step.close_output)
         self._in_flight -= 1
@@ -370,7 +369,7 @@ class CoreRun:
         self._check_slot(tile.slot)
         self._pump()
 
-    def _check_slot(self, slot: _Slot) -> None:
+    def _check_slot(self, slot: Slot) -> None:
         if slot.exhausted and slot.open_tiles == 0:
             slot.run.slot_done(self._engine.now)
 

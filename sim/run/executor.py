@@ -104,6 +104,7 @@ class Executor:
             unit.finish()
         self.homes.finish()
         self.machine.multicasts.finish()
+        self.machine.partial_sums.finish()
         for tier in self.machine.tiers:
             if isinstance(tier, Dram):
                 tier.finish(self.elapsed_ps)

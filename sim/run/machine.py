@@ -15,6 +15,7 @@ from sim.core.probe import Probe
 from sim.hardware.layout import Layout
 from sim.run.copies import TierCopies
 from sim.run.multicast import Multicasts, SharedLoad
+from sim.run.partial_sums import PartialSumMessages
 from sim.run.parts import BoundEngine, Core, Parts
 
 
@@ -25,6 +26,7 @@ class Machine(Parts):
         super().__init__(layout, probe, resident, first)
         self.copies = TierCopies(self) if self.moves_tensors else None
         self.multicasts = Multicasts(self)
+        self.partial_sums = PartialSumMessages()
 
     def load(
         self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None],
@@ -99,6 +101,26 @@ class Machine(Parts):
             self.links[hop.link].move(hop.source, hop.destination, own.view.path, size_bytes, activity, served)
         core.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
         core.scratchpad.access("dma", 0, size_bytes, activity, served)
+
+    def pass_on(
+        self, source: Core, target: Core, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
+    ) -> None:
+        """Move bytes from one core's scratchpad into another's, occupying both and the link between them side by side."""
+        link = self.layout.link_between_cores
+        latency = self.links[link.path].latency_ps if link is not None else 0
+
+        def through() -> None:
+            source.sent[target.view.index] = source.sent.get(target.view.index, 0) + size_bytes
+            self.engine.at(self.engine.now + latency, done, Phase.FINISH, source.dma.rank)
+
+        served = countdown(2 + (link is not None), through)
+        if link is not None:
+            ends = source.view.scratchpad_path, target.view.scratchpad_path
+            self.links[link.path].move(*ends, (source.view.index, stream), size_bytes, activity, served)
+        source.scratchpad.ledger[activity.owner, "dma_out"] += size_bytes
+        source.scratchpad.access("dma", size_bytes, 0, activity, served)
+        target.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
+        target.scratchpad.access("dma", 0, size_bytes, activity, served)
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,

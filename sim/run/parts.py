@@ -46,6 +46,8 @@ class Core:
     stored: dict[int, int]
     hits: dict[int, int]
     """Of the bytes loaded per tier, those found in the cache in front of it."""
+    sent: dict[int, int]
+    """Bytes of partial sums that went to other cores, by their index."""
 
 
 @dataclass
@@ -121,7 +123,7 @@ class Parts:
             dma = self.components[path] = Dma(self.context, path, self.ranks[path], declared, DmaSpec(), None)
         space = stream_capacity(view, resident)
         return Core(view, arrays, vector, scratchpad, dma, CreditPool(scratchpad, "inputs", space[0]),
-                    CreditPool(scratchpad, "outputs", space[1]), {}, {}, {})  # fmt: skip
+                    CreditPool(scratchpad, "outputs", space[1]), {}, {}, {}, {})  # fmt: skip
 
     def _engine(self, view: EngineView) -> BoundEngine:
         made: Component

@@ -41,7 +41,8 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``copies`` are those of its weights and caches from slower tiers. ``staged_bytes``: of those stored, operands put where
+    ``copies`` are those of its weights and caches from slower tiers. ``reduced_bytes``: partial
+    sums sent between cores. ``staged_bytes``: of those stored, operands put where
     an engine in memory reads them. ``predicted_end_ps``: when the dispatcher thinks it ends. ``owners`` numbers the
     region's operators as written, head first. ``clock`` runs while it executes, ``span`` from its first transfer (weights
     are prefetched) to its end.
@@ -67,6 +68,7 @@ class RegionRun:
         self.stored_bytes = 0
         self.expected_bytes = 0
         self.staged_bytes = 0
+        self.reduced_bytes = 0
         self.predicted_end_ps = 0
         self.loaded_bytes: dict[int, int] = {}
         self.expected_loads: tuple[int, ...] = ()

@@ -102,13 +102,15 @@ class CoreClass:
 
     def _matrix(self, request: Request, work: MatrixWork) -> list[tuple[Schedule, Choice]] | None:
         found: list[tuple[Schedule, Choice]] = []
-        multicast = self.layout.architecture.policy.multicast
+        policy = self.layout.architecture.policy
         shapes = matrix_shapes(request.region, work, list(request.operands), request.sizes, request.output)
         for shape in shapes:
             best = self.search(shape, request.pin)
             if best is None:
                 return None
-            found.append((MatrixNest(shape, best[0], self.cores[0], multicast), best[1]))
+            found.append(
+                (MatrixNest(shape, best[0], self.cores[0], policy.multicast, policy.reduction == "tree"), best[1])
+            )
         return found
 
     def search(self, shape: MatrixRegionShape, pin: MappingPin | None) -> tuple[MatrixChoice, Choice] | None:
@@ -150,6 +152,7 @@ class CoreClass:
             compute_type=multiplied,
             added_operations=tuple(sorted(added.items())),
             spilled_bytes=sum(schedule.spilled_bytes() for schedule, _ in found if isinstance(schedule, GradientNest)),
+            reduced_bytes=sum(schedule.reduced_bytes() for schedule, _ in found if isinstance(schedule, MatrixNest)),
         )
 
 
