@@ -18,6 +18,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout, link_class
+from sim.report.balance import of_operator
 from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.operators import demands
 from sim.report.power import MOVED
@@ -75,6 +76,7 @@ def operator_lines(
         yield f"  fusion saved {one.fusion_saved_bytes} bytes, {each} each: results that its operators passed on on chip"
     average = one.active_ps // one.count
     yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
+    yield from _balance(record, one)
     yield from mapping_lines(record, number, architecture)
     yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)
@@ -83,6 +85,17 @@ def operator_lines(
     yield from _rows(record, number)
     yield from _energy(record, number, prices, sources)
     yield ""
+
+
+def _balance(record: RunRecord, one: OperatorRecord) -> Iterator[str]:
+    """How evenly cores shared the operator and what is fused into it."""
+    found = of_operator(record, one)
+    if found is not None:
+        most, mean = (format_si(ps / PS_PER_S, "s", 3) for ps in (found.max_ps, found.mean_ps))
+        yield (
+            f"  balance over {found.cores} cores: the busiest, {found.busiest}, {most}, the mean {mean}: "
+            f"{found.imbalance:.2f} times"
+        )
 
 
 def _share(record: RunRecord, one: OperatorRecord) -> str:

@@ -5,7 +5,8 @@ operator fused into another has no time of its own: its ``region`` names the one
 it shows. ``fusion_saved_bytes`` is what the regions it heads did not store and load again. ``span_s`` begins earlier,
 with the operator's first transfer: weights are prefetched while the operator before computes, so it is in ``span_s`` that
 no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
-it busy) is largest; ``launch`` when that is the host.
+it busy) is largest; ``launch`` when that is the host. ``imbalance`` is the busiest core over the mean of all
+(:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.core.clock import PS_PER_S, Clock
+from sim.report.balance import of_operator
 from sim.report.energy import RunPrices
 from sim.run.record import OperatorRecord, RunRecord
 
@@ -26,7 +28,9 @@ def operator_rows(record: RunRecord, clock: Clock, prices: RunPrices | None) -> 
     rows = []
     for number, one in enumerate(record.operators):
         energy = float(prices.operators_j[number]) if prices is not None else None
-        rows.append(_row(one, heads.get((one.job, one.region), one), clock, energy, hosts))
+        row = _row(one, heads.get((one.job, one.region), one), clock, energy, hosts)
+        balance = of_operator(record, one)
+        rows.append(row | {"imbalance": balance.imbalance if balance is not None else None})
     return tuple(rows)
 
 

@@ -19,7 +19,8 @@ NOT_REPORTED = ("record", "prices", "recorder")
 @dataclass(frozen=True)
 class ResultData:
     """One run. ``operators`` (as written) and ``components`` (by declared path) are plain dictionaries; their fields
-    are told in :mod:`sim.report.operators` and :mod:`sim.report.components`; ``chips`` in :mod:`sim.report.chips`.
+    are told in :mod:`sim.report.operators` and :mod:`sim.report.components`; ``chips`` in :mod:`sim.report.chips`,
+    ``balance`` (over cores) in :mod:`sim.report.balance`.
 
     ``record`` is the exact record of the run, ``prices`` every energy price used; neither is part of the report.
     """
@@ -50,6 +51,7 @@ class ResultData:
     events: dict[str, int]
     warnings: tuple[str, ...]
     chips: tuple[dict[str, Any], ...]
+    balance: dict[str, Any] | None
     record: RunRecord = field(repr=False)
     prices: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     recorder: Recorded | None = field(default=None, repr=False)

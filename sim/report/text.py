@@ -17,6 +17,7 @@ from sim.report.result_data import ResultData
 TOP = 15
 BUSIEST = 4
 BAR = 20
+UNEVEN = 2
 WIDE = 110
 BUSY, STALLED, IDLE = "█", "▒", "·"
 PLAIN = {BUSY: "#", STALLED: "=", IDLE: "."}
@@ -93,7 +94,7 @@ def _operators(result: ResultData, detail: bool, wide: bool) -> RenderableType:
     fused = len(result.operators) - len(heads)
     whole = sum(one["time_ps"] for one in heads) or 1
     shown = heads if detail else sorted(heads, key=lambda one: -one["time_ps"])[:TOP]
-    extra = [("kind", "left"), ("bytes", "right")] if wide else []
+    extra = [("imbal", "right"), ("kind", "left"), ("bytes", "right")] if wide else []
     made = table(
         ("operator", "left"), ("engine", "left"), ("time", "right"), ("share", "right"), ("cycles", "right"),
         ("util", "right"), ("energy", "right"), ("bound by", "left"), *extra, fold_first=True,
@@ -107,14 +108,30 @@ def _operators(result: ResultData, detail: bool, wide: bool) -> RenderableType:
             format_si(joules, "J") if one["energy_j"] is not None else "-", short(one["bound_by"]),
         ]  # fmt: skip
         moved = sum(tier["read"] + tier["written"] for tier in one["bytes"].values())
-        made.add_row(*cells, *([one["kind"], format_si(moved, "B")] if wide else []))
+        made.add_row(*cells, *([_imbalance(one), one["kind"], format_si(moved, "B")] if wide else []))
     left = len(heads) - len(shown)
     notes = [f"{left} more operators (--detail shows all)"] if left else []
     notes += [f"{fused} more run fused into these (+n)"] if fused else []
     saved = result.fusion_saved_bytes
     notes += [f"fusion saved {format_si(saved, 'B')} of stores and loads"] if saved else []
+    notes += uneven(result)
     notes += ["times are of execution, without prefetches, and may overlap; shares are of their sum"]
     return Group(made, Text("; ".join(notes), style="dim"))
+
+
+def _imbalance(one: dict[str, Any]) -> str:
+    return "-" if one["imbalance"] is None else f"{one['imbalance']:.2f}"
+
+
+def uneven(result: ResultData) -> list[str]:
+    """What uneven shares of the cores cost most: time times what the busiest core had above the mean."""
+    if result.balance is None:
+        return []
+    lost = {one["name"]: (one["time_ps"] * (1 - 1 / one["imbalance"]), one["imbalance"])
+            for one in result.operators if one["imbalance"]}  # fmt: skip
+    worst = sorted(lost, key=lambda name: (-lost[name][0], name))[:UNEVEN]
+    named = ", ".join(f"{name} {lost[name][1]:.2f}" for name in worst if lost[name][1] >= 1.05)
+    return [f"busiest core over mean {result.balance['imbalance']:.2f}" + (f" (most lost: {named})" if named else "")]
 
 
 def operator_title(one: dict[str, Any]) -> str:

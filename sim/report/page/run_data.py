@@ -80,6 +80,8 @@ def summary(result: ResultData) -> list[list[str]]:
         found.append(["energy", format_si(result.energy_j, "J", 4)])
     if result.average_power_w is not None:
         found.append(["average power", format_si(result.average_power_w, "W", 4)])
+    if result.balance is not None:
+        found.append(["busiest core over mean", f"{result.balance['imbalance']:.2f} ({result.balance['busiest']})"])
     return [*found, ["simulated with", f"{result.tool['name']} {result.tool['version']}"]]
 
 
@@ -115,6 +117,7 @@ def _operators(result: ResultData, architecture: Architecture) -> list[dict[str,
             "cycles": one["cycles"], "macs": one["macs_executed"], "operations": operations.get(number, 0),
             "utilization": one["utilization"], "bytes": one["bytes"], "energy_j": one["energy_j"],
             "joules": joules.get(number, {}), "bound_by": one["bound_by"], "text": text,
+            "imbalance": one["imbalance"],
         })  # fmt: skip
     return found
 

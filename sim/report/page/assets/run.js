@@ -39,6 +39,9 @@ function fillOperators() {
     { title: "energy", value: (one) => one.energy_j, text: (one) => si(one.energy_j, "J"), number: true },
     { title: "bound by", value: (one) => one.bound_by, text: (one) => short(one.bound_by) },
   ];
+  if (DATA.operators.some((one) => one.imbalance)) {
+    columns.push({ title: "imbalance", value: (one) => one.imbalance, text: (one) => (one.imbalance ? one.imbalance.toFixed(2) : "-"), number: true });
+  }
   table = new DataTable(element("operators"), columns, DATA.operators, select);
   const tell = (shown) => { element("count").textContent = `${shown} of ${DATA.operators.length} operators`; };
   tell(DATA.operators.length);

@@ -1,0 +1,68 @@
+"""How evenly the cores share the work: the busiest core against the mean of all, for operators and for the run.
+
+A core's busy time is the sum over the lanes of its arrays and its vector unit. An operator counts with all that is fused
+into it; the mean is over every core of the chip that executed it, so cores that got no share of it lower the mean: one core
+of sixteen working alone is an imbalance of 16, equal shares are 1. Waiting is not busy: what a core lost to a late operand
+is in its stalls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sim.core.clock import PS_PER_S
+from sim.hardware.layout import natural_key
+from sim.run.record import OperatorRecord, RunRecord
+
+KINDS = ("systolic_array", "vector_unit")
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Busy time of the cores of one chip on some work: the most, whose it is, and the mean."""
+
+    max_ps: int
+    mean_ps: float
+    busiest: str
+    cores: int
+
+    @property
+    def imbalance(self) -> float:
+        """Most over mean, at least 1."""
+        return self.max_ps / self.mean_ps
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"imbalance": self.imbalance, "max_s": self.max_ps / PS_PER_S, "mean_s": self.mean_ps / PS_PER_S,
+                "busiest": self.busiest, "cores": self.cores}  # fmt: skip
+
+
+def of_operator(record: RunRecord, one: OperatorRecord) -> Balance | None:
+    """Of the regions that an operator heads; None when it heads none, or ran on a machine of one core a chip."""
+    regions = [number for number, other in enumerate(record.operators)
+               if (other.job, other.region) == (one.job, one.name)]  # fmt: skip
+    return _balance(record, regions)
+
+
+def of_run(record: RunRecord) -> Balance | None:
+    """Of all operators together."""
+    return _balance(record, range(len(record.operators)))
+
+
+def _balance(record: RunRecord, owners: Sequence[int]) -> Balance | None:
+    """The chip with the busiest core speaks for the others."""
+    ends = [one.path.rpartition(".")[0] for one in record.components if one.kind == "collectives"]
+    chips: dict[str, dict[str, int]] = {}
+    for one in sorted(record.components, key=lambda one: natural_key(one.path)):
+        if one.kind in KINDS:
+            core = one.path.rpartition(".")[0]
+            loads = chips.setdefault(next((chip for chip in ends if core.startswith(f"{chip}.")), ""), {})
+            busy = sum(lane.busy_by.get(owner, 0) for lane in one.lanes for owner in owners)
+            loads[core] = loads.get(core, 0) + busy
+    loads = max(chips.values(), key=lambda loads: max(loads.values()), default={})
+    total = sum(loads.values())
+    if len(loads) < 2 or not total:
+        return None
+    busiest = max(loads, key=lambda core: loads[core])
+    return Balance(loads[busiest], total / len(loads), busiest, len(loads))
