@@ -221,6 +221,7 @@ def divided(parts: tuple[Part, ...]) -> Plan:
         compute_type=plans[0].compute_type,
         added_operations=tuple(sorted(operations.items())),
         spilled_bytes=sum(plan.spilled_bytes for plan in plans),
+        reduced_bytes=sum(plan.reduced_bytes for plan in plans),
         in_place=tuple(sorted({place for plan in plans for place in plan.in_place})),
         parts=parts,
     )

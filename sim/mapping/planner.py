@@ -15,10 +15,12 @@ from typing import Any
 from sim.config.policy import MappingPin
 from sim.core.errors import InputError, Place, Problem
 from sim.hardware.layout import Layout
+from sim.hardware.noc.traffic_collectives import chunk_bytes
 from sim.mapping.dispatch.policy import IDLE, Divider, Moment, dispatchers
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.engines.engine import PlanningEngine, Request, compute_type, engine_kinds
 from sim.mapping.pins import check_pins
+from sim.mapping.placement.policy import placements
 from sim.mapping.plan import Part, Plan, Sources, divided
 from sim.mapping.regions import Region
 from sim.trace.expand import Slice
@@ -48,6 +50,7 @@ class Planner:
         self.engines: list[PlanningEngine] = [
             engine for kind in engine_kinds.names() for engine in engine_kinds.get(kind).of(layout, self.resident)
         ]
+        self._stripes = placements.get(policy.placement, Place(layout.architecture.file)).stripes(layout)
         self._dispatcher = dispatchers.get(policy.dispatch, Place(layout.architecture.file))(layout)
         check_pins(layout, dataflow, [engine.name for engine in self.engines])
 
@@ -134,13 +137,16 @@ class Planner:
         for one in slices:
             tier = homes[one.tensor.key]
             if self.layout.tiers[tier].core is None:
-                tiers[tier] = tiers.get(tier, 0) + one.size_bytes
+                copies = self._stripes.get(tier, (tier,))
+                for copy, part in zip(copies, chunk_bytes(one.size_bytes, len(copies)), strict=True):
+                    tiers[copy] = tiers.get(copy, 0) + part
             else:
                 here += one.size_bytes
         caches = {self.layout.caches.get(tier) for tier in tiers}
         cache = caches.pop() if len(caches) == 1 else None
         found = cache is not None and all(one.tensor.key in cached for one in slices)
-        return Sources(tuple(sorted(tiers.items())), here, all(one.tensor.persistent for one in slices),
+        parts = tuple((tier, size) for tier, size in sorted(tiers.items()) if size or len(tiers) == 1)
+        return Sources(parts, here, all(one.tensor.persistent for one in slices),
                        cache.capacity if cache is not None else 0, found)  # fmt: skip
 
     def _refusal(self, region: Region, sizes: tuple[int, ...]) -> Problem:

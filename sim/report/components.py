@@ -3,7 +3,8 @@
 ``busy_s``, ``stall_s`` and ``idle_s`` are means over all lanes of all instances; ``busy_ps``, ``stall_ps`` and
 ``idle_ps`` are exact integer sums over those lanes, so that busy + stalls + idle = elapsed * lanes exactly.
 ``utilization`` is achieved / peak of arrays (MAC/s) and memories (B/s, of the stated peak), and the busy share of time
-of everything else (``utilization_of`` says which); ``min`` and ``max`` name the least and the most busy instance.
+of everything else (``utilization_of`` says which); ``min`` and ``max`` name the least and the most busy instance;
+``controllers`` has the load of each copy of an off-chip memory.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from sim.report.energy import RunPrices, total_actions
 from sim.report.fabric import fabric_row
 from sim.run.record import ComponentRecord, RunRecord
 
-MEMORIES = ("dram", "nand", "cxl", "scratchpad", "cache")
+OFF_CHIP = ("dram", "nand", "cxl")
+MEMORIES = (*OFF_CHIP, "scratchpad", "cache")
 ROWS = ("channels", "columns", "row_hits", "row_misses", "row_conflicts")
 
 
@@ -79,6 +81,7 @@ def _row(
         **_extremes(instances, elapsed),
         **fabric_row(instances, elapsed, architecture),
         **_memory(instances, achieved, peak),
+        **_controllers(instances, elapsed),
         **_cache(instances),
     }
 
@@ -119,6 +122,21 @@ def _memory(instances: list[ComponentRecord], achieved: float | None, peak: floa
         return {}
     rate = {"row_hit_rate": rows["row_hits"] / rows["columns"], "efficiency": (achieved or 0.0) / peak if peak else 0.0}
     return {"memory": {**{name: rows[name] for name in ROWS}, **rate}}
+
+
+def _controllers(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, dict[str, Any]]:
+    """Of several copies of an off-chip memory, what each one moved and how long it was busy: is the load even?"""
+    if instances[0].kind not in OFF_CHIP or len(instances) < 2:
+        return {}
+    rows = {}
+    for one in sorted(instances, key=lambda one: natural_key(one.path)):
+        actions, whole = total_actions(one), elapsed_ps * len(one.lanes)
+        rows[one.path] = {
+            "read_bytes": actions.get("read_bytes", 0),
+            "written_bytes": actions.get("write_bytes", 0),
+            "busy": sum(lane.busy_ps for lane in one.lanes) / whole if whole else 0.0,
+        }
+    return {"controllers": rows}
 
 
 def _cache(instances: list[ComponentRecord]) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ TOP = 15
 BUSIEST = 4
 BAR = 20
 UNEVEN = 2
+CONTROLLERS = 8
 WIDE = 110
 BUSY, STALLED, IDLE = "█", "▒", "·"
 PLAIN = {BUSY: "#", STALLED: "=", IDLE: "."}
@@ -207,9 +208,19 @@ def _memories(result: ResultData) -> Iterable[RenderableType]:
             made.add_row(short(path), *cells)
         yield made
     for path, one in result.components.items():
+        if copies := one.get("controllers"):
+            yield Text(f"{short(path)}: its {len(copies)} copies moved {_loads(copies)}")
         if found := one.get("cache"):
             yield Text(f"{short(path)}: {format_si(found['hit_bytes'], 'B')} hit, {format_si(found['miss_bytes'], 'B')} "
                        f"missed ({percent(found['hit_rate'])} hits)")  # fmt: skip
+
+
+def _loads(copies: dict[str, dict[str, Any]]) -> str:
+    """Bytes of each copy of a memory, and how uneven they are."""
+    moved = [one["read_bytes"] + one["written_bytes"] for one in copies.values()]
+    shares = ", ".join(format_si(size, "B", 3) for size in moved[:CONTROLLERS])
+    more = ", ..." if len(moved) > CONTROLLERS else ""
+    return f"{shares}{more}; the most over the mean {max(moved) * len(moved) / max(1, sum(moved)):.2f}"
 
 
 def _causes(stall_ps: dict[str, int], whole: int) -> str:

@@ -114,6 +114,7 @@ class RegionRun:
             self.loaded_bytes[position] = self.loaded_bytes.get(position, 0) + size
         self.stored_bytes += part.stored_bytes
         self.staged_bytes += part.staged_bytes
+        self.reduced_bytes += part.reduced_bytes
         self.started_ps = min(self.started_ps, part.started_ps) if self.started else part.started_ps
         self.started = True
         self.open_slots -= 1

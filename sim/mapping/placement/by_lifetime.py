@@ -39,6 +39,10 @@ class ByLifetime:
         self._largest = {one.name: one.size_bytes // one.count for one in self._persistent}
         self._refuse_if_too_large(trace)
 
+    @staticmethod
+    def stripes(layout: Layout) -> dict[int, tuple[int, ...]]:
+        return {}
+
     def has_room(self) -> bool:
         free = sum(self._arenas[tier.index].capacity - self._arenas[tier.index].used for tier in self._layout.backing)
         return sum(one.size_bytes for one in self._persistent) <= free

@@ -17,6 +17,11 @@ class Placement(Protocol):
 
     def __init__(self, layout: Layout, trace: Trace, arenas: Sequence[Arena]) -> None: ...
 
+    @staticmethod
+    def stripes(layout: Layout) -> dict[int, tuple[int, ...]]:
+        """Tier -> the tiers over which a tensor with this home is cut in equal parts; the others hold theirs whole."""
+        ...
+
     def has_room(self) -> bool:
         """Is there room now for everything that lives as long as the job?"""
         ...

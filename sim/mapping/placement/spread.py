@@ -1,7 +1,7 @@
 """``placement: spread``: as ``by_lifetime``, but copies of one memory share the tensors, so that all their ports work.
 
-Among the copies of one declaration a tensor goes to the one with the fewest bytes placed so far. Left out: cutting one
-tensor over several memories (address interleaving), so the traffic of one large operator stays on few of them.
+Among the copies of one declaration a tensor goes to the one with the fewest bytes placed so far. The traffic
+of one large operator therefore stays on few of them (``interleave`` cuts each tensor over all).
 """
 
 from __future__ import annotations
