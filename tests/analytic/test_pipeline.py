@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toy_chips import toy
 
 from sim import load_architecture, lower, simulate
-from sim.config.architecture import Architecture
 from sim.core.errors import InputError
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Repeat, Trace
@@ -17,30 +17,7 @@ from sim.trace.parallel.pipeline import pipeline_stages
 from sim.trace.summary import summarize
 
 ROWS, WIDTH, PRODUCTS = 2048, 128, 8
-TOY = """
-name: toy
-clocks: {core: 1 GHz}
-chip:
-  count: 4
-  core:
-    array: {kind: systolic_array, rows: 16, cols: 16, dataflow: ws, types: {bf16: 1}, clock: core}
-    vector: {kind: vector_unit, lanes: 16, clock: core}
-    pad: {kind: scratchpad, capacity: 256 KiB, banks: 16, width: 64 B, clock: core}
-  comm: {kind: collectives, protocols: {one: {launch: 5 us, step: 1 us, share: 1/2}}}
-  hbm: {kind: dram, device: HBM2_2400, capacity: 1 GiB}
-  links:
-    - {kind: crossbar, connects: [core.pad, hbm, comm], bandwidth: 1 TB/s}
-links:
-  - {kind: crossbar, name: switch, connects: [chip.comm], bandwidth: 80 GB/s, sustained: 0.5, latency: 500 ns}
-energy: {table: cmos_7nm}
-"""
 HOP_PS = 5_000_000 + 1_000_000 + 500_000 + 2 * ROWS * WIDTH * 2 * 25  # twice the bytes on the wire, at 40 GB/s
-
-
-def toy(folder: Path) -> Architecture:
-    file = folder / "toy.yaml"
-    file.write_text(TOY)
-    return load_architecture(file)
 
 
 def chain(products: int = PRODUCTS, micro_batches: int = 1, **parallel: int) -> Trace:

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from small_fabrics import MACHINES, QUICK, engine, finish
 
-from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.fabric_topology import topologies
-from sim.hardware.noc.message_engine import MessageEngine
 from sim.hardware.noc.routes import Routes
-from sim.hardware.noc.routing import freeze
-
-HZ = Fraction(1_000_000_000)
-QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-MACHINES = {
-    "mesh": {"dims": (3, 3)}, "torus": {"dims": (3, 3)}, "ring": {"routers": 6}, "crossbar": {"terminals": 6},
-}  # fmt: skip
-
-
-def fabric(name: str) -> Routes:
-    topology = topologies.get(name)
-    return freeze(topology(topology.Spec.model_validate(MACHINES[name])))
-
-
-def engine(name: str, buffer_flits: int = 8) -> MessageEngine:
-    made = engine_of("packet", fabric(name), RouterSpec(buffer_flits=buffer_flits), HZ, 16, 8)
-    assert isinstance(made, MessageEngine)
-    return made
-
-
-def finish(one: MessageEngine) -> dict[object, int]:
-    done: dict[object, int] = {}
-    while (due := one.next_event_ps()) is not None:
-        done |= dict.fromkeys(one.advance(due), due)
-    return done
 
 
 def tree(routes: Routes, source: int, destinations: tuple[int, ...]) -> set[tuple[int, int]]:
@@ -58,7 +29,7 @@ messages = st.lists(
 def test_each_link_of_the_tree_carries_the_message_once(
     name: str, sent: list[tuple[int, tuple[int, ...], int]], buffer_flits: int
 ) -> None:
-    one = engine(name, buffer_flits)
+    one = engine(name, router=RouterSpec(buffer_flits=buffer_flits))
     if one.routes.variants > 1:
         sent = [(source, to, size) for source, to, size in sent if len(to) > 1] or [(0, (1, 2), 5)]
     for number, (source, to, size) in enumerate(sent):

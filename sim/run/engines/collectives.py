@@ -9,7 +9,7 @@ is used in place.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from sim.core.component import Activity, Cause
@@ -33,7 +33,6 @@ class CollectivesRun:
         self._machine = machine
         self._own = engine
         self._component = cast(Collectives, engine.component)
-        self.library = self._component.library
         self._lane = self._component.only_lane
         self._events = machine.engine
         self._queue: deque[RegionRun] = deque()
@@ -62,7 +61,7 @@ class CollectivesRun:
 
     def _next(self) -> None:
         run = self._queue.popleft()
-        self._current = _Exchange(self, run)
+        self._current = _Exchange(self._machine, self._own, run, lambda: self._done(run))
         run.when_ready((0,), lambda cause: self._begin(run, cause or Cause.OPERAND))
 
     def _begin(self, run: RegionRun, cause: str) -> None:
@@ -73,7 +72,7 @@ class CollectivesRun:
         self._component.count(run.owner, "collectives", 1)
         self._current.start()
 
-    def done(self, run: RegionRun) -> None:
+    def _done(self, run: RegionRun) -> None:
         """The current collective has ended."""
         self._lane.end(self._events.now, "collective", run.owner)
         self._current = None
@@ -86,19 +85,16 @@ class CollectivesRun:
         if self._current is not None or self._queue or (self._stages is not None and self._stages.busy):
             raise InconsistencyError("completion", f"{self.engine} ends with collectives in flight")
 
-    def at(self, delay_ps: int, call: object) -> None:
-        """Run ``call`` after a delay."""
-        self._events.at(self._events.now + delay_ps, call, Phase.ARRIVE, self._component.rank)  # type: ignore[arg-type]
-
 
 class _Exchange:
-    """One collective under way."""
+    """One collective under way; ``done`` runs when all its messages and memory accesses are."""
 
-    def __init__(self, unit: CollectivesRun, run: RegionRun) -> None:
-        self._unit = unit
+    def __init__(self, machine: Machine, own: BoundEngine, run: RegionRun, done: Callable[[], None]) -> None:
+        self._machine, self._own = machine, own
+        self._component = cast(Collectives, own.component)
         self._run = run
+        self._done = done
         self._schedule = cast(CollectiveSchedule, run.plan.schedules[0])
-        self._machine, self._own = unit._machine, unit._own
         self._activity = Activity(run.owner, 0)
         self._messages = _of_groups(self._schedule)
         self._waits = [len(after) for _, after, _, _ in self._messages]
@@ -106,7 +102,7 @@ class _Exchange:
         for number, (_, after, _, _) in enumerate(self._messages):
             for earlier in after:
                 self._then[earlier].append(number)
-        spec = unit.library.spec.protocols[self._schedule.protocol]
+        spec = self._component.library.spec.protocols[self._schedule.protocol]
         self._step_ps = spec.step
         self._left = len(self._messages) + len(self._schedule.loads) + len(self._schedule.stores) + 1
 
@@ -116,7 +112,7 @@ class _Exchange:
         for tier, size in self._schedule.loads:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
             self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=True)
-        self._unit.at(self._schedule.launch_ps, self._launched)
+        self._after(self._schedule.launch_ps, self._launched)
 
     def _launched(self) -> None:
         for tier, size in self._schedule.stores:
@@ -129,7 +125,7 @@ class _Exchange:
 
     def _send(self, number: int) -> None:
         message, _, source, destination = self._messages[number]
-        size = self._unit.library.wire_bytes(self._schedule.protocol, message.size_bytes)
+        size = self._component.library.wire_bytes(self._schedule.protocol, message.size_bytes)
 
         def arrived() -> None:
             for after in self._then[number]:
@@ -139,14 +135,18 @@ class _Exchange:
             self._one_done()
 
         def moved(latency_ps: int) -> None:
-            self._unit.at(latency_ps + self._step_ps, arrived)
+            self._after(latency_ps + self._step_ps, arrived)
 
         self._machine.send(source, destination, message.size_bytes, size, self._activity, moved)
 
     def _one_done(self) -> None:
         self._left -= 1
         if self._left == 0:
-            self._unit.done(self._run)
+            self._done()
+
+    def _after(self, delay_ps: int, call: Callable[[], None]) -> None:
+        events = self._machine.engine
+        events.at(events.now + delay_ps, call, Phase.ARRIVE, self._component.rank)
 
 
 def _of_groups(schedule: CollectiveSchedule) -> list[tuple[Message, tuple[int, ...], int, int]]:
