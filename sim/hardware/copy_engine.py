@@ -19,19 +19,25 @@ from sim.core.component import UNATTRIBUTED, Activity, Cause, Component, Context
 from sim.core.engine import Phase
 from sim.hardware.dma import Direction, DmaSpec
 
-Move = Callable[[int, int, int, Activity, Callable[[], None]], None]
-"""(source tier, destination tier, bytes, on whose behalf, done): carries one chunk."""
+Move = Callable[["Copy", int, int, Callable[[], None]], None]
+"""(copy, first byte, bytes, done): carries one chunk."""
 
 
 class Copy:
-    """One tensor on its way from tier to tier. Times in ps; ``started_ps`` and ``ended_ps`` are -1 until they are known."""
+    """One tensor on its way from tier to tier. Times in ps; ``started_ps`` and ``ended_ps`` are -1 until they are known.
 
-    __slots__ = ("activity", "destination", "ended_ps", "label", "on_complete", "requested_ps", "size_bytes", "source",
-                 "started_ps")  # fmt: skip
+    ``from_address``, ``to_address``: of the tensor, in the tiers ``source`` and ``destination``.
+    """
 
-    def __init__(self, label: str, source: int, destination: int, size_bytes: int, activity: Activity) -> None:
+    __slots__ = ("activity", "destination", "ended_ps", "from_address", "label", "on_complete", "requested_ps",
+                 "size_bytes", "source", "started_ps", "to_address")  # fmt: skip
+
+    def __init__(
+        self, label: str, source: tuple[int, int], destination: tuple[int, int], size_bytes: int, activity: Activity
+    ) -> None:
+        """``source``, ``destination``: (tier index, address)."""
         self.label = label
-        self.source, self.destination = source, destination
+        (self.source, self.from_address), (self.destination, self.to_address) = source, destination
         self.size_bytes = size_bytes
         self.activity = activity
         self.requested_ps = self.started_ps = self.ended_ps = -1
@@ -50,7 +56,7 @@ class _Queue:
 
     def __init__(self, direction: Direction) -> None:
         self.direction = direction
-        self.waiting: deque[tuple[Copy, int]] = deque()
+        self.waiting: deque[tuple[Copy, int, int]] = deque()
         self.left: dict[Copy, int] = {}
         self.in_flight = 0
 
@@ -81,7 +87,7 @@ class CopyEngine(Component):
         queue.left[copy] = chunks
         for place in range(chunks):
             size = min(self.spec.chunk, copy.size_bytes - place * self.spec.chunk)
-            queue.waiting.append((copy, size))
+            queue.waiting.append((copy, place * self.spec.chunk, size))
         queue.direction.lane.assign(self.engine.now, chunks)
         self.open += 1
         self.engine.waits(copy, copy.__str__)
@@ -89,18 +95,18 @@ class CopyEngine(Component):
 
     def _issue(self, queue: _Queue) -> None:
         while queue.waiting and queue.in_flight < self.spec.outstanding:
-            copy, size = queue.waiting.popleft()
+            copy, first, size = queue.waiting.popleft()
             queue.in_flight += 1
             when = queue.direction.start(copy.activity, Cause.CREDIT)
             if copy.started_ps < 0:
                 copy.started_ps = self.engine.now
             if when <= self.engine.now:
-                self._send(queue, copy, size)
+                self._send(queue, copy, first, size)
             else:
-                self.engine.at(when, lambda copy=copy, size=size: self._send(queue, copy, size),  # type: ignore[misc]
+                self.engine.at(when, lambda copy=copy, first=first, size=size: self._send(queue, copy, first, size),  # type: ignore[misc]
                                Phase.ARRIVE, self.rank)  # fmt: skip
 
-    def _send(self, queue: _Queue, copy: Copy, size: int) -> None:
+    def _send(self, queue: _Queue, copy: Copy, first: int, size: int) -> None:
         assert self.move is not None
 
         def arrived() -> None:
@@ -117,7 +123,7 @@ class CopyEngine(Component):
             if done:
                 self._finish(queue, copy)
 
-        self.move(copy.source, copy.destination, size, copy.activity, arrived)
+        self.move(copy, first, size, arrived)
 
     def _finish(self, queue: _Queue, copy: Copy) -> None:
         del queue.left[copy]

@@ -118,6 +118,10 @@ class GradientNest:
                     yield from self.tile((tb, tm, tc), before, ends, edges, done)
                     before += tb * tm * tc
 
+    def extent_bytes(self, position: int) -> int:
+        """As in :class:`~sim.mapping.plan.StepSchedule`: its steps say no places."""
+        return 0
+
     def narrow(self, heads: int, extent: int) -> int:
         """Bytes of ``extent`` rows of an operand or result."""
         return int(bits_to_bytes(heads * extent * self.shape.head_dim, self.shape.bits))

@@ -22,7 +22,7 @@ from sim.hardware.pe.systolic import ACCUMULATE_BITS, bits_to_bytes
 from sim.mapping.array_work import array_work
 from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import share
-from sim.mapping.plan import Load, Sources, Step, VectorStep
+from sim.mapping.plan import RESULTS, Load, Sources, Step, TilePlace, VectorStep
 
 SCORES, SOFTMAX, VALUES = 0, 1, 2
 """Positions of the three operators in the region."""
@@ -118,20 +118,47 @@ class AttentionNest:
     def steps(self, slot: int) -> Iterator[Step]:
         """Pairs of steps, scores then values, for each tile."""
         shape, choice = self.shape, self.choice
-        (_, heads), (_, rows) = self.ranges(slot)
+        (first_head, heads), (first_row, rows) = self.ranges(slot)
         before = self._elements_before(slot)
         contexts = [min(choice.tc, shape.context - start) for start in range(0, shape.context, choice.tc)]
-        blocks = [(min(choice.tb, heads - b), min(choice.tm, rows - m), m > 0)
-                  for b in range(0, heads, choice.tb) for m in range(0, rows, choice.tm)]  # fmt: skip
-        for place, (tb, tm, again) in enumerate(blocks):
+        blocks = [(b, m) for b in range(0, heads, choice.tb) for m in range(0, rows, choice.tm)]
+        for place, (b, m) in enumerate(blocks):
+            tb, tm, again = min(choice.tb, heads - b), min(choice.tm, rows - m), m > 0
             for index, tc in enumerate(contexts):
                 first, last = index == 0, index == len(contexts) - 1
                 operations = shape.softmax_operations(tb * tm * tc, before)
                 before += tb * tm * tc
                 if not first:
                     operations += shape.rescale_operations(tb * tm)
-                yield self._score(tb, tm, tc, first, tuple(sorted(operations.items())), again)
-                yield self._value(tb, tm, tc, first, last, last and place == len(blocks) - 1, again)
+                score = self._score(tb, tm, tc, first, tuple(sorted(operations.items())), again)
+                value = self._value(tb, tm, tc, first, last, last and place == len(blocks) - 1, again)
+                origin = (first_head + b, first_row + m, index * choice.tc)
+                yield self._placed(score, origin, (tb, tm, tc))
+                yield self._placed(value, origin, (tb, tm, tc))
+
+    def extent_bytes(self, position: int) -> int:
+        """As in :class:`~sim.mapping.plan.StepSchedule`."""
+        shape = self.shape
+        if position == RESULTS:
+            return int(
+                shape.output.transferred(bits_to_bytes(shape.batch * shape.rows * shape.head_dim, shape.out_bits))
+            )
+        return self.operand_bytes(position, shape.batch, shape.rows if position == Q else shape.context)
+
+    def _placed(self, step: Step, first: tuple[int, int, int], size: tuple[int, int, int]) -> Step:
+        """The step with the places of its tiles (heads, query rows, context): each head lies in one piece."""
+        positions = [load.operand for load in step.loads] + ([RESULTS] if step.stores else [])
+        return step._replace(places=tuple(self._place(one, first, size) for one in positions)) if positions else step
+
+    def _place(self, position: int, first: tuple[int, int, int], size: tuple[int, int, int]) -> TilePlace:
+        shape, rows = self.shape, position in (Q, RESULTS)
+        whole, begin, extent = (shape.rows, first[1], size[1]) if rows else (shape.context, first[2], size[2])
+        total = self.extent_bytes(position)
+        elements = shape.batch * whole
+        offset = total * (first[0] * whole + begin) // elements
+        if size[0] == 1 or extent == whole:
+            return TilePlace(offset)
+        return TilePlace(offset, total * extent // elements, total * whole // elements)
 
     def full_tile(self) -> tuple[Step, Step]:
         """The two steps of a full tile in the middle of a context."""

@@ -39,6 +39,14 @@ class Geometry:
             return Cut(count, count)
         return Cut(count * conv.out_w, _slab_rows(conv, first, count) * conv.input_columns)
 
+    def input_row(self, first: int) -> int:
+        """The row of A (of a convolution: the pixel of its input) at which unit ``first`` of M begins to read."""
+        conv = self.segment.conv
+        if conv is None:
+            return first
+        image, row = divmod(first, conv.out_h)
+        return (image * conv.in_h + min(conv.in_h - 1, max(0, row * conv.stride_h - conv.pad_top))) * conv.in_w
+
     def k_cut(self, count: int) -> Cut:
         """``count`` units of K."""
         return Cut(count * self.k_unit, count)

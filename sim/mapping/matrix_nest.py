@@ -23,43 +23,14 @@ from sim.mapping.array_work import array_work
 from sim.mapping.cache_reuse import NO_REUSE, Reuse, reuse, through
 from sim.mapping.geometry import Cut, Geometry, share
 from sim.mapping.k_split import sources, target, used_parts
-from sim.mapping.plan import ArrayWork, Load, PartialSums, Sources, Split, Step, VectorStep
-from sim.trace.work import MatrixSegment
+from sim.mapping.matrix_places import MatrixPlaces
+from sim.mapping.matrix_shape import MatrixRegionShape
+from sim.mapping.plan import RESULTS, ArrayWork, Load, PartialSums, Split, Step, VectorStep
 
 SplitOverCores = tuple[int, int, int, int]
 """Cores along batch, M, N and K."""
 FIRST, AGAIN = 1, 2
 """Loads of a tile by one core."""
-
-
-@dataclass(frozen=True)
-class MatrixRegionShape:
-    """All that the plan of one matrix segment depends on, besides the machine. Hashable: the key of the plan cache.
-
-    ``extras``: operands of the vector stage (bytes, source); ``operations``: of the fused chain, for all results of the
-    segment. Bits are per element.
-    """
-
-    segment: MatrixSegment
-    sparsity: tuple[int, int] | None
-    compute_type: str
-    a_bits: Fraction
-    b_bits: Fraction
-    c_bits: Fraction
-    a: Sources
-    b: Sources
-    c: Sources
-    extras: tuple[tuple[int, Sources], ...]
-    operations: tuple[tuple[str, int], ...]
-
-    @property
-    def results(self) -> int:
-        return self.segment.batch * self.segment.m * self.segment.n
-
-    def part(self, total: int, before: int, results: int) -> int:
-        """The share of ``total`` of the block of results [before, before + results): exact over all blocks."""
-        whole = self.results
-        return total * (before + results) // whole - total * before // whole
 
 
 @dataclass(frozen=True)
@@ -137,6 +108,8 @@ class MatrixNest:
         self._steps: dict[tuple[object, ...], Step] = {}
         tiles = (choice.tb, choice.tm, choice.tn, choice.tk)
         self._reuse = matrix_reuse(shape, self.geometry, tiles, choice.order, choice.split)
+        self._places = MatrixPlaces(shape, self.geometry)
+        self.extent_bytes = self._places.extent_bytes
 
     def ranges(self, slot: int) -> tuple[tuple[int, int], ...]:
         """(first, count) of batch, M units, N and K units for a core slot; slots are numbered with K innermost."""
@@ -171,6 +144,8 @@ class MatrixNest:
         held_a = held_b = 0
         before = self._results_before(slot)
         shared = self.sharers(slot)
+        (b_first, _), (m_first, _), (n_first, _), (k_first, _) = self.ranges(slot)
+        choice = self.choice
         while current is not None:
             following = next(visits, None)
             block, key_a, key_b = current
@@ -184,13 +159,24 @@ class MatrixNest:
             if new_b:
                 held_b = self._b_bytes(block)
             release = (0 if keep_a else held_a) + (0 if keep_b else held_b)
+            ends = block.last_k and following is None
+            step = self._step(block, new_a, new_b, release, before, ends, shared, slot)
+            first = (b_first + key_a[0], m_first + key_a[1] * choice.tm, n_first + key_b[1] * choice.tn,
+                     k_first + key_a[2] * choice.tk)  # fmt: skip
+            yield self._placed(step, first, block)
             if block.last_k:
-                results = block.b * block.m.extent * block.n
-                yield self._step(block, new_a, new_b, release, before, following is None, shared, slot)
-                before += results
-            else:
-                yield self._step(block, new_a, new_b, release, before, False, shared, slot)
+                before += block.b * block.m.extent * block.n
             current = following
+
+    def _placed(self, step: Step, first: tuple[int, int, int, int], block: _Block) -> Step:
+        """The step with the places of its tiles, which begin at ``first`` (batch, M unit, N, K unit)."""
+        positions = [load.operand for load in step.loads]
+        if step.stores:
+            positions.append(RESULTS)
+        if not positions:
+            return step
+        size = (block.b, block.m, block.n, block.k.a_factor)
+        return step._replace(places=tuple(self._places.of(one, first, size) for one in positions))
 
     def sharers(self, slot: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The slots whose steps load the same A, and the same B, as those of ``slot`` step by step; () where alone.

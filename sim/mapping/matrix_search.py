@@ -37,7 +37,8 @@ from sim.mapping.candidates import Array, Candidates, Group, kept_array
 from sim.mapping.core_splits import DIMENSIONS, core_splits
 from sim.mapping.geometry import Geometry, fine_sizes, grid, sizes
 from sim.mapping.k_split import SumsCost, sums_cost
-from sim.mapping.matrix_nest import MatrixChoice, MatrixRegionShape, SplitOverCores, matrix_reuse
+from sim.mapping.matrix_nest import MatrixChoice, SplitOverCores, matrix_reuse
+from sim.mapping.matrix_shape import MatrixRegionShape
 from sim.mapping.paths import Flow, Paths, rate_ps
 from sim.mapping.pins import wants
 from sim.mapping.plan import ALTERNATIVES, Choice, Sources

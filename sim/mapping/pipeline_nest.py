@@ -22,7 +22,7 @@ from sim.hardware.pe.systolic import bits_to_bytes
 from sim.mapping.array_work import array_work
 from sim.mapping.geometry import Geometry, share
 from sim.mapping.pipeline_stages import A, B, Stage
-from sim.mapping.plan import ArrayWork, Load, Split, Step, VectorStep
+from sim.mapping.plan import ArrayWork, Load, Split, Step, TilePlace, VectorStep
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,10 @@ class PipelineNest:
                 seen.add(place)
                 latest = place
 
+    def extent_bytes(self, position: int) -> int:
+        """As in :class:`~sim.mapping.plan.StepSchedule`; 0, for a joined region has no second schedule."""
+        return 0
+
     def _stage_steps(
         self, place: int, rows: tuple[int, int], follows: bool, edges: tuple[bool, bool]
     ) -> Iterator[Step]:
@@ -164,7 +168,7 @@ class PipelineNest:
         m = count * geometry.m_unit
         before = start * geometry.m_unit * segment.n + begin * m
         whole = segment.m * segment.n
-        loads, acquire, released, extra, inner = [], 0, 0, 0, 0
+        loads, places, acquire, released, extra, inner = [], [], 0, 0, 0, 0
         for feed in stage.feeds:
             if feed.source is None:
                 if feed.place not in (A, B):
@@ -172,38 +176,42 @@ class PipelineNest:
                 continue
             if feed.place == A:
                 amount = int(feed.source.transferred(self.a_bytes(place, start, count)))
+                first = bits_to_bytes(geometry.input_row(start) * geometry.k_units, stage.a_bits)
                 wanted, released = ends[0], released + (amount if ends[1] else 0)
             elif feed.place == B:
                 amount = int(feed.source.transferred(bits_to_bytes(segment.k * size, stage.b_bits)))
+                first = bits_to_bytes(segment.k * begin, stage.b_bits)
                 stays = self.choice.stay[place]
                 wanted, released = not stays or edges[0], released + (amount if not stays or edges[1] else 0)
             else:
                 total = int(feed.source.transferred(feed.size_bytes))
-                amount = total * (before + m * size) // whole - total * before // whole
+                first, amount = feed.size_bytes * before // whole, _part(total, before, m * size, whole)
                 wanted, extra = True, extra + amount
             if wanted and amount:
                 loads.append(Load(feed.position, feed.source.split(amount)))
+                places.append(TilePlace(int(feed.source.transferred(first))))
                 acquire += amount
-        result = stage.result_bytes * (before + m * size) // whole - stage.result_bytes * before // whole
-        operations = tuple(
-            (name, total * (before + m * size) // whole - total * before // whole) for name, total in stage.operations
-        )
+        result = _part(stage.result_bytes, before, m * size, whole)
+        operations = tuple((name, _part(total, before, m * size, whole)) for name, total in stage.operations)
         vector = VectorStep(operations, result + extra + inner, result, 0, 0) if operations else None
         stores, room = self._leaves(stage, result)
+        if stores:
+            row, pitch = (stage.result_bytes * columns // whole for columns in (size, segment.n))
+            places.append(self._stored(place, before, row if row < pitch and m > 1 else 0, pitch))
         return self._kept(Step(
             loads=tuple(loads), acquire=acquire, release_after_array=released + (0 if vector is not None else extra),
             release_after_vector=extra if vector is not None else 0, open_output=room,
             array=self._work(place, m, size), vector=vector, stores=stores, close_output=room, last=False,
             array_operator=stage.operator, vector_operator=stage.chain, follows=follows,
-        ))  # fmt: skip
+        ), places)  # fmt: skip
 
     def _vector_step(self, place: int, start: int, count: int, follows: bool) -> Step:
         stage = self.stages[place]
 
         def part(total: int) -> int:
-            return total * (start + count) // stage.units - total * start // stage.units
+            return _part(total, start, count, stage.units)
 
-        loads, acquire, read = [], 0, 0
+        loads, places, acquire, read = [], [], 0, 0
         for feed in stage.feeds:
             if feed.source is None:
                 read += part(self.stages[feed.stage or 0].result_bytes)
@@ -212,16 +220,27 @@ class PipelineNest:
             read += part(feed.size_bytes)
             if amount:
                 loads.append(Load(feed.position, feed.source.split(amount)))
+                places.append(TilePlace(int(feed.source.transferred(feed.size_bytes)) * start // stage.units))
                 acquire += amount
         result = part(stage.result_bytes)
         stores, room = self._leaves(stage, result)
+        if stores:
+            places.append(self._stored(place, start, 0, 0))
         operations = tuple((name, part(total)) for name, total in stage.operations)
         return self._kept(Step(
             loads=tuple(loads), acquire=acquire, release_after_array=0, release_after_vector=acquire,
             open_output=room, array=None, vector=VectorStep(operations, read, result, 0, 0), stores=stores,
             close_output=room, last=False, array_operator=stage.operator, vector_operator=stage.operator,
             follows=follows,
-        ))  # fmt: skip
+        ), places)  # fmt: skip
+
+    def _stored(self, place: int, before: int, row_bytes: int, pitch_bytes: int) -> TilePlace:
+        """Where results of a stage lie behind those of the stages before it, ``before`` elements (or units) into its own."""
+        stage = self.stages[place]
+        earlier = sum(one.result_bytes for one in self.stages[:place] if one.output is not None)
+        whole = stage.units if stage.segment is None else stage.segment.m * stage.segment.n
+        first = earlier + stage.result_bytes * before // whole
+        return TilePlace(first, row_bytes, pitch_bytes) if row_bytes else TilePlace(first)
 
     def _leaves(self, stage: Stage, result: int) -> tuple[Split, int]:
         """Stores of a tile of results, and the room it needs beside the stage buffers."""
@@ -253,9 +272,14 @@ class PipelineNest:
         assert stage.segment is not None
         return Fraction(8 * stage.result_bytes, stage.segment.m * stage.segment.n)
 
-    def _kept(self, step: Step) -> Step:
-        """Equal steps are one object, so that a long plan stays small."""
-        return self._steps.setdefault((step,), step)
+    def _kept(self, step: Step, places: list[TilePlace]) -> Step:
+        """Equal steps are one object but for the places of their tiles, so that a long plan stays small."""
+        return self._steps.setdefault((step,), step)._replace(places=tuple(places))
+
+
+def _part(total: int, before: int, count: int, whole: int) -> int:
+    """The share of ``total`` of units [before, before + count) of ``whole``: exact over all shares."""
+    return total * (before + count) // whole - total * before // whole
 
 
 def grain(stages: tuple[Stage, ...]) -> list[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 ALTERNATIVES = 3
 """Candidates that were not chosen, kept so that a choice can be explained."""
@@ -75,6 +75,18 @@ class PartialSums(NamedTuple):
     target: int | None
 
 
+class TilePlace(NamedTuple):
+    """Where a tile lies in its operand; where its rows lie apart, the bytes of one and from one to the next (else 0)."""
+
+    offset_bytes: int
+    row_bytes: int = 0
+    stride_bytes: int = 0
+
+
+RESULTS = -2
+"""Position, in :meth:`StepSchedule.extent_bytes`, of the results."""
+
+
 class Step(NamedTuple):
     """One tile on one core. Byte counts of credits: ``acquire`` before loading, released after array or vector stage.
 
@@ -82,7 +94,8 @@ class Step(NamedTuple):
     ``stores`` and ``close_output`` leaves its results for a later step of the same block (inner K tiles). With
     ``follows`` it also waits for the compute of the step before it; with ``sums`` the vector stage for partial sums of
     other cores, for which ``acquire`` has room. ``array_operator`` and ``vector_operator`` are the
-    places in the region of the operators whose work its two stages are.
+    places in the region of the operators whose work its two stages are. ``places``: of the tile of each load and, behind
+    them, of the stores; empty where the plan does not know.
     """
 
     loads: tuple[Load, ...]
@@ -99,6 +112,7 @@ class Step(NamedTuple):
     vector_operator: int = 0
     follows: bool = False
     sums: PartialSums | None = None
+    places: tuple[TilePlace, ...] = ()
 
 
 class Schedule(Protocol):
@@ -112,6 +126,10 @@ class StepSchedule(Schedule, Protocol):
     """Produces the steps of each core slot."""
 
     def steps(self, slot: int) -> Iterator[Step]: ...
+
+    def extent_bytes(self, position: int) -> int:
+        """Bytes that the schedule covers of the operand at ``position`` or of the :data:`RESULTS`; 0: it says no places."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -182,6 +200,11 @@ class Plan:
         if self.parts:
             return max(part.plan.predicted_ps for part in self.parts)
         return sum(choice.predicted_ps for choice in self.choices)
+
+    def first_byte(self, schedule: int, position: int) -> int:
+        """Where the part of an operand begins that a schedule (its place in the plan) covers: behind those before it."""
+        before = self.schedules[:schedule]
+        return sum(cast(StepSchedule, one).extent_bytes(position) for one in before)
 
     @property
     def slots(self) -> int:

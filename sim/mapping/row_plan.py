@@ -17,7 +17,7 @@ from sim.core.arith import ceil_div
 from sim.hardware.layout import CoreView, Layout
 from sim.mapping.geometry import share
 from sim.mapping.paths import Flow, Paths, rate_ps
-from sim.mapping.plan import ALTERNATIVES, Choice, Load, Sources, Step, VectorStep
+from sim.mapping.plan import ALTERNATIVES, RESULTS, Choice, Load, Sources, Step, TilePlace, VectorStep
 from sim.mapping.selection import limit_ps
 
 MAX_TILES_PER_CORE = 64
@@ -50,7 +50,19 @@ class RowNest:
         cuts = [share(count, self.tiles, place) for place in range(self.tiles)]
         cuts = [(first + start, size) for start, size in cuts if size]
         for place, (start, size) in enumerate(cuts):
-            yield self._step(start, size, place == len(cuts) - 1)
+            yield self._placed(self._step(start, size, place == len(cuts) - 1), start)
+
+    def _placed(self, step: Step, start: int) -> Step:
+        """The step with the places of its tiles: operands and results lie by rows."""
+        positions = [load.operand for load in step.loads] + ([RESULTS] if step.stores else [])
+        rows = self.shape.rows
+        return step._replace(places=tuple(TilePlace(self.extent_bytes(one) * start // rows) for one in positions))
+
+    def extent_bytes(self, position: int) -> int:
+        """As in :class:`~sim.mapping.plan.StepSchedule`."""
+        shape = self.shape
+        total, source = (shape.output_bytes, shape.output) if position == RESULTS else shape.inputs[position]
+        return int(source.transferred(total))
 
     def _part(self, total: int, start: int, size: int) -> int:
         rows = self.shape.rows

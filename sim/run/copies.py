@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sim.core.component import Activity
 from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.hardware.cache_layout import Hop
 from sim.hardware.copy_engine import Copy, CopyEngine
 from sim.hardware.dma import DmaSpec
 from sim.hardware.layout import Layout
+from sim.hardware.memory.tier import Where
 from sim.run.parts import Parts, copy_engine_path
 
 
@@ -55,7 +55,8 @@ class TierCopies:
         machine.components[path] = made
         return made
 
-    def _move(self, source: int, destination: int, size: int, activity: Activity, done: Callable[[], None]) -> None:
+    def _move(self, copy: Copy, first: int, size: int, done: Callable[[], None]) -> None:
+        source, destination, activity = copy.source, copy.destination, copy.activity
         machine, hops = self._machine, self._routes[source, destination]
         reader, writer = machine.tiers[source], machine.tiers[destination]
         latency = reader.latency_ps + writer.latency_ps + sum(machine.links[hop.link].latency_ps for hop in hops)
@@ -65,7 +66,7 @@ class TierCopies:
             machine.engine.at(machine.engine.now + latency, done, Phase.FINISH, self.engine.rank)
 
         served = countdown(2 + len(hops), through)
-        reader.access(who, size, 0, activity, served)
+        reader.access(who, size, 0, activity, served, at=Where(copy.from_address + first))
         for hop in hops:
             machine.links[hop.link].move(hop.source, hop.destination, who, size, activity, served)
-        writer.access(who, 0, size, activity, served)
+        writer.access(who, 0, size, activity, served, at=Where(copy.to_address + first))

@@ -17,7 +17,7 @@ from sim.core.component import Activity, Cause
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.core.server import ClockedServer
-from sim.mapping.plan import ArrayWork, Load, Step, StepSchedule, VectorStep
+from sim.mapping.plan import RESULTS, ArrayWork, Load, Step, StepSchedule, TilePlace, VectorStep
 from sim.run.machine import Machine
 from sim.run.output_order import OutputOrder
 from sim.run.parts import Core
@@ -131,20 +131,21 @@ class CoreRun:
                 self._arrived(tile, waited or tile.cause)
 
             tile.run.when_ready(local, local_ready)
-        for load in tile.step.loads:
-            self._start_load(tile, load)
+        places = tile.step.places
+        for number, load in enumerate(tile.step.loads):
+            self._start_load(tile, load, places[number] if places else None)
         if tile.left == 0 and not tile.step.loads and not local:
             self._operands_ready(tile)
 
-    def _start_load(self, tile: Tile, load: Load) -> None:
+    def _start_load(self, tile: Tile, load: Load, place: TilePlace | None) -> None:
         cause = tile.cause
 
         def go(waited: Cause | None) -> None:
-            self._transfer_in(tile, load, waited or cause)
+            self._transfer_in(tile, load, place, waited or cause)
 
         tile.run.when_ready((load.operand,), go)
 
-    def _transfer_in(self, tile: Tile, load: Load, cause: str) -> None:
+    def _transfer_in(self, tile: Tile, load: Load, place: TilePlace | None, cause: str) -> None:
         stream = FLOW if tile.run.producers[load.operand] else PREFETCH
         left = len(load.split)
         tile.run.touch(self._engine.now)
@@ -165,13 +166,14 @@ class CoreRun:
             loaded[load.operand] = loaded.get(load.operand, 0) + size
             hit = min(size, hits)
             hits -= hit
+            at = tile.where(load.operand, tier, place)
             if load.shared and tier not in self._machine.caches:
                 key = (tile.run, tile.place, load.operand, tier, load.shared)
-                self._later(when, lambda key=key, tier=tier, size=size: self._machine.load_shared(  # type: ignore[misc]
-                    key, len(load.shared), self._core, tier, size, stream, tile.activity, arrived))  # fmt: skip
+                self._later(when, lambda key=key, tier=tier, size=size, at=at: self._machine.load_shared(  # type: ignore[misc]
+                    key, len(load.shared), self._core, tier, size, stream, tile.activity, arrived, at))  # fmt: skip
             else:
-                self._later(when, lambda tier=tier, size=size, hit=hit: self._machine.load(  # type: ignore[misc]
-                    self._core, tier, size, stream, tile.activity, arrived, hit))  # fmt: skip
+                self._later(when, lambda tier=tier, size=size, hit=hit, at=at: self._machine.load(  # type: ignore[misc]
+                    self._core, tier, size, stream, tile.activity, arrived, hit, at))  # fmt: skip
 
     def _later(self, when_ps: int, fn: Callable[[], None]) -> None:
         if when_ps <= self._engine.now:
@@ -336,8 +338,9 @@ class CoreRun:
         for tier, size in step.stores:
             when = self._core.dma.store.start(tile.activity, Cause.RESULT)
             tile.run.stored_bytes += size
-            self._later(when, lambda tier=tier, size=size: self._machine.store(  # type: ignore[misc]
-                self._core, tier, size, FLOW, tile.activity, one_stored))  # fmt: skip
+            at = tile.where(RESULTS, tier, step.places[-1] if step.places else None)
+            self._later(when, lambda tier=tier, size=size, at=at: self._machine.store(  # type: ignore[misc]
+                self._core, tier, size, FLOW, tile.activity, one_stored, at))  # fmt: skip
 
     def _send_sums(self, tile: Tile, size_bytes: int, target: int) -> None:
         """Partial sums leave for the core that goes on adding, as soon as that one has room for them."""

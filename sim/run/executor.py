@@ -25,6 +25,7 @@ from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
 from sim.mapping.schedulers.policy import Distance, schedulers
+from sim.run.addresses import Addresses
 from sim.run.cache_contents import CacheContents
 from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
@@ -184,7 +185,8 @@ class Executor:
         plan = self.planner.plan(region, homes, self._moment(producers), cached)
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
-        run = RegionRun(region, plan, owners, entry.clock, entry.span)
+        addresses = Addresses(operands, outputs, homes, settled.addresses, plan)
+        run = RegionRun(region, plan, owners, entry.clock, entry.span, addresses)
         run.producers = [*producers, ()]  # the last: of partial sums that come back (SPILL)
         run.predicted_end_ps = self._predicted_end(plan, producers)
         run.expected_bytes = self._moved(outputs, homes)

@@ -24,10 +24,11 @@ from sim.trace.model import Trace
 
 @dataclass(frozen=True)
 class Settled:
-    """One region's operands by position, and the tier (index) that each of its tensors is used in."""
+    """One region's operands by position, and where each of its tensors is used: tier (index) and address in there."""
 
     operands: list[tuple[Slice, ...]]
     homes: dict[Any, int]
+    addresses: dict[Any, int]
     touches: Sequence[Touch] = field(default=())
 
 
@@ -72,18 +73,21 @@ class Homes:
             return None
         touches: list[Touch] = []
         homes: dict[Any, int] = {}
+        addresses: dict[Any, int] = {}
         if self.residents is not None:
             touches = self.residents.touches(owner.number, owner.job, reads, outputs)
             found = self.residents.reserve(touches, last_resort)
             if found is None:
                 return None
-            homes.update(found)
+            for key, (tier, address) in found.items():
+                homes[key], addresses[key] = tier, address
         for slices, produced in ((reads, False), (outputs, True)):
             for one in slices:
                 if one.tensor.key not in homes:
                     homes[one.tensor.key] = owner.placement.home(one.tensor, produced)
+                    addresses[one.tensor.key] = owner.placement.address(one.tensor)
         self.off_chip.count(owner.number, owner.job, region, reads, homes)
-        return Settled(operands, homes, touches)
+        return Settled(operands, homes, addresses, touches)
 
     def fetch(self, settled: Settled, run: RegionRun, span: OperatorClock) -> None:
         """Start the copies a region needs; it waits for them. ``span`` of its operator runs while they do."""

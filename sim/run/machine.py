@@ -13,6 +13,7 @@ from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.probe import Probe
 from sim.hardware.layout import Layout
+from sim.hardware.memory.tier import Where
 from sim.run.copies import TierCopies
 from sim.run.multicast import Multicasts, SharedLoad
 from sim.run.partial_sums import PartialSumMessages
@@ -30,32 +31,34 @@ class Machine(Parts):
 
     def load(
         self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None],
-        hit_bytes: int = 0,
+        hit_bytes: int = 0, at: Where | None = None,
     ) -> None:  # fmt: skip
         """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side.
 
-        ``hit_bytes`` of them come from the cache in front of the tier.
+        ``hit_bytes`` of them come from the cache in front of the tier; ``at``: where in the tier they are.
         """
-        self._move(core, tier, size_bytes, stream, activity, done, into=True, hit=hit_bytes)
+        self._move(core, tier, size_bytes, stream, activity, done, True, at, hit_bytes)
 
     def load_shared(
         self, key: Hashable, members: int, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity,
-        done: Callable[[], None],
+        done: Callable[[], None], at: Where | None = None,
     ) -> None:  # fmt: skip
         """As :meth:`load`, for one of ``members`` cores that load the same bytes (the same ``key``): one read and one
         message for all, once the last of them has asked."""
-        request = SharedLoad(core.view.index, tier, size_bytes, stream, activity, done)
+        request = SharedLoad(core.view.index, tier, size_bytes, stream, activity, done, at)
         self.multicasts.join(key, members, request)
 
     def store(
-        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
-    ) -> None:
+        self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None],
+        at: Where | None = None,
+    ) -> None:  # fmt: skip
         """Move bytes from a core's scratchpad out to a tier."""
-        self._move(core, tier, size_bytes, stream, activity, done, into=False)
+        self._move(core, tier, size_bytes, stream, activity, done, False, at)
 
     def stream(
-        self, own: BoundEngine, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None], into: bool
-    ) -> None:
+        self, own: BoundEngine, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None], into: bool,
+        at: Where | None = None,
+    ) -> None:  # fmt: skip
         """Move bytes between a tier and an engine that is not a core, occupying memory and links side by side."""
         memory, hops = self.tiers[tier], self.layout.engine_routes[tier, own.view.path]
         latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
@@ -66,7 +69,7 @@ class Machine(Parts):
             self.engine.at(self.engine.now + latency, done, Phase.FINISH, own.component.rank)
 
         served = countdown(1 + len(hops), through)
-        memory.access(own.view.path, size_bytes if into else 0, 0 if into else size_bytes, activity, served)
+        memory.access(own.view.path, size_bytes if into else 0, 0 if into else size_bytes, activity, served, at=at)
         for hop in hops:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
             self.links[hop.link].move(*ends, own.view.path, size_bytes, activity, served)
@@ -124,7 +127,7 @@ class Machine(Parts):
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,
-        hit: int = 0,
+        at: Where | None, hit: int = 0,
     ) -> None:  # fmt: skip
         memory, cache, hops = self.tiers[tier], self.caches.get(tier), self.layout.routes[tier, core.view.index]
         missed = size - hit
@@ -146,7 +149,7 @@ class Machine(Parts):
 
         served = countdown(1 + len(moves) + (missed > 0) + (cache is not None), through)
         if missed:
-            memory.access(who, missed if into else 0, 0 if into else size, activity, served)
+            memory.access(who, missed if into else 0, 0 if into else size, activity, served, at=at)
         if cache is not None:
             latency += cache.latency_ps
             if into:

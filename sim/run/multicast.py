@@ -16,12 +16,13 @@ from sim.core.component import Activity
 from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
+from sim.hardware.memory.tier import Where
 from sim.run.parts import Parts
 
 
 @dataclass(frozen=True)
 class SharedLoad:
-    """One core's part: it wants ``size_bytes`` from ``tier`` in its scratchpad; then ``done``."""
+    """One core's part: it wants ``size_bytes`` from ``tier`` (there at ``at``) in its scratchpad; then ``done``."""
 
     core: int
     tier: int
@@ -29,6 +30,7 @@ class SharedLoad:
     stream: str
     activity: Activity
     done: Callable[[], None]
+    at: Where | None = None
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Multicasts:
         served = countdown(1 + len(messages), through)
         self._save(group, messages)
         who = ("multicast", first.stream)
-        memory.access(who, first.size_bytes, 0, first.activity, served)
+        memory.access(who, first.size_bytes, 0, first.activity, served, at=first.at)
         for (link, source), destinations in messages.items():
             machine.links[link].multicast(source, destinations, who, first.size_bytes, first.activity, served)
         for one, end in zip(group, ends, strict=True):

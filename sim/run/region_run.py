@@ -8,6 +8,7 @@ from sim.core.component import Cause
 from sim.hardware.copy_engine import Copy
 from sim.mapping.plan import Part, Plan
 from sim.mapping.regions import Region
+from sim.run.addresses import Addresses
 
 
 class OperatorClock:
@@ -44,13 +45,14 @@ class RegionRun:
     ``copies`` are those of its weights and caches from slower tiers. ``reduced_bytes``: partial
     sums sent between cores. ``staged_bytes``: of those stored, operands put where
     an engine in memory reads them. ``predicted_end_ps``: when the dispatcher thinks it ends. ``owners`` numbers the
-    region's operators as written, head first. ``clock`` runs while it executes, ``span`` from its first transfer (weights
-    are prefetched) to its end.
+    region's operators as written, head first. ``addresses``: of what it moves. ``clock`` runs while it executes, ``span``
+    from its first transfer (weights are prefetched) to its end.
     """
 
     def __init__(
-        self, region: Region, plan: Plan, owners: tuple[int, ...], clock: OperatorClock, span: OperatorClock
-    ) -> None:
+        self, region: Region, plan: Plan, owners: tuple[int, ...], clock: OperatorClock, span: OperatorClock,
+        addresses: Addresses,
+    ) -> None:  # fmt: skip
         self.region = region
         self.plan = plan
         self.number = region.number
@@ -58,6 +60,7 @@ class RegionRun:
         self.owner = owners[0]
         self.clock = clock
         self.span = span
+        self.addresses = addresses
         self.producers: list[tuple[RegionRun, ...]] = []
         self.copies: tuple[Copy, ...] = ()
         self.open_slots = plan.slots
@@ -103,7 +106,7 @@ class RegionRun:
         return tuple(self._part(part) for part in self.plan.parts) or (self,)
 
     def _part(self, part: Part) -> RegionRun:
-        run = RegionRun(self.region, part.plan, self.owners, self.clock, self.span)
+        run = RegionRun(self.region, part.plan, self.owners, self.clock, self.span, self.addresses.under(part.plan))
         run.producers, run.copies = self.producers, self.copies
         run.expected_loads, run.expected_bytes = part.loads_bytes, part.stores_bytes
         return run

@@ -122,8 +122,8 @@ class ResidentSet:
                     touch.reads = True
         return list(found.values())
 
-    def reserve(self, touches: Sequence[Touch], last_resort: bool) -> dict[Key, int] | None:
-        """Tier to use of each resident, with room made for copies; None: wait for others to end, then ask again.
+    def reserve(self, touches: Sequence[Touch], last_resort: bool) -> dict[Key, tuple[int, int]] | None:
+        """Tier and address to use of each resident, with room made for copies; None: wait for others to end, then ask again.
 
         ``last_resort``: nobody is left to wait for, so what finds no room is used where it lives.
         """
@@ -143,7 +143,7 @@ class ResidentSet:
             return None
         for touch in touches:
             touch.held = touch.group in groups
-        return {touch.key: self._tier_of(touch) for touch in touches}
+        return {touch.key: self._used_at(touch) for touch in touches}
 
     def fetch(self, touches: Sequence[Touch], activity: Activity, began: Callable[[Copy], None]) -> list[Copy]:
         """Queue the copies for which :meth:`reserve` has made room; those (already) on their way that are waited for.
@@ -241,16 +241,16 @@ class ResidentSet:
             if one.state is State.ABSENT and one.copy is not None:
                 self._free_copy(one)
 
-    def _tier_of(self, touch: Touch) -> int:
+    def _used_at(self, touch: Touch) -> tuple[int, int]:
         resident = touch.resident
         if resident.copy is None and self._far(resident):
             self.used_in_place += touch.whole
-        return resident.copy[0] if resident.copy is not None else resident.home[0]
+        return resident.copy if resident.copy is not None else resident.home
 
     def _bring(self, group: Group, resident: Resident, activity: Activity) -> Copy:
         assert resident.copy is not None
         label = group.name if len(group.members) > 1 else resident.name.partition("[")[0]
-        copy = Copy(label, resident.home[0], resident.copy[0], resident.size_bytes, activity)
+        copy = Copy(label, resident.home, resident.copy, resident.size_bytes, activity)
         resident.state, resident.incoming = State.COMING, copy
 
         def here() -> None:
@@ -287,7 +287,7 @@ class ResidentSet:
             return True
         self.write_backs += 1
         resident.state, resident.dirty = State.LEAVING, False
-        copy = Copy(resident.name.partition("[")[0], resident.copy[0], resident.home[0], resident.size_bytes,
+        copy = Copy(resident.name.partition("[")[0], resident.copy, resident.home, resident.size_bytes,
                     unattributed())  # fmt: skip
 
         def home() -> None:

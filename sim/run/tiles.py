@@ -6,7 +6,8 @@ from collections.abc import Hashable
 
 from sim.core.component import Activity, Cause
 from sim.core.server import ClockedServer
-from sim.mapping.plan import Step
+from sim.hardware.memory.tier import Where
+from sim.mapping.plan import Step, TilePlace
 from sim.run.output_order import OutputOrder
 from sim.run.region_run import RegionRun
 
@@ -68,3 +69,7 @@ class Tile:
         self.left = len(step.loads)
         self.cause: str = Cause.OPERAND
         self.servers: list[ClockedServer] = []
+
+    def where(self, position: int, tier: int, place: TilePlace | None) -> Where | None:
+        """Where in a tier a tile of an operand (or of the results) lies; None where the plan does not say."""
+        return self.run.addresses.where(position, tier, place, self.place[0]) if place is not None else None

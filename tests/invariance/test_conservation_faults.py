@@ -182,13 +182,17 @@ def return_a_credit_twice(patch: Patch) -> None:
 
 def skip_a_store(patch: Patch) -> None:
     healthy = Machine.store
-    patch.setattr(Machine, "store", every(2, lambda self, core, tier, size, stream, activity, done: done(), healthy))
+    patch.setattr(
+        Machine, "store", every(2, lambda self, core, tier, size, stream, activity, done, at=None: done(), healthy)
+    )
 
 
 def skip_a_load(patch: Patch) -> None:
     healthy = Machine.load
     patch.setattr(
-        Machine, "load", every(2, lambda self, core, tier, size, stream, activity, done, hit=0: done(), healthy)
+        Machine,
+        "load",
+        every(2, lambda self, core, tier, size, stream, activity, done, hit=0, at=None: done(), healthy),
     )
 
 

@@ -11,8 +11,8 @@ from sim.config.load import load_architecture
 from sim.config.policy import MappingPin
 from sim.hardware.layout import Layout
 from sim.mapping.engines.core_class import CoreClass
-from sim.mapping.matrix_nest import MatrixRegionShape
 from sim.mapping.matrix_search import MatrixSearch
+from sim.mapping.matrix_shape import MatrixRegionShape
 from sim.mapping.plan import Sources
 from sim.mapping.twin_tiers import TwinTiers
 from sim.trace.work import MatrixSegment

@@ -73,6 +73,17 @@ def split_mapping(text: str) -> tuple[list[str], str]:
     return [body[k : k + 2] for k in range(0, len(body), 2)], xor
 
 
+def kept_on_channel_bytes(device: Device, mapping: str) -> int:
+    """Successive bytes that a mapping keeps on one channel before it goes on to the next."""
+    fields, _ = split_mapping(mapping)
+    sizes, kept = field_sizes(device, 1, fields), device.burst_bytes
+    for name in reversed(fields):
+        if name in ("ch", "pc"):
+            break
+        kept *= sizes[name]
+    return kept
+
+
 def check_mapping(text: str, problems: Problems, place: Place | None = None) -> None:
     """What is wrong with a mapping goes to ``problems``."""
     fields, _ = split_mapping(text)

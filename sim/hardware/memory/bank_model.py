@@ -20,7 +20,7 @@ import numpy.typing as npt
 from sim.core.clock import PS_PER_S, Clock
 from sim.core.errors import InputError, Problem, Problems
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory.address_map import XOR, field_sizes, split_mapping
+from sim.hardware.memory.address_map import XOR, field_sizes, kept_on_channel_bytes, split_mapping
 from sim.hardware.memory.bank_timing import Timing, parameters, resolve
 from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
@@ -115,7 +115,8 @@ class BankModel:
 
     def engine(self) -> BulkEngine:
         stripe = self.device.burst_bytes * self.channels
-        return BulkEngine(self.device, self.parameters, self._request_parameters, stripe, self.clock)
+        kept = kept_on_channel_bytes(self.device, self.mapping)
+        return BulkEngine(self.device, self.parameters, self._request_parameters, stripe, kept, self.clock)
 
     def service_ps(self, size_bytes: int) -> int:
         """One transfer alone on an idle tier: the first row's activation, then the sustained rate."""

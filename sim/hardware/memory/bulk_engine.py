@@ -36,11 +36,15 @@ class BulkEngine:
     """Transfers in flight on a tier (the interface of :class:`sim.core.channel.TransferEngine`)."""
 
     def __init__(
-        self, device: Device, parameters: Array, request_parameters: Array, stripe_bytes: int, clock: Clock
-    ) -> None:
-        """``stripe_bytes``: one burst on every channel of the tier. ``request_parameters``: of the per-request path."""
+        self, device: Device, parameters: Array, request_parameters: Array, stripe_bytes: int, kept_bytes: int, clock: Clock
+    ) -> None:  # fmt: skip
+        """``stripe_bytes``: one burst on every channel of the tier; ``kept_bytes``: successive bytes on one channel.
+
+        ``request_parameters``: of the per-request path.
+        """
         self._parameters = parameters
         self._per_burst = stripe_bytes
+        self._kept_bytes, self._burst_bytes = kept_bytes, device.burst_bytes
         self._clock = clock
         self.rows_opened: list[int] = []
         self.rank_cycles = 0
@@ -101,11 +105,17 @@ class BulkEngine:
         return first
 
     def _tile_rows(self, access: Access) -> tuple[int, int]:
-        """Bursts on one channel of a row of the tile, and from one row to the next."""
-        if not access.row_bytes:
+        """Bursts on one channel of a piece of the tile, and from one piece to the next.
+
+        A piece is a row's part on a channel: where rows are shorter than one burst on every channel (or than what the
+        mapping keeps on one channel), only some channels have a part of each, and each channel has a piece of every so
+        many rows; over the tile they are spread evenly.
+        """
+        wide = access.row_bytes
+        if not wide:
             return at.FAR, at.FAR
-        row = max(1, access.row_bytes // self._per_burst)
-        return row, max(row, access.stride_bytes // self._per_burst)
+        piece = max(1, wide // self._per_burst, min(wide, self._kept_bytes) // self._burst_bytes)
+        return piece, max(piece, piece * access.stride_bytes // wide)
 
     def _begin(
         self, key: Hashable, cycle: int, first: int, bursts: int, row: int, step: int, write: bool, token: Any

@@ -26,7 +26,7 @@ from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.memory import Memory
-from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, tier_models
+from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, Where, tier_models
 from sim.hardware.pim.pim_spec import PimSpec
 from sim.hardware.pim.turns import Turns
 
@@ -155,12 +155,13 @@ class Dram(Memory):
         activity: Activity,
         done: Callable[[], None],
         conflicts: int = 1,
+        at: Where | None = None,
     ) -> None:
-        """As in :class:`Memory`; the timing model is told whether the transfer writes."""
+        """As in :class:`Memory`; the timing model is told whether the transfer writes, and where."""
         if isinstance(self._channel, BankChannel):
             bursts = ceil_div(read_bytes + write_bytes, self._channel.burst_bytes)
             self.count(activity.owner, "writes" if write_bytes else "reads", bursts)
-        turns, access = self.turns, Access(stream, write_bytes > 0)
+        turns, access = self.turns, Access(stream, write_bytes > 0, *(at or ()))
         if turns is None:
             super().access(access, read_bytes, write_bytes, activity, done, conflicts)
             return

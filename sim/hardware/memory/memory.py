@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable
 
 from sim.core.channel import Channel, TransferEngine
 from sim.core.component import Activity, Component, Context
+from sim.hardware.memory.tier import Where
 
 
 class Memory(Component):
@@ -29,10 +30,12 @@ class Memory(Component):
         activity: Activity,
         done: Callable[[], None],
         conflicts: int = 1,
+        at: Where | None = None,
     ) -> None:
         """Move bytes on behalf of ``stream``; ``done`` when the last has been served (latency comes on top).
 
-        ``conflicts`` multiplies the service time of an access pattern that reaches only a part of the banks.
+        ``conflicts`` multiplies the service time of an access pattern that reaches only a part of the banks. ``at``: their
+        place, where it is known and the memory's timing asks for it (banks of DRAM).
         """
         if read_bytes:
             self.count(activity.owner, "read_bytes", read_bytes)

@@ -7,6 +7,7 @@ A tier holds whole tensors; a transfer is one DMA request of a tile's bytes at a
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
@@ -18,17 +19,27 @@ from sim.core.channel import TransferEngine
 from sim.core.registry import Registry
 
 
-class Access(NamedTuple):
-    """A stream of transfers as a timing model may tell them apart; ``address`` in bytes, or None: where it left off.
+class Where(NamedTuple):
+    """Where a transfer lies in a memory: address of its first byte; rows as in :class:`Access`."""
 
-    The rows of a tile may lie apart: ``row_bytes`` each, ``stride_bytes`` from one to the next (0: one piece).
+    address: int
+    row_bytes: int = 0
+    stride_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A transfer as a timing model may tell them apart; ``address`` in bytes, or None: where its stream left off.
+
+    The rows of a tile may lie apart: ``row_bytes`` each, ``stride_bytes`` from one to the next (0: one piece). Transfers of
+    one stream and direction are equal wherever they lie: who serves streams in turn takes them as one.
     """
 
     stream: Hashable
     write: bool
-    address: int | None = None
-    row_bytes: int = 0
-    stride_bytes: int = 0
+    address: int | None = field(default=None, compare=False)
+    row_bytes: int = field(default=0, compare=False)
+    stride_bytes: int = field(default=0, compare=False)
 
 
 class TierSpec(Protocol):

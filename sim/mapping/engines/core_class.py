@@ -11,8 +11,9 @@ from sim.mapping.attention_grad_nest import GradientNest
 from sim.mapping.attention_grad_search import GradientSearch, gradient_shapes
 from sim.mapping.attention_search import AttentionSearch, attention_shapes
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds
-from sim.mapping.matrix_nest import MatrixChoice, MatrixNest, MatrixRegionShape
+from sim.mapping.matrix_nest import MatrixChoice, MatrixNest
 from sim.mapping.matrix_search import MatrixSearch
+from sim.mapping.matrix_shape import MatrixRegionShape
 from sim.mapping.pipeline_search import PipelineSearch
 from sim.mapping.pipeline_stages import stages_of
 from sim.mapping.plan import Choice, Plan, Schedule, Sources

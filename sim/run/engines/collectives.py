@@ -18,6 +18,7 @@ from sim.core.errors import InconsistencyError
 from sim.hardware.collectives import Collectives
 from sim.hardware.noc.traffic_collectives import Message
 from sim.mapping.engines.collectives import STAGE, CollectiveSchedule
+from sim.mapping.plan import RESULTS
 from sim.run.engines.stage_messages import StageMessages
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.machine import Machine
@@ -111,13 +112,15 @@ class _Exchange:
         run = self._run
         for tier, size in self._schedule.loads:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
-            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=True)
+            at = run.addresses.where(0, tier)
+            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=True, at=at)
         self._after(self._schedule.launch_ps, self._launched)
 
     def _launched(self) -> None:
         for tier, size in self._schedule.stores:
             self._run.stored_bytes += size
-            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=False)
+            at = self._run.addresses.where(RESULTS, tier)
+            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=False, at=at)
         for number, waits in enumerate(self._waits):
             if not waits:
                 self._send(number)

@@ -17,6 +17,7 @@ from sim.core.errors import InconsistencyError
 from sim.hardware.pim.pim_units import PimUnits
 from sim.mapping.engines.pim import PimSchedule
 from sim.mapping.pim_layout import Piece
+from sim.mapping.plan import RESULTS
 from sim.run.core_run import FLOW
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.machine import Machine
@@ -72,7 +73,7 @@ class PimRun:
         def go(position: int, tier: int, size: int) -> None:
             run.touch(self._machine.engine.now)
             run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
-            self._machine.load(core, tier, size, FLOW, activity, done)
+            self._machine.load(core, tier, size, FLOW, activity, done, at=run.addresses.where(position, tier))
 
         for load in schedule.extras:
             for tier, size in load.split:
@@ -97,7 +98,7 @@ class PimRun:
         )
         for tier, size in schedule.fetched:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
-            self._machine.load(self._core, tier, size, FLOW, activity, put)
+            self._machine.load(self._core, tier, size, FLOW, activity, put, at=run.addresses.where(0, tier))
         if not schedule.fetched:
             put()
 
@@ -144,7 +145,8 @@ class PimRun:
         stored = countdown(len(schedule.stores), lambda: self._done(run))
         for tier, size in schedule.stores:
             run.stored_bytes += size
-            self._machine.store(self._core, tier, size, FLOW, Activity(run.owner, 0), stored)
+            at = run.addresses.where(RESULTS, tier)
+            self._machine.store(self._core, tier, size, FLOW, Activity(run.owner, 0), stored, at)
         if not schedule.stores:
             self._done(run)
 

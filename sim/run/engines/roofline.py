@@ -15,7 +15,7 @@ from sim.core.countdown import countdown
 from sim.core.errors import InconsistencyError
 from sim.hardware.roofline import Roofline
 from sim.mapping.engines.roofline import RooflineSchedule, RooflineTile
-from sim.mapping.plan import Load
+from sim.mapping.plan import RESULTS, Load, TilePlace
 from sim.run.engines.unit import Unit, unit_kinds
 from sim.run.machine import Machine
 from sim.run.parts import BoundEngine
@@ -82,8 +82,10 @@ class RooflineRun:
             cause, position = waited or cause, load.operand
             run.touch(self._events.now)
             for tier, size in load.split:
-                run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
-                self._machine.stream(self._own, tier, size, activity, arrived, into=True)
+                before = run.loaded_bytes.get(position, 0)
+                run.loaded_bytes[position] = before + size
+                at = run.addresses.where(position, tier, TilePlace(before))
+                self._machine.stream(self._own, tier, size, activity, arrived, into=True, at=at)
 
         if not all_loads:
             self._compute(run, tile, cause, activity)
@@ -111,8 +113,9 @@ class RooflineRun:
     def _store(self, run: RegionRun, tile: RooflineTile, activity: Activity) -> None:
         stored = countdown(len(tile.stores), lambda: self._tile_done(run))
         for tier, size in tile.stores:
+            at = run.addresses.where(RESULTS, tier, TilePlace(run.stored_bytes))
             run.stored_bytes += size
-            self._machine.stream(self._own, tier, size, activity, stored, into=False)
+            self._machine.stream(self._own, tier, size, activity, stored, into=False, at=at)
         if not tile.stores:
             self._tile_done(run)
 

@@ -15,6 +15,7 @@ from sim.core.component import Activity, Cause, Lane
 from sim.core.engine import Phase
 from sim.hardware.collectives import Collectives
 from sim.mapping.engines.collectives import CollectiveSchedule
+from sim.mapping.plan import RESULTS
 from sim.run.machine import Machine
 from sim.run.parts import BoundEngine
 from sim.run.region_run import RegionRun
@@ -109,7 +110,8 @@ class _Sending(_Transfer):
         self._arriving = len(schedule.groups)
         for tier, size in schedule.loads:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
-            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=True)
+            at = run.addresses.where(0, tier)
+            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=True, at=at)
         self._after(schedule.launch_ps, self._launched)
 
     def _launched(self) -> None:
@@ -143,4 +145,5 @@ class _Receiving(_Transfer):
         self._machine.mailbox.when(("arrives", self._key), self._one_done)
         for tier, size in self._schedule.stores:
             self._run.stored_bytes += size
-            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=False)
+            at = self._run.addresses.where(RESULTS, tier)
+            self._machine.stream(self._own, tier, size, self._activity, self._one_done, into=False, at=at)
