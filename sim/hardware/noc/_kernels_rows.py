@@ -16,44 +16,44 @@ from sim.hardware.noc._packet_layout import (
     NEXT,
     ORIGIN,
     PIECE_WIDTH,
-    PORT_WIDTH,
+    PIECES,
     UNBOOKED,
 )
 
 
 @njit(inline="always")
-def new_row(s, b):  # type: ignore[no-untyped-def]
+def new_row(s):  # type: ignore[no-untyped-def]
     """Where a row begins that nobody uses; whoever sends has made sure that there is one."""
-    row = s[b.counters + FREE_ROW]
+    row = s[FREE_ROW]
     if row >= 0:
-        s[b.counters + FREE_ROW] = s[row + NEXT]
+        s[FREE_ROW] = s[row + NEXT]
         return row
-    row = b.pieces + s[b.counters + FRESH] * PIECE_WIDTH
-    s[b.counters + FRESH] += 1
+    row = s[PIECES] + s[FRESH] * PIECE_WIDTH
+    s[FRESH] += 1
     return row
 
 
 @njit(inline="always")
-def free_row(s, b, row):  # type: ignore[no-untyped-def]
+def free_row(s, row):  # type: ignore[no-untyped-def]
     """Nobody uses ``row`` any more."""
-    s[row + NEXT] = s[b.counters + FREE_ROW]
-    s[b.counters + FREE_ROW] = row
+    s[row + NEXT] = s[FREE_ROW]
+    s[FREE_ROW] = row
 
 
 @njit(inline="always")
-def booked_to_the_end(s, b, message, flits, end):  # type: ignore[no-untyped-def]
+def booked_to_the_end(s, message, flits, end):  # type: ignore[no-untyped-def]
     """``flits`` of ``message`` will all have reached a terminal in cycle ``end``; with the last, its end is known."""
     s[message + END] = max(s[message + END], end)
     s[message + UNBOOKED] -= flits
     if s[message + UNBOOKED] == 0:
-        leave_source(s, b, message)
-        insert_due(s, b, message)
+        leave_source(s, message)
+        insert_due(s, message)
 
 
 @njit(inline="always")
-def leave_source(s, b, message):  # type: ignore[no-untyped-def]
+def leave_source(s, message):  # type: ignore[no-untyped-def]
     """Take ``message`` out of the list of its source."""
-    source = b.ports + (b.all_ports + s[message + ORIGIN]) * PORT_WIDTH
+    source = s[message + ORIGIN]
     previous, following = s[message + M_PREVIOUS], s[message + M_NEXT]
     if previous >= 0:
         s[previous + M_NEXT] = following
@@ -66,9 +66,9 @@ def leave_source(s, b, message):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def insert_due(s, b, message):  # type: ignore[no-untyped-def]
+def insert_due(s, message):  # type: ignore[no-untyped-def]
     """Put ``message`` in the list of known ends, behind those that end no later."""
-    at, following = b.counters + DUE_FIRST, s[b.counters + DUE_FIRST]
+    at, following = DUE_FIRST, s[DUE_FIRST]
     while following >= 0 and s[following + END] <= s[message + END]:
         at = following + M_NEXT
         following = s[at]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -104,6 +104,29 @@ def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place 
     return {name: spec.place[name] if name in spec.place else next(free) for name in endpoints}
 
 
+class _Port:
+    """An endpoint's way in or out: its lane, and the messages that are on their way from (to) it."""
+
+    __slots__ = ("lane", "under_way")
+
+    def __init__(self, lane: Lane) -> None:
+        self.lane = lane
+        self.under_way = 0
+
+
+class _Way(NamedTuple):
+    """What all messages between the same endpoints share. ``idle_ps``: time alone in the network, by flits."""
+
+    ends: tuple[int, tuple[int, ...]]
+    hops: int
+    head_cycles: int
+    ports: tuple[_Port, ...]
+    idle_ps: dict[int, int]
+
+
+_COUNT, _TAKEN, _IDLE = ((UNATTRIBUTED, name) for name in ("message_count", "message_ps", "message_idle_ps"))
+
+
 @links.register("fabric")
 class Fabric(Link):
     """Two lanes per endpoint, busy while a message is under way from (to) it; its links are counted, not lanes."""
@@ -119,11 +142,10 @@ class Fabric(Link):
         self.latency_ps = 0  # the time of flight is in the network
         self.endpoints = endpoints
         self._terminals = terminals_of(spec, endpoints, None)
-        self._lanes = {(name, way): self.lane(f"{name}.{way}") for name in endpoints for way in ("out", "in")}
-        self._under_way = dict.fromkeys(self._lanes, 0)
+        self._ports = {(name, way): _Port(self.lane(f"{name}.{way}")) for name in endpoints for way in ("out", "in")}
         self._width, self.routes, self._router = spec.width, spec.routes(), spec.router
-        self._idle_heads: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._hops: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._ways: dict[tuple[str, tuple[str, ...]], _Way] = {}
+        self._latencies: dict[int, tuple[int, str]] = {}
         assert hz is not None
         self._hz = hz
         engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width,
@@ -146,45 +168,52 @@ class Fabric(Link):
         self, source: str, destinations: tuple[str, ...], stream: Hashable, size_bytes: int, activity: Activity,
         done: Callable[[], None],
     ) -> None:  # fmt: skip
-        ends = self._terminals[source], tuple(sorted(self._terminals[name] for name in destinations))
-        hops = self._hops.get(ends)
-        if hops is None:
-            hops = self._hops[ends] = self._fabric.links_of(ends)
-        self.count(activity.owner, "bytes", size_bytes)
-        self.count(activity.owner, "hop_bytes", size_bytes * hops)
+        way = self._ways.get((source, destinations))
+        if way is None:
+            way = self._ways[source, destinations] = self._way(source, destinations)
+        owner, sent_ps = activity.owner, self.engine.now
         flits = max(1, -(-size_bytes // self._width))
-        self.ledger[activity.owner, "flit_hops"] += flits * hops
-        keys = (source, "out"), *((name, "in") for name in destinations)
-        for key in keys:
-            if self._under_way[key] == 0:
-                self._lanes[key].assign(self.engine.now)
-                self._lanes[key].begin(self.engine.now, Cause.OPERAND)
-            self._under_way[key] += 1
-
-        sent_ps = self.engine.now
+        self.actions[owner, "bytes"] += size_bytes
+        self.actions[owner, "hop_bytes"] += size_bytes * way.hops
+        self.ledger[owner, "flit_hops"] += flits * way.hops
+        for port in way.ports:
+            if port.under_way == 0:
+                port.lane.assign(sent_ps)
+                port.lane.begin(sent_ps, Cause.OPERAND)
+            port.under_way += 1
 
         def arrived() -> None:
-            self._note(ends, flits, self.engine.now - sent_ps)
-            for key in keys:
-                self._under_way[key] -= 1
-                close = self._lanes[key].hand_over if self._under_way[key] else self._lanes[key].end
-                close(self.engine.now, "transfer", activity.owner, activity.tile)
+            now = self.engine.now
+            self._note(way, flits, now - sent_ps)
+            for port in way.ports:
+                port.under_way -= 1
+                close = port.lane.hand_over if port.under_way else port.lane.end
+                close(now, "transfer", owner, activity.tile)
             done()
 
-        self._channel.submit(ends, size_bytes, arrived, activity)
+        self._channel.submit(way.ends, size_bytes, arrived, activity)
 
-    def _note(self, ends: tuple[int, tuple[int, ...]], flits: int, latency_ps: int) -> None:
+    def _way(self, source: str, destinations: tuple[str, ...]) -> _Way:
+        ends = self._terminals[source], tuple(sorted(self._terminals[name] for name in destinations))
+        head = max(idle_head_cycles(self.routes, self._router, ends[0], destination) for destination in ends[1])
+        ports = self._ports[source, "out"], *(self._ports[name, "in"] for name in destinations)
+        return _Way(ends, self._fabric.links_of(ends), head, ports, {})
+
+    def _note(self, way: _Way, flits: int, latency_ps: int) -> None:
         """Account for a message that has arrived. Latencies are kept in bins a sixteenth wide, by their lower edge."""
-        head = self._idle_heads.get(ends)
-        if head is None:
-            head = self._idle_heads[ends] = max(
-                idle_head_cycles(self.routes, self._router, ends[0], destination) for destination in ends[1]
-            )
-        spare = max(0, latency_ps.bit_length() - 5)
-        self.ledger[UNATTRIBUTED, f"latency_ps {latency_ps >> spare << spare}"] += 1
-        self.ledger[UNATTRIBUTED, "message_count"] += 1
-        self.ledger[UNATTRIBUTED, "message_ps"] += latency_ps
-        self.ledger[UNATTRIBUTED, "message_idle_ps"] += int((head + flits - 1) * PS_PER_S / self._hz)
+        idle_ps = way.idle_ps.get(flits)
+        if idle_ps is None:
+            idle_ps = way.idle_ps[flits] = int((way.head_cycles + flits - 1) * PS_PER_S / self._hz)
+        spare = latency_ps.bit_length() - 5
+        lowest = latency_ps >> spare << spare if spare > 0 else latency_ps
+        name = self._latencies.get(lowest)
+        if name is None:
+            name = self._latencies[lowest] = UNATTRIBUTED, f"latency_ps {lowest}"
+        ledger = self.ledger
+        ledger[name] += 1
+        ledger[_COUNT] += 1
+        ledger[_TAKEN] += latency_ps
+        ledger[_IDLE] += idle_ps
 
     def waiting(self) -> dict[str, int]:
         """``stalled LINK``: cycles a link was free while a packet waited for buffers; ``waited LINK``: cycles of all packets

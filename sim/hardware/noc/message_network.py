@@ -46,13 +46,13 @@ def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -
 
 @dataclass(frozen=True)
 class Way:
-    """How a message goes: links taken, idle cycles of a head, the terminal's port or -1, the tree's row or -1."""
+    """How messages go from one terminal to one or several: links taken, copies that arrive, is it a tree; ``columns`` tell
+    the kernel (see :mod:`sim.hardware.noc._packet_layout`)."""
 
     links: int
     copies: int
-    idle_cycles: int
-    port: int
-    tree: int
+    is_tree: bool
+    columns: Ints
 
 
 class MessageNetwork(PacketNetwork):
@@ -66,10 +66,10 @@ class MessageNetwork(PacketNetwork):
         self._kernels = load_kernels("sim.hardware.noc._kernels_send")
         self._ways: dict[tuple[int, tuple[int, ...]], Way] = {}
         self._rows_of: dict[int, int] = {}
-        self._promised = 0
+        self._promised = self._room = 0
         self._sent = 0
         self._next_end = 0
-        self._tokens: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
+        self._answers: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
 
     @property
     def active(self) -> int:
@@ -85,25 +85,25 @@ class MessageNetwork(PacketNetwork):
 
     def send(self, now: int, source: int, destinations: tuple[int, ...], flits: int) -> int:
         """A message of ``flits`` enters the queue of ``source`` in cycle ``now``; returns its number."""
-        self._run_to(now)
         way = self.way(source, destinations)
         buffer = self.spec.buffer_flits
-        packet = self._packet_flits if way.tree < 0 else min(self._packet_flits, buffer)
+        packet = min(self._packet_flits, buffer) if way.is_tree else self._packet_flits
         piece = min(packet, buffer)
         if flits > packet and self._train_flits > packet:
             packet = piece = self._train_flits
         packets = -(-flits // packet)
-        rows = 1 + packets * -(-packet // piece) * (2 * way.copies if way.tree >= 0 else 1)
+        rows = 1 + packets * -(-packet // piece) * (2 * way.copies if way.is_tree else 1)
         number = self._sent
         self._sent += 1
         self._rows_of[number] = rows
         self._promised += rows
-        self._state.grow(self._promised)
-        sets = (number % self.routes.variants) << 16 | self.routes.variants
-        order = np.array([source, destinations[0], flits, packet, piece, sets, way.copies, way.idle_cycles, way.port,
-                          number, way.tree], dtype=np.int64)  # fmt: skip
-        self._kernels.send(self._state.flat, self._state.layout, order, self.now)
-        self._next_end = int(order[0])
+        if self._promised > self._room:
+            self._state.grow(self._promised)
+            self._room = len(self._state.pieces)
+        result = self._kernels.send(self._state.flat, self._answers, way.columns, self.now, now, flits, packet, piece,
+                                    number, number)  # fmt: skip
+        self._reached(result)
+        self._next_end = int(self._answers[AT_ONCE])
         return number
 
     def next_end(self) -> int:
@@ -115,18 +115,15 @@ class MessageNetwork(PacketNetwork):
         taken: list[int] = []
         count = AT_ONCE
         while count == AT_ONCE:
-            found = int(self._kernels.advance(self._state.flat, self._state.layout, self._tokens, self.now, cycle))
+            found = self._kernels.advance(self._state.flat, self._answers, self.now, cycle)
             result, count = found >> 20, found & ((1 << 20) - 1)
             self._reached(result)
-            taken += self._tokens[:count].tolist()
-        self._next_end = int(self._tokens[AT_ONCE])
+            if count:
+                taken += self._answers[:count].tolist()
+        self._next_end = int(self._answers[AT_ONCE])
         for number in taken:
             self._promised -= self._rows_of.pop(number)
         return taken
-
-    def _run_to(self, cycle: int) -> None:
-        if self.now < cycle:
-            self._reached(int(self._kernels.run(self._state.flat, self._state.layout, self.now, cycle, 0)))
 
     def waited_cycles(self) -> tuple[Ints, Ints]:
         """Of each link: cycles it was free while a packet waited for buffers behind it; sum over packets of all waiting."""
@@ -143,29 +140,33 @@ class MessageNetwork(PacketNetwork):
             idle = max(idle, self._idle_cycles(steps))
             branches |= {tuple(steps[:end]) for end in range(1, len(steps) + 1)}
         if len(destinations) == 1:
-            return Way(len(branches), 1, idle, self._port(destinations[0]), -1)
-        return Way(len(branches), len(destinations), idle, -1, self._plant(source, destinations))
+            port, tree = at.PORTS + self._port(destinations[0]) * at.PORT_WIDTH, -1
+        else:
+            port, tree = -1, self._plant(source, destinations)
+        copies = len(destinations)
+        columns = np.array([source, destinations[0], copies, idle, port, tree, routes.variants], dtype=np.int64)
+        return Way(len(branches), copies, copies > 1, columns)
 
     def _idle_cycles(self, steps: list[tuple[int, int]]) -> int:
-        layout, ports = self._state.layout, self._state.ports
+        header, ports = self._state.flat, self._state.ports
         links = self.routes.links
         on_way = [
             int(ports[links.source[link] * self.routes.ports + links.source_port[link], at.DELAY]) for link, _ in steps
         ]
-        return (int(ports[layout.all_ports, at.DELAY]) + sum(on_way) + (len(steps) + 1) * layout.head_cycles
-                + layout.eject_cycles)  # fmt: skip
+        first = int(ports[header[at.ALL_PORTS], at.DELAY])
+        return first + sum(on_way) + (len(steps) + 1) * int(header[at.HEAD_CYCLES]) + int(header[at.EJECT_CYCLES])
 
     def _port(self, terminal: int) -> int:
         return int(self.routes.terminal_router[terminal] * self.routes.ports + self.routes.terminal_port[terminal])
 
     def _plant(self, source: int, destinations: tuple[int, ...]) -> int:
         """Rows for the tree's nodes; returns the root's."""
-        links, classes = self.routes.links, self.routes.classes
+        links, state = self.routes.links, self._state
         rows: dict[tuple[int, ...], int] = {(): self._node(-1, -1)}
         for destination in destinations:
-            channels = [int(links.source[link] * self.routes.ports + links.source_port[link]) * classes + vc_class
-                        for link, vc_class in self.routes.path(source, destination)]  # fmt: skip
-            channels.append(self._port(destination) * classes)
+            ports = [(int(links.source[link] * self.routes.ports + links.source_port[link]), vc_class)
+                     for link, vc_class in self.routes.path(source, destination)]  # fmt: skip
+            channels = [state.port_channel(*one) for one in (*ports, (self._port(destination), 0))]
             for end in range(1, len(channels) + 1):
                 key = tuple(channels[:end])
                 if key not in rows:
@@ -176,8 +177,8 @@ class MessageNetwork(PacketNetwork):
         """A row that stays for the run."""
         self._promised += 1
         self._state.grow(max(self._promised, int(self._state.counters[at.FRESH]) + 1))
-        flat, layout = self._state.flat, self._state.layout
-        row = layout.pieces + int(self._state.counters[at.FRESH]) * at.PIECE_WIDTH
+        flat = self._state.flat
+        row = int(flat[at.PIECES]) + int(self._state.counters[at.FRESH]) * at.PIECE_WIDTH
         self._state.counters[at.FRESH] += 1
         flat[row + at.N_CHANNEL], flat[row + at.N_CHILD], flat[row + at.N_SIBLING] = channel, -1, -1
         if parent >= 0:

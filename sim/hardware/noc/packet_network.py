@@ -53,7 +53,7 @@ class PacketNetwork:
         """Advance to cycle ``until``, not including it, or to the end of the cycle in which ``stop_after`` packets have
         finished. Raises InconsistencyError when packets are under way and none can move."""
         kernels = load_kernels("sim.hardware.noc._kernels_packet")
-        self._reached(int(kernels.run(self._state.flat, self._state.layout, self.now, until, stop_after)))
+        self._reached(int(kernels.run(self._state.flat, self.now, until, stop_after)))
 
     def _reached(self, result: int) -> None:
         """Take over what the event loop returned."""

@@ -7,13 +7,15 @@ import copy
 import numpy as np
 
 from sim.hardware.noc import _packet_layout as at
-from sim.hardware.noc._packet_layout import PacketLayout
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.routes import Ints, Routes
 
 UNCONSTRAINED = 1 << 40  # hops that the first piece of a packet may take: nobody is ahead of it
+_BLANK = np.zeros(at.PIECE_WIDTH, dtype=np.int64)
+_BLANK[[at.NEXT, at.HELD, at.ROUTER, at.ENTERED, at.DONE, at.MESSAGE, at.NODE, at.COPIES]] = -1
+"""The row of a piece of which nothing is known yet."""
 
 
 class PacketState:
@@ -24,28 +26,42 @@ class PacketState:
 
     def __init__(self, routes: Routes, spec: RouterSpec, longest: int = 0) -> None:
         self._routes, self._spec = routes, spec
-        self.layout, self._sizes = _plan(routes, spec, longest)
-        self.flat = np.zeros(self.layout.pieces, dtype=np.int64)
+        header, self._sizes = _plan(routes, spec, longest)
+        self.flat = np.zeros(header[at.PIECES], dtype=np.int64)
+        for where, value in header.items():
+            self.flat[where] = value
         self._cut()
         self.counters[at.ASLEEP] = at.NEVER
         self.counters[[at.FREE_ROW, at.DUE_FIRST]] = -1
         self.ports[:] = _ports(routes, spec)
         self.channels[:] = _channels(routes, spec)
-        self.flat[self.layout.routes : self.layout.routes + routes.table.size] = routes.table.ravel()
-        self.flat[self.layout.slot_ends : self.layout.slot_ends + 2 * self.layout.slots] = -1
+        self.channels[:, at.RELEASE_RING] = self._ring_starts()
+        self.flat[header[at.ROUTE_TABLE] : header[at.ROUTE_TABLE] + routes.table.size] = routes.table.ravel()
+        self.flat[header[at.SLOT_ENDS] : header[at.SLOT_ENDS] + 2 * header[at.SLOTS]] = -1
         self._count = 0
         self.first_piece = np.zeros(0, dtype=np.int64)
         self.last_piece = np.zeros(0, dtype=np.int64)
 
     def _cut(self) -> None:
-        def rows(name: str, width: int) -> Ints:
-            start = getattr(self.layout, name)
-            return self.flat[start : start + self._sizes[name]].reshape(-1, width)
+        def rows(start: int, width: int) -> Ints:
+            return self.flat[start : start + self._sizes[start]].reshape(-1, width)
 
-        self.counters = rows("counters", 1)[:, 0]
-        self.ports = rows("ports", at.PORT_WIDTH)
-        self.channels = rows("channels", at.CHANNEL_WIDTH)
-        self.pieces = self.flat[self.layout.pieces :].reshape(-1, at.PIECE_WIDTH)
+        self.counters = self.flat[: at.PORTS]
+        self.ports = rows(at.PORTS, at.PORT_WIDTH)
+        self.channels = rows(int(self.flat[at.CHANNELS]), at.CHANNEL_WIDTH)
+        self.pieces = self.flat[self.flat[at.PIECES] :].reshape(-1, at.PIECE_WIDTH)
+
+    def _ring_starts(self) -> Ints:
+        count = np.arange(len(self.channels), dtype=np.int64)
+        return int(self.flat[at.RELEASE_ROWS]) + 2 * int(self.flat[at.POOL_WIDTH]) * count
+
+    def source_channel(self, terminal: int) -> int:
+        """The row of the channel by which a terminal sends."""
+        return int(self.flat[at.SOURCES] + terminal * self.flat[at.N_CLASSES] * at.CHANNEL_WIDTH)
+
+    def port_channel(self, port: int, vc_class: int) -> int:
+        """The row of the channel of a class at an output port (router * ports + port)."""
+        return int(self.flat[at.CHANNELS] + (port * self.flat[at.N_CLASSES] + vc_class) * at.CHANNEL_WIDTH)
 
     def copy(self) -> PacketState:
         """An independent copy."""
@@ -75,14 +91,14 @@ class PacketState:
         first, number = self._count, len(self.last_piece)
         self._reserve(len(whose))
         rows = self.pieces[first : first + len(whose)]
-        rows[:, [column for column in range(at.PIECE_WIDTH) if column != at.ORDER]] = 0
+        rows[:] = _BLANK
         rows[:, at.SOURCE], rows[:, at.DESTINATION] = packets.source[whose], packets.destination[whose]
         rows[:, at.FLITS] = np.minimum(packets.flits[whose] - place * size, size)
         rows[:, at.CREATED], rows[:, at.VARIANT] = packets.created[whose], packets.variant[whose]
         rows[:, at.PACKET] = number + whose
         rows[:, at.IS_HEAD], rows[:, at.IS_LAST] = place == 0, place == parts[whose] - 1
-        rows[:, at.BEHIND] = np.where(rows[:, at.IS_LAST] == 1, -1, first + 1 + np.arange(len(whose)))
-        rows[:, (at.NEXT, at.HELD, at.ROUTER, at.ENTERED, at.DONE, at.MESSAGE, at.NODE, at.COPIES)] = -1
+        following = self.flat[at.PIECES] + (first + 1 + np.arange(len(whose))) * at.PIECE_WIDTH
+        rows[:, at.BEHIND] = np.where(rows[:, at.IS_LAST] == 1, -1, following)
         rows[:, at.ASKED] = packets.created[whose]
         rows[:, at.ALLOWED] = np.where(place == 0, UNCONSTRAINED, 0)
         self._count += len(whose)
@@ -109,14 +125,14 @@ class PacketState:
         for numbers in np.split(order, np.flatnonzero(np.diff(sources[order])) + 1):
             if len(numbers) == 0:
                 continue
-            rows = self.layout.pieces + (first + numbers) * at.PIECE_WIDTH
+            rows = self.flat[at.PIECES] + (first + numbers) * at.PIECE_WIDTH
             self.pieces[first + numbers[:-1], at.NEXT] = rows[1:]
-            line = self.channels[(self.layout.all_ports + sources[numbers[0]]) * self.layout.n_classes]
-            if line[at.WAIT_FIRST] >= 0:
-                self.flat[line[at.WAIT_LAST] + at.NEXT] = rows[0]
+            line = self.source_channel(int(sources[numbers[0]]))
+            if self.flat[line + at.WAIT_FIRST] >= 0:
+                self.flat[self.flat[line + at.WAIT_LAST] + at.NEXT] = rows[0]
             else:
-                line[at.WAIT_FIRST] = rows[0]
-            line[at.WAIT_LAST] = rows[-1]
+                self.flat[line + at.WAIT_FIRST] = rows[0]
+            self.flat[line + at.WAIT_LAST] = rows[-1]
         self.counters[at.ASLEEP] = min(int(self.counters[at.ASLEEP]), now)
 
 
@@ -124,28 +140,27 @@ def _pool(routes: Routes, spec: RouterSpec, vc_class: int) -> int:
     return class_mask(vc_class, routes.classes, spec.virtual_channels).bit_count() * spec.buffer_flits
 
 
-def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[PacketLayout, dict[str, int]]:
+def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[dict[int, int], dict[int, int]]:
+    """The header by place, and the size of each section by where it starts."""
     all_ports, pool = routes.routers * routes.ports, spec.virtual_channels * spec.buffer_flits
     channels = (all_ports + routes.terminals) * routes.classes
     latest = 2 * max(int(routes.links.latency.max(initial=1)), spec.injection_latency) + spec.switch_delay
     latest += spec.credit_delay + spec.head_delay + 2 * routes.classes * max(pool, longest) + spec.buffer_flits + 8
-    scalars = {
-        "n_ports": routes.ports, "n_classes": routes.classes, "n_routers": routes.routers,
-        "n_terminals": routes.terminals, "all_ports": all_ports,
-        "head_cycles": spec.head_delay + (0 if spec.speculative else 1), "slots": 2 << latest.bit_length(),
-        "pool_width": pool + 1, "eject_cycles": spec.switch_delay + spec.injection_latency + 1,
+    header = {
+        at.N_PORTS: routes.ports, at.N_CLASSES: routes.classes, at.N_ROUTERS: routes.routers,
+        at.N_TERMINALS: routes.terminals, at.ALL_PORTS: all_ports,
+        at.HEAD_CYCLES: spec.head_delay + (0 if spec.speculative else 1), at.SLOTS: 2 << latest.bit_length(),
+        at.POOL_WIDTH: pool + 1, at.EJECT_CYCLES: spec.switch_delay + spec.injection_latency + 1,
     }  # fmt: skip
-    scalars["least_idle"] = spec.injection_latency + 1 + scalars["head_cycles"] + scalars["eject_cycles"]
-    sizes = {
-        "counters": at.COUNTERS_WIDTH, "ports": (all_ports + routes.terminals) * at.PORT_WIDTH,
-        "channels": channels * at.CHANNEL_WIDTH, "releases": channels * (pool + 1) * 2, "routes": routes.table.size,
-        "slot_ends": 2 * scalars["slots"], "pieces": 0,
-    }  # fmt: skip
-    starts, total = {}, 0
-    for name, size in sizes.items():
-        starts[name] = total
-        total += size
-    return PacketLayout(**scalars, **starts), sizes
+    sizes, start = {at.PORTS: (all_ports + routes.terminals) * at.PORT_WIDTH}, at.PORTS
+    for where, size in (
+        (at.CHANNELS, channels * at.CHANNEL_WIDTH), (at.RELEASE_ROWS, channels * (pool + 1) * 2),
+        (at.ROUTE_TABLE, routes.table.size), (at.SLOT_ENDS, 2 * header[at.SLOTS]), (at.PIECES, 0),
+    ):  # fmt: skip
+        start += sizes[start]
+        header[where], sizes[start] = start, size
+    header[at.SOURCES] = header[at.CHANNELS] + all_ports * routes.classes * at.CHANNEL_WIDTH
+    return header, sizes
 
 
 def _ports(routes: Routes, spec: RouterSpec) -> Ints:
@@ -174,5 +189,6 @@ def _channels(routes: Routes, spec: RouterSpec) -> Ints:
         rows[:, vc_class, at.CAPACITY] = _pool(routes, spec, vc_class)
     rows[routes.terminal_router * routes.ports + routes.terminal_port, :, at.CAPACITY] = every
     rows[all_ports:, :, at.CAPACITY] = every
-    rows[..., (at.WAIT_FIRST, at.WAIT_LAST, at.ACTOR_NEXT)] = -1
+    rows[..., (at.WAIT_FIRST, at.WAIT_LAST, at.NEXT)] = -1
+    rows[..., at.PORT_ROW] = at.PORTS + at.PORT_WIDTH * np.arange(len(rows))[:, None]
     return rows.reshape(-1, at.CHANNEL_WIDTH)
