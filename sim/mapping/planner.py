@@ -16,7 +16,7 @@ from sim.config.policy import MappingPin
 from sim.core.errors import InputError, Place, Problem
 from sim.hardware.layout import Layout
 from sim.hardware.noc.traffic_collectives import chunk_bytes
-from sim.mapping.dispatch.policy import IDLE, Divider, Moment, dispatchers
+from sim.mapping.dispatch.policy import IDLE, Divider, Moment, Narrowing, dispatchers
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.engines.engine import PlanningEngine, Request, compute_type, engine_kinds
 from sim.mapping.pins import check_pins
@@ -93,13 +93,24 @@ class Planner:
                tuple(one.size_bytes for one in region.outputs), request.pin)  # fmt: skip
         found = self._cache.get(key)
         if found is None:
-            plans = [engine.plan(request) for engine in self.engines]
-            found = self._cache[key] = tuple(plan for plan in plans if plan is not None)
+            found = self._cache[key] = self._made(request)
             if len(self._cache) > CACHED_PLANS:
                 self._cache.popitem(last=False)
         else:
             self._cache.move_to_end(key)
         return found
+
+    def _made(self, request: Request) -> tuple[Plan, ...]:
+        """Plans of the engines that the dispatcher would take, or where these have none, of the others."""
+        groups = [self.engines]
+        if isinstance(self._dispatcher, Narrowing):
+            first = self._dispatcher.first(request.region)
+            groups = [[one for one in self.engines if first(one.name) == wanted] for wanted in (True, False)]
+        for group in groups:
+            plans = tuple(plan for engine in group if (plan := engine.plan(request)) is not None)
+            if plans:
+                return plans
+        return ()
 
     def _request(self, region: Region, homes: Homes, cached: frozenset[Any] = frozenset()) -> Request:
         slices = self.operands(region)

@@ -26,6 +26,7 @@ from sim.hardware.memory.bulk_engine import BulkEngine
 from sim.hardware.memory.devices import DEVICES
 from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.memory import Memory
+from sim.hardware.memory.paced_channel import PacedChannel
 from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, Where, tier_models
 from sim.hardware.pim.pim_spec import PimSpec
 from sim.hardware.pim.turns import Turns
@@ -117,6 +118,12 @@ class DramSpec(OffChipSpec):
         except InputError as error:
             raise ValueError("; ".join(map(str, error.problems))) from None
 
+    def works_beside_pim(self) -> bool:
+        """Are there processing units that work at the same time as the host, over the same command bus?"""
+        if self.pim is None or not self.pim.enabled or self.device is None:
+            return False
+        return self.pim.shares_commands(self.pim.parts(self.device)[0])
+
     def timing(self) -> TierTiming:
         """The tier's timing model (closed forms; no state)."""
         model: TierModel = tier_models.get(self.model).of(self)
@@ -135,12 +142,19 @@ class Dram(Memory):
         self, context: Context, path: str, rank: int, declared: str, spec: OffChipSpec, hz: Fraction | None
     ) -> None:
         self.model: TierTiming = spec.timing()
+        self._beside_pim = isinstance(spec, DramSpec) and spec.works_beside_pim()
         super().__init__(context, path, rank, declared, self.model.engine(), self.model.latency_ps)
 
     def _make_channel(self, engine: TransferEngine) -> Channel:
         if isinstance(self.model, BankModel) and isinstance(engine, BulkEngine):
-            return BankChannel(self, engine, self.lane(), self.model.channels, self.model.device.burst_bytes)
+            kind = PacedChannel if self._beside_pim else BankChannel
+            return kind(self, engine, self.lane(), self.model.channels, self.model.device.burst_bytes)
         return super()._make_channel(engine)
+
+    def pace(self, slowdown: Fraction) -> None:
+        """From now on transfers take ``slowdown`` times as long as by themselves, because processing units work."""
+        if isinstance(self._channel, PacedChannel):
+            self._channel.pace(slowdown)
 
     def finish(self, end_ps: int) -> None:
         """The run ended at ``end_ps``: refreshes and standby are counted up to there."""

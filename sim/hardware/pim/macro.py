@@ -24,7 +24,7 @@ CACHED = 1 << 14
 class Transition(NamedTuple):
     """What a macro-command does from a state: ``cycles`` to the next free slot, ``end``: its last result is there.
 
-    ``last``: cycle of its last command; ``due``: cycles left until the next refresh, counted from its start.
+    ``last``: cycle of its last command; ``due``, where it ``refreshes``: cycles from its start until the next refresh.
     """
 
     state: int
@@ -94,7 +94,7 @@ class Transitions:
         """Execute ``macro`` in ``state`` with ``due`` cycles left until the next refresh (``NEVER``: none)."""
         plain = self._undisturbed(state, macro)
         if plain.last < due:
-            return plain._replace(due=due) if due != NEVER else plain
+            return plain
         key = (state, macro, due)
         found = self._refreshing.get(key)
         if found is None:
@@ -171,6 +171,7 @@ class ChannelState:
             left -= 1 + again
             for name, count in done.counts:
                 counts[name] = counts.get(name, 0) + count * (1 + again)
+        _add(self.counts, counts)
         return Taken(start, end, counts)
 
     def run(self, key: object, program: Program, not_before: int = 0) -> Taken:
@@ -188,15 +189,13 @@ class ChannelState:
             state, cycles, end, counts, left = known[place]
             self._state, self.cycle = state, start + cycles
             self._due = start + left if due != NEVER else NEVER
-            for name, count in counts.items():
-                self.counts[name] = self.counts.get(name, 0) + count
+            _add(self.counts, counts)
             return Taken(start, start + end, counts)
         end = start
         total: dict[str, int] = {}
         for macro, times in program:
             _, end, counts = self.take(macro, 0, times)
-            for name, count in counts.items():
-                total[name] = total.get(name, 0) + count
+            _add(total, counts)
         if len(known) > CACHED:
             known.clear()
         known[place] = (self._state, self.cycle - start, end - start, total, self._due - start)
@@ -217,15 +216,14 @@ class ChannelState:
                 return 0
             most = min(most, room // done.cycles + 1)
         self.cycle += most * done.cycles
-        for name, count in done.counts:
-            self.counts[name] += count * most
         return most
 
     def _refresh(self) -> None:
         """A refresh that falls due while nothing else goes on."""
         self._wait(self._due)
         due = self._due
-        self._apply((Step(self.transitions.commands.refresh),), NEVER)
+        done = self._apply((Step(self.transitions.commands.refresh),), NEVER)
+        _add(self.counts, dict(done.counts))
         self._due = due + self.transitions.interval
 
     def _wait(self, cycle: int) -> None:
@@ -237,10 +235,14 @@ class ChannelState:
         start = self.cycle
         done = self.transitions.take(self._state, macro, due)
         self._state, self.cycle = done.state, start + done.cycles
-        if due != NEVER:
+        if done.refreshes:
             self._due = start + done.due
-        for name, count in done.counts:
-            self.counts[name] = self.counts.get(name, 0) + count
         if self.log is not None:
             self.log += [line._replace(cycle=line.cycle + start) for line in done.log]
         return done
+
+
+def _add(total: dict[str, int], counts: dict[str, int]) -> None:
+    """Add ``counts`` to ``total`` by name."""
+    for name, count in counts.items():
+        total[name] = total.get(name, 0) + count

@@ -37,6 +37,10 @@ class PimSpec(FrozenSpec):
         default="dependencies",
         description="operators on the units begin when their operands are there, or one after the other in program order",
     )
+    command_bus: Literal["shared", "own"] = Field(
+        default="shared",
+        description="side by side on two row buffers: do host and PIM share the commands of a channel, or has each its own?",
+    )
     issue_rate: Frequency | None = Field(
         default=None, description="commands a second that the host sends to all channels together, in order; null: any"
     )
@@ -64,6 +68,10 @@ class PimSpec(FrozenSpec):
         """Do host and PIM take turns?"""
         return self.access == "blocked" or (self.access is None and not side_by_side(commands))
 
+    def shares_commands(self, commands: CommandSet) -> bool:
+        """Do host and PIM work at the same time, on two row buffers of the same banks and one command bus?"""
+        return self.command_bus == "shared" and not self.is_blocked(commands) and two_buffers(commands)
+
     def parts(self, device: str) -> tuple[CommandSet, PimDevice]:
         """The command set and the device row (checked before)."""
         found = PIM_DEVICES[device]
@@ -72,4 +80,9 @@ class PimSpec(FrozenSpec):
 
 def side_by_side(commands: CommandSet) -> bool:
     """Can host and PIM work at the same time: with two row buffers a bank, or on different banks?"""
-    return commands.split_banks or any(command.row_buffer > 0 for command in commands.commands.values())
+    return commands.split_banks or two_buffers(commands)
+
+
+def two_buffers(commands: CommandSet) -> bool:
+    """Have banks a row buffer for PIM besides the host's?"""
+    return any(command.row_buffer > 0 for command in commands.commands.values())

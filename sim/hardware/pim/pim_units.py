@@ -19,6 +19,7 @@ from sim.core.component import Activity, Cause, Component, Context, Lane
 from sim.core.engine import Phase
 from sim.hardware.memory.dram import Dram, DramSpec
 from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.interference import host_slowdown
 from sim.hardware.pim.issue_port import IssuePort, packets_of
 from sim.hardware.pim.macro import ChannelState, Program, Transitions
 from sim.hardware.pim.pim_device import PimDevice
@@ -99,6 +100,12 @@ class PimModel:
     def _plain(self) -> Transitions:
         return Transitions(self.commands, self.device, refresh=False)
 
+    @cached_property
+    def host_slowdown(self) -> Fraction:
+        """How much longer the host's transfers take beside a pass."""
+        shared = self.spec.shares_commands(self.commands)
+        return host_slowdown(self.commands.name, self.device) if shared else Fraction(1)
+
     def packets(self, work: Pass) -> int:
         """Packets that the host sends for a pass."""
         found = self._packets.get(work)
@@ -129,6 +136,9 @@ class PimUnits(Component):
             for number in range(self.model.channels)
         ]
         self._port = IssuePort(self.model.spec.issue_rate)
+        self._memory = memory
+        self._slowdown = self.model.host_slowdown
+        self._working = 0
         self.turns: Turns | None = None
         if self.model.is_blocked:
             timing = self.model.device.cycles()
@@ -136,6 +146,18 @@ class PimUnits(Component):
             to_host = timing["tRTP"] + timing["tRP"]
             edge = self.model.clock.edge_ps
             self.turns = memory.turns = Turns(context.engine, rank, {"host": edge(to_pim), "pim": edge(to_host)})
+
+    def begins(self) -> None:
+        """A channel begins a pass: beside the first, the host's transfers slow down."""
+        self._working += 1
+        if self._working == 1:
+            self._memory.pace(self._slowdown)
+
+    def ends(self) -> None:
+        """A channel has no pass in service any more."""
+        self._working -= 1
+        if self._working == 0:
+            self._memory.pace(Fraction(1))
 
     def record_commands(self) -> None:
         """Keep every command of every channel in ``log`` from now on (for checks; it grows without bound)."""
@@ -210,12 +232,14 @@ class _Channel:
             self._units.ledger[owner, name] += queued.work.macs
         queued.started()
         units = self._units
+        units.begins()
         self._engine.at(clock.edge_ps(state.cycle), lambda: self._free(queued), Phase.FINISH, units.rank)
         self._engine.at(clock.edge_ps(taken.end), lambda: self._finished(queued), Phase.FINISH, units.rank)
 
     def _free(self, queued: _Queued) -> None:
         self._lane.end(self._engine.now, "pim", queued.activity.owner, queued.activity.tile)
         self._busy = False
+        self._units.ends()
         if self._queue:
             self._next()
 

@@ -49,7 +49,7 @@ class Snapshot(NamedTuple):
 
     def after(self, cycles: int) -> Snapshot:
         """The same state ``cycles`` later, nothing having been issued."""
-        ready = tuple(tuple(max(0, one - cycles) for one in row) for row in self.ready)
+        ready = tuple(tuple([one - cycles if one > cycles else 0 for one in row]) for row in self.ready)
         history = tuple((key, tuple(max(-HORIZON, one - cycles) for one in past)) for key, past in self.history)
         return self._replace(ready=ready, history=history)
 
@@ -231,6 +231,16 @@ class Timeline:
                     cycle = max(cycle, past[0] + cycles)
         return cycle
 
+    def separation(self, first: tuple[str, int], then: tuple[str, int]) -> int:
+        """Cycles that command and target ``then`` has to keep from ``first`` right before it, by the rules and the bus."""
+        banks, others = (self.touched(*one) for one in (first, then))
+        cycles = 1
+        for level, following, wanted in self._effects[first[0]].delays:
+            units = self._units[level]
+            if following == then[0] and {units[bank] for bank in banks} & {units[bank] for bank in others}:
+                cycles = max(cycles, wanted)
+        return cycles
+
     def gap(self, command: str) -> int:
         """Cycles between commands of a run."""
         return self._gaps[command]
@@ -297,9 +307,9 @@ class Timeline:
         """The state relative to the next free command slot; which rows are open is kept only as *some* row."""
         base = self.next_slot
         ready = tuple(
-            tuple(max(0, cycle - base) for cycle in self._ready[name][level])
-            for name in self._ready
-            for level in self._ready[name]
+            tuple([cycle - base if cycle > base else 0 for cycle in level])
+            for levels in self._ready.values()
+            for level in levels.values()
         )
         history = tuple(
             sorted((key, tuple(max(-HORIZON, cycle - base) for cycle in past)) for key, past in self._history.items())

@@ -6,7 +6,7 @@ and PIM split the work in Heo et al., NeuPIMs, ASPLOS 2024 (section 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from sim.hardware.layout import Layout
@@ -29,9 +29,12 @@ class ByKind:
 
     def choose(self, region: Region, plans: Sequence[Plan], moment: Moment) -> Plan:
         """As in :class:`~sim.mapping.dispatch.policy.Dispatcher`."""
-        inside = [plan for plan in plans if plan.engine in self._in_memory]
-        outside = [plan for plan in plans if plan.engine not in self._in_memory]
+        wanted = self.first(region)
+        return min([plan for plan in plans if wanted(plan.engine)] or plans, key=lambda plan: plan.predicted_ps)
+
+    def first(self, region: Region) -> Callable[[str], bool]:
+        """As in :class:`~sim.mapping.dispatch.policy.Narrowing`: the search for tiles is spared what goes to memory."""
         work = region.head.work
         vectors = isinstance(work, MatrixWork) and all(segment.m == 1 for segment in work.segments)
-        wanted = inside if region.head.operator.kind in ATTENTION or vectors else outside
-        return min(wanted or plans, key=lambda plan: plan.predicted_ps)
+        inside = region.head.operator.kind in ATTENTION or vectors
+        return lambda engine: (engine in self._in_memory) == inside

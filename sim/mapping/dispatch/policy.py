@@ -57,4 +57,13 @@ class Divider(Dispatcher, Protocol):
         ...
 
 
+@runtime_checkable
+class Narrowing(Protocol):
+    """A dispatcher that knows before any plan is made which engines a region belongs to."""
+
+    def first(self, region: Region) -> Callable[[str], bool]:
+        """Engines, by name, that are asked for a plan; the others are only where none of these can execute it."""
+        ...
+
+
 dispatchers: Registry[type[Dispatcher]] = Registry("dispatchers", "dispatch strategy")
