@@ -81,6 +81,7 @@ def test_every_command_of_every_channel_is_legal_and_a_changed_one_is_caught(mod
         ({"chip.hbm.pim.commands": "aim"}, "does not have this PIM command set"),
         ({"chip.hbm.device": "HBM2_8Gb_x128"}, "no processing units"),
         ({"chip.hbm.pim.commands": "newton", "chip.hbm.pim.access": "concurrent"}, "two row buffers"),
+        ({"chip.hbm.pim.access": "split"}, "some of the banks at a time"),
     ],
 )
 def test_sections_that_cannot_be_are_refused(changes: dict[str, Any], said: str) -> None:

@@ -13,15 +13,19 @@ from sim.hardware.pim.command_set import CommandSet, command_set_of, command_set
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.pim_device import PimDevice
 
+Access = Literal["blocked", "concurrent", "split"]
+NEEDS: dict[str, str] = {"concurrent": "two row buffers a bank", "split": "units that use some of the banks at a time"}
+
 
 class PimSpec(FrozenSpec):
     """YAML keys of ``pim:`` in a ``kind: dram``."""
 
     commands: str = Field(description="PIM command set of the device, such as newton or neupims")
     enabled: bool = Field(default=True, description="false: the same machine without its processing units")
-    access: Literal["blocked", "concurrent"] | None = Field(
+    access: Access | None = Field(
         default=None,
-        description="host and PIM take turns on the tier, or work side by side; default: by the row buffers of a bank",
+        description="host and PIM take turns on the tier; or work side by side, concurrent: on two row buffers of the same "
+        "banks, split: on banks apart; default: what the command set allows",
     )
     balance: Literal["greedy", "round_robin"] = Field(
         default="greedy", description="how requests are laid over channels: the least loaded first, or in turn"
@@ -60,17 +64,17 @@ class PimSpec(FrozenSpec):
             commands = command_set_of(self.commands, PIM_DEVICES[device])
         except InputError as error:
             return f"pim: {error}"
-        if self.access == "concurrent" and not side_by_side(commands):
-            return f"pim: access concurrent needs two row buffers a bank or banks apart, {self.commands} has neither"
+        if self.access not in (None, "blocked", at_best(commands)):
+            return f"pim: access {self.access} needs {NEEDS[self.access]}, which {self.commands} has not"
         return None
 
     def is_blocked(self, commands: CommandSet) -> bool:
         """Do host and PIM take turns?"""
-        return self.access == "blocked" or (self.access is None and not side_by_side(commands))
+        return (self.access or at_best(commands)) == "blocked"
 
     def shares_commands(self, commands: CommandSet) -> bool:
         """Do host and PIM work at the same time, on two row buffers of the same banks and one command bus?"""
-        return self.command_bus == "shared" and not self.is_blocked(commands) and two_buffers(commands)
+        return self.command_bus == "shared" and (self.access or at_best(commands)) == "concurrent"
 
     def parts(self, device: str) -> tuple[CommandSet, PimDevice]:
         """The command set and the device row (checked before)."""
@@ -78,11 +82,8 @@ class PimSpec(FrozenSpec):
         return command_set_of(self.commands, found), found
 
 
-def side_by_side(commands: CommandSet) -> bool:
-    """Can host and PIM work at the same time: with two row buffers a bank, or on different banks?"""
-    return commands.split_banks or two_buffers(commands)
-
-
-def two_buffers(commands: CommandSet) -> bool:
-    """Have banks a row buffer for PIM besides the host's?"""
-    return any(command.row_buffer > 0 for command in commands.commands.values())
+def at_best(commands: CommandSet) -> Access:
+    """The most that a command set lets host and PIM do at the same time."""
+    if any(command.row_buffer > 0 for command in commands.commands.values()):
+        return "concurrent"
+    return "split" if commands.split_banks else "blocked"
