@@ -8,7 +8,7 @@ import pytest
 
 from sim.core.errors import InputError
 from sim.hardware.pim.command_set import command_set_of
-from sim.hardware.pim.concurrent import run_together
+from sim.hardware.pim.concurrent import InOrder, run_together
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.log_checker import check_log
 from sim.hardware.pim.programs.pim_attention import Heads, attend_tiles, check_attention, logit_tiles, tile_steps
@@ -53,9 +53,9 @@ def test_two_row_buffers_overlap_and_one_does_not(banks: int, refresh: bool) -> 
     ends = {}
     for name in ("newton", "neupims"):
         commands = command_set_of(name, DEVICE)
-        alone = [run_together(commands, DEVICE, host, pim, refresh=refresh).cycles
+        alone = [run_together(commands, DEVICE, InOrder(host), InOrder(pim), refresh=refresh).cycles
                  for host, pim in ((_host(banks), []), ([], _pim()))]  # fmt: skip
-        both = run_together(commands, DEVICE, _host(banks), _pim(), refresh=refresh)
+        both = run_together(commands, DEVICE, InOrder(_host(banks)), InOrder(_pim()), refresh=refresh)
         assert check_log(commands, DEVICE, both.timeline.log) == []
         slack = 100 + banks * DEVICE.dram.timing["tRP"] + (DEVICE.dram.timing["tRFC"] * 2 if refresh else 0)
         assert max(alone) - (slack if refresh else 0) <= both.cycles <= sum(alone) + slack

@@ -11,14 +11,15 @@ reads out of order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
 from sim.hardware.pim.command_set import CommandSet, command_set_of
+from sim.hardware.pim.concurrent import InOrder, Together, run_together
 from sim.hardware.pim.pim_device import PimDevice
 from sim.hardware.pim.programs.program import pim_programs
-from sim.hardware.pim.sequencer import Sequencer, Step
-from sim.hardware.pim.timeline import Issued
+from sim.hardware.pim.sequencer import Step
 
 ROWS = 40
 """Rows that the host reads: more than once round the banks, so that closing rows is part of it."""
@@ -30,34 +31,18 @@ AHEAD = 8
 def host_slowdown(name: str, device: PimDevice) -> Fraction:
     """The host's time beside PIM over its time alone; 1 where nothing is shared."""
     commands = command_set_of(name, device)
-    return max(Fraction(1), Fraction(joint_reads(commands, device, True)[0], joint_reads(commands, device, False)[0]))
+    return max(Fraction(1), Fraction(*(joint_reads(commands, device, beside).host_cycle for beside in (True, False))))
 
 
-def joint_reads(commands: CommandSet, device: PimDevice, beside_pim: bool) -> tuple[int, list[Issued]]:
-    """The cycle of the host's last read of ``ROWS`` rows of one channel, and everything the channel was sent."""
-    sequencer, host = Sequencer(commands, device), _HostReads(device)
-    pim = _Tiles(commands, device) if beside_pim else None
-    last = 0
-    while not host.done:
-        head = min(host.heads(), key=sequencer.next_cycle)
-        if pim is not None and _goes_first(sequencer, pim.head, head):
-            if sequencer.advance(pim.head, 1):
-                pim.issued()
-        elif sequencer.advance(head, 1):
-            host.issued(head)
-            last = sequencer.last
-    return last, sequencer.timeline.log
-
-
-def _goes_first(sequencer: Sequencer, pim: Step, host: Step) -> bool:
-    """Would the host's next command, were it issued, delay PIM's next?"""
-    line = sequencer.timeline
-    ours, theirs = (line.demand(one.command, one.target, one.row) for one in (pim, host))
-    return sequencer.next_cycle(pim) < sequencer.next_cycle(host) + line.separation(theirs, ours)
+def joint_reads(commands: CommandSet, device: PimDevice, beside_pim: bool) -> Together:
+    """A channel of which the host reads ``ROWS`` rows, with or without PIM at work."""
+    return run_together(commands, device, _Reads(device), _Tiles(commands, device) if beside_pim else InOrder(()))
 
 
 class _Tiles:
     """Tile after tile of one macro-command, each in a row of its own."""
+
+    endless = True
 
     def __init__(self, commands: CommandSet, device: PimDevice) -> None:
         columns = -(-device.row_words // device.lanes)
@@ -65,17 +50,18 @@ class _Tiles:
         self._steps = [step._replace(times=1) for step in tile for _ in range(step.times)]
         self._place = self._row = 0
 
-    @property
-    def head(self) -> Step:
-        return self._steps[self._place]._replace(row=self._row)
+    def heads(self) -> Sequence[Step]:
+        return [self._steps[self._place]._replace(row=self._row)]
 
-    def issued(self) -> None:
+    def issued(self, step: Step) -> None:
         self._place = (self._place + 1) % len(self._steps)
         self._row += self._place == 0
 
 
-class _HostReads:
-    """Rows bank by bank; ``heads`` are the commands that may come next: an activation ahead, and a read."""
+class _Reads:
+    """Rows bank by bank: an activation ahead may come next, or a read."""
+
+    endless = False
 
     def __init__(self, device: PimDevice) -> None:
         self._banks = device.banks
@@ -83,11 +69,7 @@ class _HostReads:
         self._opened = 0
         self._read = 0
 
-    @property
-    def done(self) -> bool:
-        return self._read == ROWS * self._bursts
-
-    def heads(self) -> list[Step]:
+    def heads(self) -> Sequence[Step]:
         row = self._read // self._bursts
         found = []
         if self._opened < min(ROWS, row + AHEAD):
