@@ -19,10 +19,11 @@ from sim.hardware.memory.tier import Access
 PATTERNS = ("seq_rd", "seq_wr", "seq_mix21", "stride2048", "rand_rd", "rand_mix21", "two_streams")
 REQUESTS = 500_000
 GIB = 1 << 30
+KERNELS = {"row runs": ("bulk",), "all of a run": ("bulk", "mixed"), "all": ("bulk", "mixed", "bank")}
 
 
 def bench_memory() -> None:
-    """Print one row per engine and pattern; then cold and warm starts of a fresh process."""
+    """Print one row per engine and pattern, one long stream per device; then cold and warm starts of a fresh process."""
     for name in ("HBM2_8Gb_x128", "DDR4_8Gb_x8_3200"):
         for pattern in PATTERNS:
             print(
@@ -33,9 +34,13 @@ def bench_memory() -> None:
         print(
             f"bulk, HBM2_2400, {streams} stream(s): {runs / 1e6:.1f} million row runs/s, {size / 1e9:.0f} GB/s simulated"
         )
-    with tempfile.TemporaryDirectory() as cache:
-        for what in ("cold", "warm"):
-            print(f"{what} start, bulk kernels and imports: {_start(cache):.2f} s CPU", flush=True)
+    for name in ("HBM2_2400", "DDR4_3200", "LPDDR4_4266"):
+        runs, size = _bulk(1, name, 1, 16 * GIB)
+        print(f"one stream of 16 GiB, {name}: {16 * GIB / size:.3f} s CPU", flush=True)
+    for what, kernels in KERNELS.items():
+        with tempfile.TemporaryDirectory() as cache:
+            cold, warm = _start(cache, kernels), _start(cache, kernels)
+        print(f"imports and kernels, {what}: {cold:.2f} s CPU cold, {warm:.2f} s warm", flush=True)
 
 
 def _requests(device: str, pattern: str) -> float:
@@ -49,28 +54,26 @@ def _requests(device: str, pattern: str) -> float:
     return max(rates)
 
 
-def _bulk(streams: int) -> tuple[float, float]:
+def _bulk(streams: int, device: str = "HBM2_2400", stacks: int = 4, size: int = 64 * GIB) -> tuple[float, float]:
     """Row runs, and bytes of the whole tier, per second."""
-    model = BankModel(DEVICES["HBM2_2400"], stacks=4)
+    model = BankModel(DEVICES[device], stacks=stacks)
     rates = []
     for _ in range(2):
         engine = model.engine()
         start = time.process_time()
         for stream in range(streams):
-            engine.submit(0, Access(stream, stream % 4 == 3), 64 * GIB // streams, stream)
+            engine.submit(0, Access(stream, stream % 4 == 3), size // streams, stream)
         while (when := engine.next_event_ps()) is not None:
             engine.advance(when)
         seconds = time.process_time() - start
-        rates.append((engine.counts()["runs"] / seconds, 64 * GIB / seconds))
+        rates.append((engine.counts()["runs"] / seconds, size / seconds))
     return max(rates)
 
 
-def _start(cache: str) -> float:
-    """CPU seconds of a fresh process that times one transfer."""
-    code = (
-        "from sim.hardware.memory.bank_model import BankModel; from sim.hardware.memory.devices import DEVICES\n"
-        "e = BankModel(DEVICES['HBM2_2400']).engine(); e.submit(0, 'x', 1 << 20, 0); e.advance(e.next_event_ps())"
-    )
+def _start(cache: str, kernels: tuple[str, ...]) -> float:
+    """CPU seconds of a fresh process that loads these kernels of the memory engines."""
+    names = [f"sim.hardware.memory._kernels_{name}" for name in kernels]
+    code = f"from sim.hardware.compiled import load_kernels\nfor name in {names}: load_kernels(name)"
     process = subprocess.Popen(
         [sys.executable, "-c", code], env={**os.environ, "TILESIM_CACHE": cache}, stderr=subprocess.DEVNULL
     )

@@ -1,16 +1,29 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-overload"
 """Types of the bank kernels: plain pointers to int64, because array arguments cost two atomic reference counts a call.
 
-A kernel that Python calls takes arrays and hands ``array.ctypes`` on; everything below works on pointers (no bounds, no
-negative indices). ``moved`` is pointer arithmetic.
+A kernel that Python calls takes arrays, has an explicit signature and hands ``words(array)`` on; everything below is
+``inner`` and works on pointers (no bounds, no negative indices). ``moved`` is pointer arithmetic.
 """
 
 from __future__ import annotations
 
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 POINTER = types.CPointer(types.int64)
+
+inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+"""A kernel that only kernels call: compiled with the one that calls it and kept in its cache entry, not by itself."""
+
+
+@intrinsic
+def words(typingctx, array):
+    """Pointer to the first word of an int64 array."""
+
+    def codegen(context, builder, signature, args):
+        return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+    return POINTER(array), codegen
 
 
 @intrinsic

@@ -7,7 +7,7 @@ MAX_RANKS = 16
 FAR = 1 << 60
 NONE = -1
 
-# Parameters. A run index is a local burst divided by the bursts of a run; its fields are shift and mask.
+# Parameters. The fields of a local burst's number are shift and mask; sizes are powers of two.
 (
     RUN_BURSTS, LANES, GROUPS, BANKS_PER_GROUP, RANKS, STEP, BURST, LOOKAHEAD,
     SHIFT_BANK, MASK_BANK, SHIFT_GROUP, MASK_GROUP, SHIFT_RANK, MASK_RANK, SHIFT_ROW, MASK_ROW,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from numba import njit
 
 from sim.hardware.memory import _bank_layout as at
-from sim.hardware.memory._bank_types import moved
+from sim.hardware.memory._bank_types import moved, words
 from sim.hardware.memory._kernels_bank_cycle import advance, run_to_rest, run_to_space
 from sim.hardware.memory._kernels_bank_queues import accept, full
 
@@ -21,7 +21,7 @@ def issue_in_order(parameters, states, requests, channel, not_before, lines, wid
     Request i stands at ``base + i`` of the request array. ``outcome``: the last cycle that accepted one, and the cycles
     in which the head waited. Returns the cycle after the last.
     """
-    p, r, log, first = parameters.ctypes, requests.ctypes, lines.ctypes, states.ctypes
+    p, r, log, first = words(parameters), words(requests), words(lines), words(states)
     cycle, used, last, stalls = start, 0, start, 0
     for i in range(channel.size):
         if not_before[i] > cycle:
@@ -46,14 +46,14 @@ def issue_in_order(parameters, states, requests, channel, not_before, lines, wid
 @njit("void(int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
 def drain_all(parameters, states, requests, lines):
     """Run every channel until nothing is left to do."""
-    p, r, log = parameters.ctypes, requests.ctypes, lines.ctypes
+    p, r, log = words(parameters), words(requests), words(lines)
     for first in range(0, states.size, at.STATE):
-        run_to_rest(p, moved(states.ctypes, first), r, log)
+        run_to_rest(p, moved(words(states), first), r, log)
 
 
 @njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64)", cache=True)
 def advance_all(parameters, states, requests, lines, until):
     """Run every channel through cycle ``until``."""
-    p, r, log = parameters.ctypes, requests.ctypes, lines.ctypes
+    p, r, log = words(parameters), words(requests), words(lines)
     for first in range(0, states.size, at.STATE):
-        advance(p, moved(states.ctypes, first), r, log, until)
+        advance(p, moved(words(states), first), r, log, until)

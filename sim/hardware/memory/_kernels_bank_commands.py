@@ -7,14 +7,12 @@ group's word have passed. Constraints between ranks and the activation windows a
 
 from __future__ import annotations
 
-from numba import boolean, int64, njit, void
-
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner
 
 
-@njit(boolean(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _read_ahead(s, r, base, place):
     """Does an earlier read of the same column stand before the write at ``place`` of this bank's queue?"""
     mine = s[base + place] * at.REQUEST
@@ -25,7 +23,7 @@ def _read_ahead(s, r, base, place):
     return False
 
 
-@njit(void(POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def find_candidates(p, s, r, bank):
     """Recompute which commands ``bank`` wants, and from when its own timing allows each (FAR: not wanted)."""
     can_act = can_pre = can_rd = can_wr = FAR
@@ -57,7 +55,7 @@ def find_candidates(p, s, r, bank):
     s[at.CAN_PRE + bank] = can_pre
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64, int64, int64, int64), cache=True)
+@inner
 def _record(s, log, cycle, kind, rank, bank, row, column):
     if log[at.LOG_COUNT] < log[at.LOG_CAPACITY]:
         line = at.LOG_HEADER + log[at.LOG_COUNT] * at.LOG_LINE
@@ -71,7 +69,7 @@ def _record(s, log, cycle, kind, rank, bank, row, column):
         log[at.LOG_COUNT] += 1
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def _window_end(p, s, rank, length, span):
     """When the ``length``-th last activate of this rank leaves its window of ``span`` cycles."""
     count = s[at.WINDOW_COUNT + rank]
@@ -80,7 +78,7 @@ def _window_end(p, s, rank, length, span):
     return s[at.WINDOW + rank * 32 + (count - length) % 32] + span
 
 
-@njit(void(POINTER, POINTER, int64), cache=True)
+@inner
 def _hold_row_bus(p, s, until):
     """No row command of this controller before ``until``."""
     for group in range(p[at.GROUPS]):
@@ -90,7 +88,7 @@ def _hold_row_bus(p, s, until):
         s[at.RANK_REF + rank] = max(s[at.RANK_REF + rank], until)
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def activate(p, s, r, log, bank, row, cycle):
     """ACT: open ``row``; start tRCD, tRAS, tRC, tRRD and the activation windows."""
     group, rank = p[at.GROUP_OF_BANK + bank], p[at.RANK_OF_BANK + bank]
@@ -120,7 +118,7 @@ def activate(p, s, r, log, bank, row, cycle):
     find_candidates(p, s, r, bank)
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def precharge(p, s, r, log, bank, cycle):
     """PRE: close the row; start tRP (towards ACT and REF) and tPPD."""
     rank = p[at.RANK_OF_BANK + bank]
@@ -140,7 +138,7 @@ def precharge(p, s, r, log, bank, cycle):
     find_candidates(p, s, r, bank)
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def refresh_rank(p, s, r, log, rank, cycle):
     """REF: all banks of ``rank`` are closed; start tRFC."""
     until = cycle + p[at.T_RFC]
@@ -153,7 +151,7 @@ def refresh_rank(p, s, r, log, rank, cycle):
     _record(s, log, cycle, at.REF, rank, NONE, NONE, NONE)
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def refresh_one_bank(p, s, r, log, bank, cycle):
     """REFpb: the bank is closed; start tRFCpb for it, and tRREFD towards activates of the other banks of its rank."""
     rank = p[at.RANK_OF_BANK + bank]
@@ -167,7 +165,7 @@ def refresh_one_bank(p, s, r, log, bank, cycle):
     find_candidates(p, s, r, bank)
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def after_read(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
@@ -182,7 +180,7 @@ def after_read(p, s, group, rank, cycle):
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def after_write(p, s, group, rank, cycle):
     for other in range(p[at.GROUPS]):
         if other == group:
@@ -197,7 +195,7 @@ def after_write(p, s, group, rank, cycle):
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def column(p, s, r, log, bank, request, cycle):
     """RD or WR of ``request``: start the bus windows of every group, and tRTP or write recovery of the bank."""
     q = request * at.REQUEST

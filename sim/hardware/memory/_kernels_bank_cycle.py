@@ -8,11 +8,9 @@ round-robin, starting after the bank chosen last; within a bank the oldest ready
 
 from __future__ import annotations
 
-from numba import boolean, int64, njit, void
-
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner
 from sim.hardware.memory._kernels_bank_commands import (
     activate,
     column,
@@ -24,7 +22,7 @@ from sim.hardware.memory._kernels_bank_commands import (
 from sim.hardware.memory._kernels_bank_queues import can_move, complete, full, leave_bank, move_one
 
 
-@njit(int64(POINTER, POINTER, int64), cache=True)
+@inner
 def _search(p, s, cycle):
     """The next bank in turn with a ready command (the pointer moves there), or NONE (NEXT_COMMAND: from when)."""
     banks, blocked = p[at.BANKS], s[at.BLOCKED]
@@ -54,7 +52,7 @@ def _search(p, s, cycle):
     return NONE
 
 
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _kind(p, s, bank, cycle):
     """The command that a ready ``bank`` issues."""
     group = p[at.GROUP_OF_BANK + bank]
@@ -70,7 +68,7 @@ def _kind(p, s, bank, cycle):
     return at.WR
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def _issue(p, s, r, log, bank, kind, cycle):
     if kind == at.ACT:
         head = s[at.QUEUE + bank * at.MAX_BANK_QUEUE]
@@ -87,7 +85,7 @@ def _issue(p, s, r, log, bank, kind, cycle):
         find_candidates(p, s, r, bank)
 
 
-@njit(int64(POINTER, POINTER, int64), cache=True)
+@inner
 def _refresh_bank(p, s, rank):
     """The open bank of ``rank`` whose precharge is ready first (lowest bank at a tie), or NONE: all are closed."""
     found, soonest = NONE, FAR
@@ -100,7 +98,7 @@ def _refresh_bank(p, s, rank):
     return found
 
 
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _refresh_first_ready(p, s, rank, cycle):
     """The first open bank of ``rank`` in bank order that may be precharged now, or NONE."""
     first = rank * p[at.BANKS_PER_RANK]
@@ -112,7 +110,7 @@ def _refresh_first_ready(p, s, rank, cycle):
     return NONE
 
 
-@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _refresh_step(p, s, r, log, cycle):
     """Work on the refresh that is due: block its rank, close its banks one a cycle, then refresh. True: issued."""
     rank = s[at.REFRESH_RANK]
@@ -133,7 +131,7 @@ def _refresh_step(p, s, r, log, cycle):
     return True
 
 
-@njit(int64(POINTER, POINTER, int64), cache=True)
+@inner
 def _bank_refresh_ready(p, s, bank):
     """When the next command of this bank's refresh, PRE or REFpb, may issue."""
     group = p[at.GROUP_OF_BANK + bank]
@@ -142,7 +140,7 @@ def _bank_refresh_ready(p, s, bank):
     return max(s[at.BANK_ACT + bank], s[at.GROUP_ACT + group], s[at.RANK_REFPB + p[at.RANK_OF_BANK + bank]])
 
 
-@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _bank_refresh_step(p, s, r, log, cycle):
     """Work on the per-bank refresh that is due: block its bank, close it, refresh it. True: issued."""
     bank = s[at.REFRESH_RANK]
@@ -160,7 +158,7 @@ def _bank_refresh_step(p, s, r, log, cycle):
     return True
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
+@inner
 def _second(p, s, r, log, cycle, first_is_column):
     """HBM's second command bus: the next ready command in turn, issued if it is of the other kind."""
     bank = _search(p, s, cycle)
@@ -173,7 +171,7 @@ def _second(p, s, r, log, cycle, first_is_column):
     s[at.NEXT_COMMAND] = cycle + 1
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
+@inner
 def _commands_in_turn(p, s, r, log, cycle, issued):
     """Banks in turn: one command unless a refresh's was issued, and on HBM a second."""
     is_column = False
@@ -189,14 +187,14 @@ def _commands_in_turn(p, s, r, log, cycle, issued):
         _second(p, s, r, log, cycle, is_column)
 
 
-@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _refresh_now(p, s, r, log, cycle):
     if p[at.REFRESH_PER_BANK]:
         return _bank_refresh_step(p, s, r, log, cycle)
     return _refresh_step(p, s, r, log, cycle)
 
 
-@njit(int64(POINTER, POINTER, POINTER, int64, boolean, boolean), cache=True)
+@inner
 def _search_oldest(p, s, r, cycle, columns, rows):
     """The ready command (column or row commands, as asked) of the oldest request: bank * 8 + kind, or NONE."""
     blocked, found, oldest, soonest = s[at.BLOCKED], NONE, FAR, FAR
@@ -224,7 +222,7 @@ def _search_oldest(p, s, r, cycle, columns, rows):
     return found
 
 
-@njit(boolean(POINTER, POINTER, POINTER, POINTER, int64, boolean, boolean), cache=True)
+@inner
 def _issue_oldest(p, s, r, log, cycle, columns, rows):
     found = _search_oldest(p, s, r, cycle, columns, rows)
     if found == NONE:
@@ -237,7 +235,7 @@ def _issue_oldest(p, s, r, log, cycle, columns, rows):
     return True
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, boolean), cache=True)
+@inner
 def _commands_by_age(p, s, r, log, cycle, issued):
     """Oldest ready request first; with two command buses a column command, then a row command."""
     s[at.NEXT_COMMAND] = FAR
@@ -254,7 +252,7 @@ def _commands_by_age(p, s, r, log, cycle, issued):
         s[at.NEXT_COMMAND] = cycle + 1
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def tick(p, s, r, log):
     """One cycle of the channel, the one CLOCK stands at."""
     cycle = s[at.CLOCK]
@@ -278,7 +276,7 @@ def tick(p, s, r, log):
     s[at.CLOCK] = cycle + 1
 
 
-@njit(int64(POINTER, POINTER), cache=True)
+@inner
 def next_tick(p, s):
     """The first cycle from CLOCK on in which anything can happen if nothing arrives."""
     if can_move(p, s):
@@ -301,7 +299,7 @@ def next_tick(p, s):
     return max(soonest, s[at.CLOCK])
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def advance(p, s, r, log, until):
     """Run the channel through cycle ``until``."""
     while s[at.CLOCK] <= until:
@@ -313,7 +311,7 @@ def advance(p, s, r, log, until):
         tick(p, s, r, log)
 
 
-@njit(boolean(POINTER, POINTER), cache=True)
+@inner
 def at_rest(p, s):
     """Is there nothing left that time alone would issue (writes below the drain threshold stay buffered)?"""
     if s[at.QUEUED] > 0 or s[at.READS_WAITING] > 0:
@@ -321,7 +319,7 @@ def at_rest(p, s):
     return s[at.WRITES_WAITING] == 0 or (s[at.DRAINING] == 0 and s[at.WRITES_WAITING] <= p[at.DRAIN_IDLE])
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def run_to_rest(p, s, r, log):
     """Run the channel until nothing is left to do; CLOCK stands after the last cycle that did something."""
     while not at_rest(p, s):
@@ -329,7 +327,7 @@ def run_to_rest(p, s, r, log):
         tick(p, s, r, log)
 
 
-@njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def run_to_space(p, s, r, log, write):
     """Run the channel until it accepts a request of this kind; returns the cycle after which it does."""
     while full(p, s, write):

@@ -7,20 +7,18 @@ pending request of the same address off the common path; a search that is made i
 
 from __future__ import annotations
 
-from numba import boolean, int64, njit, void
-
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import NONE
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner
 from sim.hardware.memory._kernels_bank_commands import find_candidates
 
 
-@njit(int64(int64), cache=True)
+@inner
 def _slot(address):
     return ((address >> 5) ^ (address >> 15) ^ (address >> 25)) & (at.FILTER - 1)
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def _find(s, r, request, base, length):
     """The entry of a list of requests that has the address and kind wanted (``request`` words), or NONE."""
     for k in range(base, base + length):
@@ -29,7 +27,7 @@ def _find(s, r, request, base, length):
     return NONE
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def pending(s, r, address, bank, write):
     """The queued request of this kind and address that no command has served yet, or NONE."""
     filters = at.FILTER_WR if write else at.FILTER_RD
@@ -49,7 +47,7 @@ def pending(s, r, address, bank, write):
     return NONE
 
 
-@njit(boolean(POINTER, POINTER, int64), cache=True)
+@inner
 def full(p, s, write):
     """Does the channel refuse a request of this kind?"""
     if write:
@@ -57,7 +55,7 @@ def full(p, s, write):
     return s[at.READS_WAITING] + p[at.SHARED_QUEUE] * s[at.READS_QUEUED] >= p[at.READ_QUEUE]
 
 
-@njit(void(POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def accept(p, s, r, request, cycle):
     """A request reaches the channel; ``cycle`` is the first cycle in which it may move on."""
     q = request * at.REQUEST
@@ -95,13 +93,13 @@ def accept(p, s, r, request, cycle):
     s[at.FILTER_RD + _slot(address)] += 1
 
 
-@njit(void(POINTER, int64, int64, int64), cache=True)
+@inner
 def _erase(s, base, place, length):
     for k in range(base + place, base + length - 1):
         s[k] = s[k + 1]
 
 
-@njit(void(POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _enter_bank(p, s, r, request, bank):
     length = s[at.LENGTH + bank]
     s[at.QUEUE + bank * at.MAX_BANK_QUEUE + length] = request
@@ -121,7 +119,7 @@ def _enter_bank(p, s, r, request, bank):
     s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], ready)
 
 
-@njit(boolean(POINTER, POINTER, POINTER), cache=True)
+@inner
 def _move_read(p, s, r):
     for k in range(s[at.READS_WAITING]):
         request = s[at.READS + k]
@@ -137,7 +135,7 @@ def _move_read(p, s, r):
     return False
 
 
-@njit(boolean(POINTER, POINTER, POINTER), cache=True)
+@inner
 def _move_write(p, s, r):
     """Move the oldest write that fits; a pending read of its address ends the drain instead (returns False)."""
     for k in range(s[at.WRITES_WAITING]):
@@ -158,14 +156,14 @@ def _move_write(p, s, r):
     return False
 
 
-@njit(boolean(POINTER, POINTER), cache=True)
+@inner
 def drain_starts(p, s):
     """Would the write buffer start to drain now?"""
     waiting = s[at.WRITES_WAITING]
     return waiting >= p[at.DRAIN_HIGH] or (waiting > p[at.DRAIN_IDLE] and s[at.QUEUED] == 0)
 
 
-@njit(boolean(POINTER, POINTER), cache=True)
+@inner
 def can_move(p, s):
     """Would the next cycle move a request to its bank queue (or try to)?"""
     if s[at.DRAINING] == 0 and not drain_starts(p, s):
@@ -173,7 +171,7 @@ def can_move(p, s):
     return s[at.WRITES_MOVABLE] > 0
 
 
-@njit(void(POINTER, POINTER, POINTER), cache=True)
+@inner
 def move_one(p, s, r):
     """Move one request to its bank queue, the oldest that fits; from the write buffer while it drains."""
     if s[at.DRAINING] == 0 and drain_starts(p, s):
@@ -186,7 +184,7 @@ def move_one(p, s, r):
         _move_read(p, s, r)
 
 
-@njit(int64(POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def leave_bank(p, s, r, bank, place):
     """Take the request at ``place`` out of its bank queue; returns it."""
     base = at.QUEUE + bank * at.MAX_BANK_QUEUE
@@ -202,7 +200,7 @@ def leave_bank(p, s, r, bank, place):
     return request
 
 
-@njit(void(POINTER, POINTER, POINTER, int64, int64), cache=True)
+@inner
 def complete(p, s, r, request, cycle):
     """Its command issues in ``cycle``: stamp a read and all that joined it; forget the address."""
     q = request * at.REQUEST

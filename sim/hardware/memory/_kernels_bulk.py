@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-arg"
 """Compiled: transfers served row run by row run on one channel, each run of same-row bursts in closed form.
 
 A run is the part of a transfer in one row (or in the rows of equal number of all bank groups, where the mapping puts the
@@ -22,7 +22,7 @@ from __future__ import annotations
 from numba import int64, njit, void
 
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner, words
 from sim.hardware.memory._bulk_layout import NONE
 from sim.hardware.memory._kernels_bulk_rows import (
     bank_of,
@@ -33,10 +33,11 @@ from sim.hardware.memory._kernels_bulk_rows import (
     open_row,
     rank_of,
     refresh_due,
+    row_of,
 )
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+@inner
 def _first_column(p, s, rank, low, write, bursts):
     """The first column slot behind the previous run; WHY says what it costs."""
     slot = s[at.NEXT_COLUMN]
@@ -59,12 +60,12 @@ def _first_column(p, s, rank, low, write, bursts):
     return slot
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+@inner
 def _start(p, s, first, bursts, write, enters):
     """Open the rows of a run; returns when its first column issues. WHY and WINDOW say what held it."""
-    index, lanes, rank = first // p[at.RUN_BURSTS], p[at.LANES], rank_of(p, first)
-    row = (index >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
-    low = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
+    lanes, rank = p[at.LANES], rank_of(p, first)
+    row = row_of(p, first)
+    low = (first >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
     slot = _first_column(p, s, rank, low, write, bursts)
     start, why, window = max(slot, enters), s[at.WHY], 0
     for lane in range(min(lanes, bursts)):
@@ -75,7 +76,7 @@ def _start(p, s, first, bursts, write, enters):
     return start
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64), cache=True)
+@inner
 def _account(p, s, start, last, bursts):
     """Cover the data bus up to the end of the run's last burst."""
     begin = max(s[at.COVERED], s[at.WORK_SINCE])
@@ -91,20 +92,20 @@ def _account(p, s, start, last, bursts):
     s[at.COVERED] = end
 
 
-@njit(void(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+@inner
 def _opened_in_vain(p, s, first, seen, write, due):
     """A refresh cuts a run when ``seen`` bursts of the next one are in the window: their rows are open and get closed."""
-    row = (first // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+    row = row_of(p, first)
     for lane in range(min(p[at.LANES], seen)):
         open_row(p, s, bank_of(p, first, lane), row, write, due - seen * p[at.STEP])
 
 
-@njit(int64(POINTER, int64), cache=True)
+@inner
 def _bank_in_group(p, first):
-    return (first // p[at.RUN_BURSTS] >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
+    return (first >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
 
 
-@njit(void(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _leave_behind(p, s, first, enters):
     """A run begins at ``first``: do columns of the run before stay in the queues, and do older ones leave them?"""
     before = s[at.LAST_FIRST]
@@ -117,27 +118,26 @@ def _leave_behind(p, s, first, enters):
         s[at.HELD] = before
 
 
-@njit(void(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _open_again(p, s, write, enters):
     """Rows that a refresh closed and that the queues hold columns of are opened, behind those of the present run."""
     held = s[at.HELD]
     if held == NONE or p[at.CLOSED_PAGE]:
         return
-    row = (held // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+    row = row_of(p, held)
     for lane in range(p[at.LANES]):
         bank = bank_of(p, held, lane)
         if s[at.OPEN_ROW + bank] == NONE:
             open_row(p, s, bank, row, write, enters)
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64, int64, int64, int64), cache=True)
+@inner
 def _run(p, s, first, wanted, following, after, write, enters):
     """One row run of ``wanted`` bursts from ``first`` on; returns how many a refresh left of it.
 
     ``after`` more bursts of the transfer come then, from ``following`` on.
     """
-    index, lanes = first // p[at.RUN_BURSTS], p[at.LANES]
-    rank = rank_of(p, first)
+    lanes, rank = p[at.LANES], rank_of(p, first)
     _leave_behind(p, s, first, enters)
     refresh_due(p, s, max(enters, s[at.NEXT_COLUMN]))
     start = _start(p, s, first, wanted, write, enters)
@@ -162,7 +162,7 @@ def _run(p, s, first, wanted, following, after, write, enters):
             close_row(p, s, bank, s[at.PRE_OK + bank])
     _account(p, s, start, last, bursts)
     s[at.NEXT_COLUMN], s[at.LAST_COLUMN], s[at.LAST_START] = last + p[at.STEP], last, start
-    s[at.LAST_GROUP], s[at.LAST_BURSTS] = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP], bursts
+    s[at.LAST_GROUP], s[at.LAST_BURSTS] = (first >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP], bursts
     s[at.LAST_WRITE], s[at.LAST_RANK] = write, rank
     s[at.LAST_FIRST] = first
     s[at.RUNS] += 1
@@ -170,7 +170,7 @@ def _run(p, s, first, wanted, following, after, write, enters):
     return bursts
 
 
-@njit(int64(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _serve(p, s, transfers, ring, until):
     while s[at.ACTIVE] > 0:
         slot = ring[s[at.TURN]]
@@ -181,7 +181,7 @@ def _serve(p, s, transfers, ring, until):
         first, opened = transfers[t + at.NEXT_BURST], s[at.ACTIVATES]
         left = transfers[t + at.LEFT]
         enters = max(transfers[t + at.ARRIVED], s[at.LAST_COLUMN] - p[at.LOOKAHEAD] * p[at.STEP])
-        wanted = min(left, transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - first % p[at.RUN_BURSTS])
+        wanted = min(left, transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - (first & (p[at.RUN_BURSTS] - 1)))
         following = burst_after(transfers, t, wanted)
         bursts = _run(p, s, first, wanted, following, left - wanted, transfers[t + at.WRITE], enters)
         go_on(transfers, t, bursts)
@@ -203,10 +203,10 @@ def serve(parameters, state, transfers, ring, until):
     A run is decided when the run before it starts its columns, and only if that is not past cycle ``until``. Returns the
     slot of the transfer that completed (it has left the ring), or NONE.
     """
-    return _serve(parameters.ctypes, state.ctypes, transfers.ctypes, ring.ctypes, until)
+    return _serve(words(parameters), words(state), words(transfers), words(ring), until)
 
 
 @njit(void(int64[::1], int64[::1], int64), cache=True)
 def refresh_through(parameters, state, cycle):
     """Let the refreshes up to ``cycle`` happen on a channel without work."""
-    refresh_due(parameters.ctypes, state.ctypes, cycle)
+    refresh_due(words(parameters), words(state), cycle)

@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-from numba import int64, njit, void
-
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner
 from sim.hardware.memory._bulk_layout import NONE
 
 
-@njit(int64(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _activate(p, s, bank, earliest):
     """Activate ``bank``, from ``earliest`` on when tRRD and tFAW allow; returns when."""
     group = bank // p[at.BANKS_PER_GROUP]
@@ -34,7 +32,7 @@ def _activate(p, s, bank, earliest):
     return when
 
 
-@njit(void(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def close_row(p, s, bank, precharged):
     """The row of ``bank`` is precharged at ``precharged``."""
     rank = bank // (p[at.GROUPS] * p[at.BANKS_PER_GROUP])
@@ -46,7 +44,7 @@ def close_row(p, s, bank, precharged):
         s[at.ACTIVE_CYCLES] += max(0, s[at.OPEN_UNTIL + rank] - s[at.OPEN_SINCE + rank])
 
 
-@njit(int64(POINTER, POINTER, int64, int64, int64, int64), cache=True)
+@inner
 def open_row(p, s, bank, row, write, enters):
     """From when the bank takes columns of ``row``: at once when it is open, else after tRP, tRCD and what else binds.
 
@@ -74,7 +72,7 @@ def open_row(p, s, bank, row, write, enters):
     return opened + to_column
 
 
-@njit(void(POINTER, POINTER, int64, int64), cache=True)
+@inner
 def _refresh_rank(p, s, rank, due):
     """All-bank: close the rank's banks, tRP, REF, tRFC."""
     per_rank = p[at.GROUPS] * p[at.BANKS_PER_GROUP]
@@ -90,7 +88,7 @@ def _refresh_rank(p, s, rank, due):
     s[at.REFRESHES] += 1
 
 
-@njit(void(POINTER, POINTER, int64), cache=True)
+@inner
 def refresh_due(p, s, cycle):
     """Every refresh whose time has come by ``cycle``."""
     for rank in range(p[at.RANKS]):
@@ -99,24 +97,29 @@ def refresh_due(p, s, cycle):
             s[at.NEXT_REFRESH + rank] += p[at.REFI]
 
 
-@njit(int64(POINTER, int64), cache=True)
+@inner
 def rank_of(p, burst):
     """The rank of a local burst."""
-    return (burst // p[at.RUN_BURSTS] >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
+    return (burst >> p[at.SHIFT_RANK]) & p[at.MASK_RANK]
 
 
-@njit(int64(POINTER, int64, int64), cache=True)
+@inner
+def row_of(p, burst):
+    """The row of a local burst in its bank."""
+    return (burst >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+
+
+@inner
 def bank_of(p, first, lane):
     """The bank of the run that begins at local burst ``first``, on its ``lane``."""
-    index = first // p[at.RUN_BURSTS]
-    group = (index >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
+    group = (first >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
     if p[at.LANES] > 1:
-        group = (first + lane) % p[at.LANES]
-    bank_in_group = (index >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
+        group = (first + lane) & (p[at.LANES] - 1)
+    bank_in_group = (first >> p[at.SHIFT_BANK]) & p[at.MASK_BANK]
     return (rank_of(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
 
 
-@njit(int64(POINTER, int64, int64), cache=True)
+@inner
 def burst_after(transfers, t, bursts):
     """Where the transfer whose words begin at ``t`` goes on after ``bursts`` more of its present tile row."""
     following = transfers[t + at.NEXT_BURST] + bursts
@@ -125,7 +128,7 @@ def burst_after(transfers, t, bursts):
     return following
 
 
-@njit(void(POINTER, int64, int64), cache=True)
+@inner
 def go_on(transfers, t, bursts):
     """The transfer has been served or given ``bursts`` of its present tile row."""
     transfers[t + at.NEXT_BURST] = burst_after(transfers, t, bursts)
@@ -134,7 +137,7 @@ def go_on(transfers, t, bursts):
         transfers[t + at.ROW_LEFT] = transfers[t + at.TILE_ROW]
 
 
-@njit(void(POINTER, POINTER, int64), cache=True)
+@inner
 def leave_ring(s, ring, place):
     """The transfer at ``place`` has completed: it leaves the ring; the turn stays with whose it is, or goes on."""
     for k in range(place, s[at.ACTIVE] - 1):

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-arg"
 """Compiled: the transfers of a run served request by request, where whole row runs do not hold (short transfers).
 
 The bulk engine's channel is handed to the request engine's controller (:func:`enter`), which serves the transfers in
@@ -11,19 +11,19 @@ bus. Of the wait for a row, the activation windows have what they held its ACT.
 
 from __future__ import annotations
 
-from numba import boolean, int64, njit, void
+from numba import int64, njit, void
 
 from sim.hardware.memory import _bank_layout as rq
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import POINTER
+from sim.hardware.memory._bank_types import inner, words
 from sim.hardware.memory._kernels_bank_commands import after_read, after_write, find_candidates
 from sim.hardware.memory._kernels_bank_cycle import advance, next_tick, tick
 from sim.hardware.memory._kernels_bank_queues import accept, full
-from sim.hardware.memory._kernels_bulk_rows import bank_of, go_on, leave_ring, refresh_due
+from sim.hardware.memory._kernels_bulk_rows import bank_of, go_on, leave_ring, refresh_due, row_of
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def _enter_banks(p, q, s, c):
     """Rows and what each bank waits for."""
     for bank in range(q[rq.BANKS]):
@@ -40,7 +40,7 @@ def _enter_banks(p, q, s, c):
             c[rq.BANK_WR + bank] = ready - p[at.RC] + p[at.RCD_WR]
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def _enter_ranks(p, q, s, c):
     """Activation windows, refreshes and the bus."""
     soonest = 0
@@ -72,7 +72,7 @@ def _enter_ranks(p, q, s, c):
             after_read(q, c, group, s[at.LAST_RANK], s[at.LAST_COLUMN])
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _enter(p, q, s, c, cycle):
     start = max(cycle, s[at.LAST_COLUMN] - p[at.LOOKAHEAD] * p[at.STEP])
     if q[rq.REFRESH_PER_BANK] == 0:
@@ -93,9 +93,9 @@ def _enter(p, q, s, c, cycle):
 def enter(parameters, request_parameters, state, controller, book, transfers, ring, requests, cycle):
     """The controller takes the channel over at ``cycle``, or when the row runs already decided leave its window."""
     controller[:] = 0
-    _enter(parameters.ctypes, request_parameters.ctypes, state.ctypes, controller.ctypes, cycle)
+    _enter(words(parameters), words(request_parameters), words(state), words(controller), cycle)
     for bank in range(request_parameters[rq.BANKS]):
-        find_candidates(request_parameters.ctypes, controller.ctypes, requests.ctypes, bank)
+        find_candidates(words(request_parameters), words(controller), words(requests), bank)
     slots = requests.size // rq.REQUEST
     book[: at.SLOTS] = 0
     book[at.SLOT_COUNT] = book[at.FREE_SLOTS] = slots
@@ -107,7 +107,7 @@ def enter(parameters, request_parameters, state, controller, book, transfers, ri
         transfers[first + at.TO_GIVE] = transfers[first + at.LEFT]
 
 
-@njit(void(POINTER, POINTER, POINTER), cache=True)
+@inner
 def _take_over(s, c, m):
     """Counters of the controller since the last look go to the channel's."""
     conflicts = c[rq.N_ONDEMAND] - m[at.SEEN_ONDEMAND]
@@ -120,7 +120,7 @@ def _take_over(s, c, m):
     m[at.SEEN_REFRESHES] = c[rq.N_REFRESH]
 
 
-@njit(void(POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _leave_rank(q, s, c, rank):
     """Activation window, open rows and refreshes of a rank."""
     count = c[rq.WINDOW_COUNT + rank]
@@ -145,7 +145,7 @@ def _leave_rank(q, s, c, rank):
         s[at.NEXT_REFRESH + rank] = FAR
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def _leave(p, q, s, c, m):
     _take_over(s, c, m)
     for bank in range(q[rq.BANKS]):
@@ -160,10 +160,10 @@ def _leave(p, q, s, c, m):
 @njit(void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1]), cache=True)
 def leave(parameters, request_parameters, state, controller, book):
     """The controller, its queues empty, hands the channel back."""
-    _leave(parameters.ctypes, request_parameters.ctypes, state.ctypes, controller.ctypes, book.ctypes)
+    _leave(words(parameters), words(request_parameters), words(state), words(controller), words(book))
 
 
-@njit(boolean(POINTER, POINTER, POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def _wants_to_give(q, s, c, m, transfers, ring):
     """Is there a request that the controller would accept? The turn moves to the transfer that has it."""
     if m[at.GIVING] == 0 or m[at.FREE_SLOTS] == 0:
@@ -176,7 +176,7 @@ def _wants_to_give(q, s, c, m, transfers, ring):
     return False
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER), cache=True)
+@inner
 def _give(p, q, s, c, m, transfers, ring, r):
     """Give the controller the next request of the transfer whose turn it is. Requests are never merged."""
     slot = ring[s[at.TURN]]
@@ -189,7 +189,7 @@ def _give(p, q, s, c, m, transfers, ring, r):
     m[at.GIVEN] += 1
     r[line + rq.ADDRESS] = m[at.GIVEN] << 5
     r[line + rq.BANK] = bank_of(p, burst, 0)
-    r[line + rq.ROW] = (burst // p[at.RUN_BURSTS] >> p[at.SHIFT_ROW]) & p[at.MASK_ROW]
+    r[line + rq.ROW] = row_of(p, burst)
     r[line + rq.COLUMN] = burst % p[at.RUN_BURSTS] // p[at.LANES]
     r[line + rq.WRITE], r[line + rq.JOIN] = transfers[t + at.WRITE], NONE
     accept(q, c, r, request, c[rq.CLOCK])
@@ -203,7 +203,7 @@ def _give(p, q, s, c, m, transfers, ring, r):
         s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1
 
 
-@njit(void(POINTER, POINTER, POINTER, POINTER, int64, int64, int64, int64), cache=True)
+@inner
 def _account(p, s, c, m, cycle, bank, rank, write):
     """Cover the data bus up to the end of the burst whose command issued in ``cycle``."""
     begin = max(s[at.COVERED], s[at.WORK_SINCE])
@@ -226,7 +226,7 @@ def _account(p, s, c, m, cycle, bank, rank, write):
     s[at.COVERED] = begin + p[at.BURST]
 
 
-@njit(int64(POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _served(p, q, s, c, m, transfers, ring, r, cycle):
     """A column command issued in ``cycle``; returns the slot of the transfer that it completed, or NONE."""
     request = c[rq.LAST_SERVED]
@@ -255,7 +255,7 @@ def _served(p, q, s, c, m, transfers, ring, r, cycle):
     return slot
 
 
-@njit(int64(POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, POINTER, int64), cache=True)
+@inner
 def _serve(p, q, s, c, m, transfers, ring, r, log, until):
     while s[at.ACTIVE] > 0:
         if m[at.GIVING] == 0 and m[at.OUTSTANDING] == 0:
@@ -294,12 +294,12 @@ def serve(parameters, request_parameters, state, controller, book, transfers, ri
     queues are empty.
     """
     return _serve(
-        parameters.ctypes, request_parameters.ctypes, state.ctypes, controller.ctypes, book.ctypes,
-        transfers.ctypes, ring.ctypes, requests.ctypes, log.ctypes, until,
+        words(parameters), words(request_parameters), words(state), words(controller), words(book),
+        words(transfers), words(ring), words(requests), words(log), until,
     )  # fmt: skip
 
 
 @njit(void(int64[::1], int64[::1], int64[::1], int64[::1], int64), cache=True)
 def pass_time(request_parameters, controller, requests, log, until):
     """Refreshes go on through cycle ``until`` on a channel without work."""
-    advance(request_parameters.ctypes, controller.ctypes, requests.ctypes, log.ctypes, until)
+    advance(words(request_parameters), words(controller), words(requests), words(log), until)

@@ -57,7 +57,7 @@ def bulk_parameters(device: Device, timing: Timing, mapping: str, policy: str = 
     words[at.LOOKAHEAD] = BankRoundRobin.request_queue + BankRoundRobin.bank_queue * lanes - 1
     words[[at.OTHER_STEP, at.GROUP_STEP]] = timing.rd_rd_s, timing.rd_rd_l
     words[at.CLOSED_PAGE] = policy == "closed_page"
-    shift = 0
+    shift = (sizes["co"] * lanes - 1).bit_length()
     places = {"ba": at.SHIFT_BANK, "bg": at.SHIFT_GROUP, "ra": at.SHIFT_RANK, "ro": at.SHIFT_ROW}
     for name in local:
         if name in places and not (name == "bg" and together):
