@@ -50,7 +50,7 @@ class Planner:
         self.engines: list[PlanningEngine] = [
             engine for kind in engine_kinds.names() for engine in engine_kinds.get(kind).of(layout, self.resident)
         ]
-        self._stripes = placements.get(policy.placement, Place(layout.architecture.file)).stripes(layout)
+        self.stripes = placements.get(policy.placement, Place(layout.architecture.file)).stripes(layout)
         self._dispatcher = dispatchers.get(policy.dispatch, Place(layout.architecture.file))(layout)
         check_pins(layout, dataflow, [engine.name for engine in self.engines])
 
@@ -148,7 +148,7 @@ class Planner:
         for one in slices:
             tier = homes[one.tensor.key]
             if self.layout.tiers[tier].core is None:
-                copies = self._stripes.get(tier, (tier,))
+                copies = self.stripes.get(tier, (tier,))
                 for copy, part in zip(copies, chunk_bytes(one.size_bytes, len(copies)), strict=True):
                     tiers[copy] = tiers.get(copy, 0) + part
             else:

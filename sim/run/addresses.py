@@ -22,15 +22,20 @@ START = TilePlace(0)
 
 
 class Addresses:
-    """Of one region: operands by position and its results. ``tiers``, ``bases``: tier (index) and address per tensor."""
+    """Of one region: operands by position and its results. ``tiers``, ``bases``: tier (index) and address per tensor.
+
+    ``stripes``: tiers over which tensors with that home are cut (:class:`~sim.mapping.placement.policy.Placement`); the
+    parts have one address in all of them, and offsets and rows shrink with the share.
+    """
 
     def __init__(
         self, operands: Sequence[Sequence[Slice]], results: Sequence[Slice], tiers: Mapping[Key, int],
-        bases: Mapping[Key, int], plan: Plan,
+        bases: Mapping[Key, int], plan: Plan, stripes: Mapping[int, tuple[int, ...]],
     ) -> None:  # fmt: skip
         self._slices: dict[int, Sequence[Slice]] = dict(enumerate(operands))
         self._slices[RESULTS] = results
-        self._tiers, self._bases, self._plan = tiers, bases, plan
+        self._tiers, self._bases, self._plan, self._stripes = tiers, bases, plan, stripes
+        self._copies = {tier: len(copies) for copies in stripes.values() for tier in copies}
         self._pieces: dict[tuple[int, int], list[tuple[int, int]]] = {}
         self._sizes: dict[tuple[int, int], int] = {}
         self._first: dict[tuple[int, int], int] = {}
@@ -43,27 +48,29 @@ class Addresses:
             self._sizes[position, tier] = sum(size for size, _ in pieces)
         if not pieces:
             return None
-        offset = tile.offset_bytes
+        offset, copies = tile.offset_bytes, self._copies.get(tier, 1)
         if schedule:
             offset += self._before(schedule, position)
-        place, offset = 0, offset % self._sizes[position, tier]
+        place, offset = 0, offset // copies % self._sizes[position, tier]
         while offset >= pieces[place][0]:
             offset -= pieces[place][0]
             place += 1
-        return Where(pieces[place][1] + offset, tile.row_bytes, tile.stride_bytes)
+        return Where(pieces[place][1] + offset, tile.row_bytes // copies, tile.stride_bytes // copies)
 
     def under(self, plan: Plan) -> Addresses:
         """The same tensors as a part of a divided plan asks for them."""
         operands = [self._slices[position] for position in range(len(self._slices) - 1)]
-        return Addresses(operands, self._slices[RESULTS], self._tiers, self._bases, plan)
+        return Addresses(operands, self._slices[RESULTS], self._tiers, self._bases, plan, self._stripes)
 
     def _found(self, position: int, tier: int) -> list[tuple[int, int]]:
         """(bytes, address) of the parts of an operand that lie in a tier."""
-        slices = self._slices.get(position, ())
-        return [
-            (one.size_bytes, self._bases[one.tensor.key])
-            for one in slices if one.size_bytes and self._tiers[one.tensor.key] == tier
-        ]  # fmt: skip
+        found = []
+        for one in self._slices.get(position, ()):
+            home = self._tiers[one.tensor.key]
+            copies = self._stripes.get(home, (home,))
+            if tier in copies and one.size_bytes:
+                found.append((-(-one.size_bytes // len(copies)), self._bases[one.tensor.key]))
+        return found
 
     def _before(self, schedule: int, position: int) -> int:
         found = self._first.get((schedule, position))

@@ -185,7 +185,7 @@ class Executor:
         plan = self.planner.plan(region, homes, self._moment(producers), cached)
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
-        addresses = Addresses(operands, outputs, homes, settled.addresses, plan)
+        addresses = Addresses(operands, outputs, homes, settled.addresses, plan, self.planner.stripes)
         run = RegionRun(region, plan, owners, entry.clock, entry.span, addresses)
         run.producers = [*producers, ()]  # the last: of partial sums that come back (SPILL)
         run.predicted_end_ps = self._predicted_end(plan, producers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from machines import gemm, machine
@@ -12,6 +13,8 @@ import sim
 from sim.config.architecture import Architecture
 from sim.core.errors import InputError
 from sim.hardware.layout import Layout
+from sim.hardware.memory.dram import Dram
+from sim.hardware.memory.tier import Where
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.interleave import Interleave
 from sim.run.jobs import Job, ListedJobs
@@ -81,3 +84,20 @@ def test_copies_between_tiers_do_not_go_with_it() -> None:
     layout = Layout(four("interleave", ", residency: lru"))
     with pytest.raises(InputError, match="nothing copies them between tiers"):
         Interleave(layout, gemm(8, 64, 64), [Arena(tier.capacity) for tier in layout.tiers])
+
+
+def test_every_copy_is_asked_at_the_same_addresses_within_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, list[tuple[int, Where]]] = {}
+    access = Dram.access
+
+    def watched(self: Dram, stream: Any, read: int, write: int, *rest: Any, at: Where) -> None:
+        asked.setdefault(self.path, []).append((read + write, at))
+        access(self, stream, read, write, *rest, at=at)
+
+    monkeypatch.setattr(Dram, "access", watched)
+    run_trace(gemm(8, 4096, 1024), four("interleave"))
+    first, *others = asked.values()
+    assert len(others) == 3 and all(sorted(one) == sorted(first) for one in others)
+    share = (8 * 1024 + WEIGHTS + 8 * 4096) // 4
+    assert max(at.address + size for size, at in first if not at.row_bytes) <= share
+    assert max(at.address for _, at in first) < share
