@@ -32,7 +32,7 @@ def fabric(endpoints: tuple[str, ...], **keys: Any) -> Fabric:
     return made
 
 
-def four_cores(link: str) -> Architecture:
+def four_cores(link: str, joins: str = "[core.pad, dram]", width: str = "16 B") -> Architecture:
     return machine(f"""
         name: four
         clocks: {{core: 1 GHz}}
@@ -43,7 +43,7 @@ def four_cores(link: str) -> Architecture:
             pad: {{kind: scratchpad, capacity: 32 KiB, banks: 4, width: 64 B, clock: core}}
           dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
           links:
-            - {{{link}, connects: [core.pad, dram], width: 16 B, clock: core}}
+            - {{{link}, connects: {joins}, width: {width}, clock: core}}
     """)
 
 
@@ -126,6 +126,24 @@ def test_a_flit_that_a_link_loses_is_found(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_fabric_that_cannot_carry_its_endpoints_is_refused_with_its_place(link: str, told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
         Layout(four_cores(link))
+    assert all(problem.place is not None and problem.place.line > 0 for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("link", "joins", "width", "told"),
+    [
+        (MESH, "[core.pad]", "16 B", "no link leads from chip.dram to chip.core"),
+        (MESH, "[core.pad, dramm]", "16 B", "connects an unknown component; found dramm"),
+        (MESH, "[core.pad, dram]", "-16 B", "width: a size must be at least 0; found -16 B"),
+        ("kind: fabric, topology: custom, routers: 5, edges: [[0, 1], [1, 7]], homes: [0, 1, 2, 3, 4]",
+         "[core.pad, dram]", "16 B", r"edge \[1, 7\]; there are routers 0 to 4"),
+    ],
+)  # fmt: skip
+def test_ends_and_routers_that_are_not_there_are_refused_with_their_place(
+    link: str, joins: str, width: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told) as caught:
+        Layout(four_cores(link, joins, width))
     assert all(problem.place is not None and problem.place.line > 0 for problem in caught.value.problems)
 
 

@@ -1,7 +1,9 @@
-"""With the plan pinned, wider links slow no run (the mapper may choose worse for links that it thinks faster)."""
+"""With the plan pinned, wider links slow no run (the mapper may choose worse for links that it thinks faster), and a
+crossbar whose ports serve as the mesh's do is at least as fast."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,11 @@ import pytest
 import yaml
 
 from sim.config.load import load_architecture
+from sim.core.data_files import package_folder
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.load import lower
+from sim.trace.model import Trace
 
 SLOWER_AT_MOST = 1.05
 
@@ -27,16 +31,46 @@ def pins(run: RunRecord) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def pinned(folder: Path, mapping: dict[str, Any], **changes: Any) -> Path:
+    """A file of the mesh preset with the mapping of a run, and other changes."""
+    file = folder / "pinned.yaml"
+    policy = {"mapping": mapping, "multicast": changes.pop("multicast", True)}
+    file.write_text(
+        yaml.safe_dump({"name": "pinned", "extends": "mesh_16core", "policy": policy, **changes}), encoding="utf-8"
+    )
+    return file
+
+
+def one_layer_of_llama2_7b(folder: Path) -> Trace:
+    """Its first layer at full width, 64 tokens."""
+    whole = json.loads((package_folder("traces") / "configs" / "llama2_7b" / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**whole, "num_hidden_layers": 1}), encoding="utf-8")
+    return lower(str(folder / "config.json"), prompt=64)
+
+
 @pytest.mark.slow
-def test_doubling_the_width_of_the_links_slows_no_run(tmp_path: Path) -> None:
-    trace = lower("configs/bert_base", prompt=16)
+@pytest.mark.parametrize("model", ["bert", "llama2_7b"])
+def test_doubling_the_width_of_the_links_slows_no_run(model: str, tmp_path: Path) -> None:
+    trace = lower("configs/bert_base", prompt=16) if model == "bert" else one_layer_of_llama2_7b(tmp_path)
     found = pins(run_trace(trace, load_architecture("mesh_16core")))
     assert found
-    file = tmp_path / "pinned.yaml"
-    file.write_text(
-        yaml.safe_dump({"name": "pinned", "extends": "mesh_16core", "policy": {"mapping": found}}), encoding="utf-8"
-    )
+    file = pinned(tmp_path, found)
     narrow, wide = (
         run_trace(trace, load_architecture(file, {"chip.links.0.width": width})).elapsed_ps for width in (64, 128)
     )
     assert wide <= SLOWER_AT_MOST * narrow
+
+
+@pytest.mark.slow
+def test_a_routed_crossbar_is_at_least_as_fast_as_the_mesh_without_multicast(tmp_path: Path) -> None:
+    """Ports as wide, with the same packets and trains in order of arrival; ``kind: crossbar`` takes turns instead."""
+    trace = one_layer_of_llama2_7b(tmp_path)
+    found = pins(run_trace(trace, load_architecture("mesh_16core")))
+    mesh = run_trace(trace, load_architecture(pinned(tmp_path, found, multicast=False))).elapsed_ps
+    link = {
+        "kind": "fabric", "name": "noc", "topology": "crossbar", "terminals": 20, "connects": ["core.pad", "hbm"],
+        "width": "64 B", "packet": "4 KiB", "train": "16 KiB", "clock": "core",
+        "router": {"virtual_channels": 2, "buffer_flits": 64},
+    }  # fmt: skip
+    file = pinned(tmp_path, found, multicast=False, chip={"links": [link]})
+    assert run_trace(trace, load_architecture(file)).elapsed_ps <= mesh

@@ -60,6 +60,7 @@ from sim.hardware.noc._packet_layout import (
     TICKET,
     TOKEN,
     UNBOOKED,
+    UNCONSTRAINED,
     VARIANT,
     W_COPIES,
     W_DESTINATION,
@@ -73,7 +74,6 @@ from sim.hardware.noc._packet_layout import (
 )
 
 ROWS = int64[::1]
-UNCONSTRAINED = 1 << 40
 
 
 @njit(inline="always")

@@ -45,6 +45,8 @@ FLITS, DESTINATION, VARIANT, IS_HEAD, BEHIND, HOPS, HELD, ROUTER, CLASS = range(
 ALLOWED, BLOCKED, MESSAGE, NODE, COPIES, ASKED = range(NEXT + 1, NEXT + 7)
 SOURCE, CREATED, PACKET, IS_LAST, CHANNEL, ENTERED, DONE, ORDER, ALLOW_TIMES = range(16, 25)
 ALLOW_RING = 8
+UNCONSTRAINED = 1 << 40
+"""ALLOWED of the first piece of a packet: nobody is ahead of it."""
 ENDS_MESSAGE = 2
 """IS_LAST of the last piece of a message to one terminal: what it waits for its links is added to IDLE of the message."""
 PIECE_WIDTH = ALLOW_TIMES + ALLOW_RING

@@ -6,16 +6,12 @@ import copy
 
 import numpy as np
 
+from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.routes import Ints, Routes
-
-UNCONSTRAINED = 1 << 40  # hops that the first piece of a packet may take: nobody is ahead of it
-_BLANK = np.zeros(at.PIECE_WIDTH, dtype=np.int64)
-_BLANK[[at.NEXT, at.HELD, at.ROUTER, at.ENTERED, at.DONE, at.MESSAGE, at.NODE, at.COPIES]] = -1
-"""The row of a piece of which nothing is known yet."""
 
 
 class PacketState:
@@ -55,10 +51,6 @@ class PacketState:
         count = np.arange(len(self.channels), dtype=np.int64)
         return int(self.flat[at.RELEASE_ROWS]) + 2 * int(self.flat[at.POOL_WIDTH]) * count
 
-    def source_channel(self, terminal: int) -> int:
-        """The row of the channel by which a terminal sends."""
-        return int(self.flat[at.SOURCES] + terminal * self.flat[at.N_CLASSES] * at.CHANNEL_WIDTH)
-
     def port_channel(self, port: int, vc_class: int) -> int:
         """The row of the channel of a class at an output port (router * ports + port)."""
         return int(self.flat[at.CHANNELS] + (port * self.flat[at.N_CLASSES] + vc_class) * at.CHANNEL_WIDTH)
@@ -83,28 +75,18 @@ class PacketState:
 
     def append(self, packets: Packets, now: int) -> int:
         """Put ``packets`` at the end of their sources' queues, in pieces that fit a buffer; returns the first's number."""
-        size = self._spec.buffer_flits
-        parts = -(-packets.flits // size)
-        whose = np.repeat(np.arange(len(packets)), parts)
-        ends = np.cumsum(parts)
-        place = np.arange(len(whose)) - np.repeat(ends - parts, parts)
-        first, number = self._count, len(self.last_piece)
-        self._reserve(len(whose))
-        rows = self.pieces[first : first + len(whose)]
-        rows[:] = _BLANK
-        rows[:, at.SOURCE], rows[:, at.DESTINATION] = packets.source[whose], packets.destination[whose]
-        rows[:, at.FLITS] = np.minimum(packets.flits[whose] - place * size, size)
-        rows[:, at.CREATED], rows[:, at.VARIANT] = packets.created[whose], packets.variant[whose]
-        rows[:, at.PACKET] = number + whose
-        rows[:, at.IS_HEAD], rows[:, at.IS_LAST] = place == 0, place == parts[whose] - 1
-        following = self.flat[at.PIECES] + (first + 1 + np.arange(len(whose))) * at.PIECE_WIDTH
-        rows[:, at.BEHIND] = np.where(rows[:, at.IS_LAST] == 1, -1, following)
-        rows[:, at.ASKED] = packets.created[whose]
-        rows[:, at.ALLOWED] = np.where(place == 0, UNCONSTRAINED, 0)
-        self._count += len(whose)
-        self.first_piece = np.concatenate([self.first_piece, first + ends - parts])
-        self.last_piece = np.concatenate([self.last_piece, first + ends - 1])
-        self._queue(packets.source[whose], first, now)
+        size, count = self._spec.buffer_flits, len(packets)
+        pieces, number = int((-(-packets.flits // size)).sum()), len(self.last_piece)
+        self._reserve(pieces)
+        first, last = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        columns = (packets.source, packets.destination, packets.flits, packets.created, packets.variant)
+        load_kernels("sim.hardware.noc._kernels_rows").queue_packets(
+            self.flat, *map(np.ascontiguousarray, columns), first, last, self._count, number, size
+        )
+        self._count += pieces
+        self.first_piece = np.concatenate([self.first_piece, first])
+        self.last_piece = np.concatenate([self.last_piece, last])
+        self.counters[at.ASLEEP] = min(int(self.counters[at.ASLEEP]), now)
         return number
 
     def _reserve(self, more: int) -> None:
@@ -118,22 +100,6 @@ class PacketState:
             grown = np.zeros((capacity - len(self.pieces)) * at.PIECE_WIDTH, dtype=np.int64)
             self.flat = np.concatenate([self.flat, grown])
             self._cut()
-
-    def _queue(self, sources: Ints, first: int, now: int) -> None:
-        """Link the new pieces behind the lines of their sources, and have those looked at."""
-        order = np.argsort(sources, kind="stable")
-        for numbers in np.split(order, np.flatnonzero(np.diff(sources[order])) + 1):
-            if len(numbers) == 0:
-                continue
-            rows = self.flat[at.PIECES] + (first + numbers) * at.PIECE_WIDTH
-            self.pieces[first + numbers[:-1], at.NEXT] = rows[1:]
-            line = self.source_channel(int(sources[numbers[0]]))
-            if self.flat[line + at.WAIT_FIRST] >= 0:
-                self.flat[self.flat[line + at.WAIT_LAST] + at.NEXT] = rows[0]
-            else:
-                self.flat[line + at.WAIT_FIRST] = rows[0]
-            self.flat[line + at.WAIT_LAST] = rows[-1]
-        self.counters[at.ASLEEP] = min(int(self.counters[at.ASLEEP]), now)
 
 
 def _pool(routes: Routes, spec: RouterSpec, vc_class: int) -> int:
