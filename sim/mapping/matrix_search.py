@@ -14,8 +14,9 @@ for another). The grid depends only on shape and array, and each term only
 falls with a faster part, so the least cost over the grid (``best_ps``) never rises on a better machine.
 
 Of the candidates within the tolerance of :mod:`sim.mapping.selection`, one on the arrays goes before one on the vector unit
-(which then stays free), then the rule there: fewer bytes through off-chip memory (a split over cores that loads the same
-weights twice is then avoided where it gains nothing), then fewer tiles.
+(which then stays free), then one whose K is whole (no sums have to travel), then the rule there: fewer bytes through
+off-chip memory (a split over cores that loads the same weights twice is then avoided where it gains nothing), then fewer
+tiles.
 """
 
 from __future__ import annotations
@@ -130,11 +131,11 @@ class MatrixSearch:
         best = min(int(group.cost.min()) for group in found)
         limit = limit_ps(best)
         picks = [
-            (group.flow is None, *group.pick(limit), rank)
+            (group.flow is None, group.split[3] > 1, *group.pick(limit), rank)
             for rank, group in enumerate(found)
             if group.cost.min() <= limit
         ]
-        _, _, _, _, place, rank = min(picks)
+        *_, place, rank = min(picks)
         report = self._report(found[rank], place, buffers, best)
         others = self._alternatives(found, rank, place, buffers, best)
         return found[rank].choice(place), replace(report, alternatives=others)
