@@ -151,6 +151,10 @@ def _dram(parameters: Mapping[str, object]) -> tuple[str, ...]:
     return ("read_bytes", "write_bytes", *(commands if parameters.get("model") == "bank" else ()))
 
 
+def _nand(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    return ("read_bytes", "write_bytes", "sensing_ns", "programming_ns")
+
+
 def _cache(parameters: Mapping[str, object]) -> tuple[str, ...]:
     return ("read_bytes", "write_bytes") if parameters.get("capacity") else ()  # of capacity 0: there is none
 
@@ -167,6 +171,8 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "scratchpad": _always("read_bytes", "write_bytes"),
     "cache": _cache,
     "dram": _dram,
+    "nand": _nand,
+    "cxl": _always("read_bytes", "write_bytes"),
     "point_to_point": _always("bytes"),
     "bus": _always("bytes"),
     "crossbar": _always("bytes"),

@@ -123,8 +123,12 @@ class TierView:
 class Layout:
     """Cores, tiers, links and routes of an architecture. Raises InputError when they do not make a machine."""
 
-    def __init__(self, architecture: Architecture, grid: ChipGrid | None = None) -> None:
+    def __init__(
+        self, architecture: Architecture, grid: ChipGrid | None = None, resident_bytes: int | None = None
+    ) -> None:
+        """``resident_bytes``: what whole tensors need of the only core's scratchpad; default: all it may keep."""
         self._problems = Problems()
+        self._resident_bytes = resident_bytes
         self.grid = grid or ChipGrid()
         self.chips = find_chips(architecture)
         self.chip_links: tuple[LinkView, ...] = ()
@@ -289,6 +293,8 @@ class Layout:
             core = self.cores[0]
             spec = core.scratchpad_model.spec
             capacity, rate = int(spec.capacity * spec.resident_share), core.scratchpad_model.bytes_per_s
+            if self._resident_bytes is not None:
+                capacity = min(capacity, self._resident_bytes)
             found.append(TierView(0, core.scratchpad_path, core.scratchpad, capacity, rate, 0, True, 0, rate))
         if not found:
             self._problems.add(

@@ -56,7 +56,7 @@ def rates(
         moved = sum(own.bytes_by.values())
         if moved:
             yield Counter(component, "bandwidth", "B/s", edges, _rates(moved * PS_PER_S, one.busy, widths))
-        hits = _row_hits(component, one, widths)
+        hits = row_hits([component], one, widths)
         if hits:
             yield Counter(component, "row hits", "%", edges, hits)
         energy = one.spread(own.attojoules_by, widths) + shares(own.static_attojoules, widths)
@@ -65,12 +65,15 @@ def rates(
             yield Counter(component, "power", "W", edges, watts)
 
 
-def _row_hits(component: ComponentRecord, one: ComponentSeries, widths: Table) -> list[float]:
-    """Percent of the bursts of each bin that found their row open; empty for what has no rows."""
-    actions = component.actions
-    opened = {owner: counts["activates"] for owner, counts in actions.items() if "activates" in counts}
-    bursts = {owner: counts.get("reads", 0) + counts.get("writes", 0) for owner, counts in actions.items()}
-    if not opened or not any(bursts.values()):
+def row_hits(instances: list[ComponentRecord], one: ComponentSeries, widths: Table) -> list[float]:
+    """Percent of the bursts of each bin that found their row open, over ``instances``; empty for what has no rows."""
+    opened: dict[int, int] = {}
+    bursts: dict[int, int] = {}
+    for actions in (component.actions for component in instances):
+        for owner, counts in actions.items():
+            opened[owner] = opened.get(owner, 0) + counts.get("activates", 0)
+            bursts[owner] = bursts.get(owner, 0) + counts.get("reads", 0) + counts.get("writes", 0)
+    if not any(opened.values()) or not any(bursts.values()):
         return []
     pairs = zip(one.spread(opened, widths).tolist(), one.spread(bursts, widths).tolist(), strict=True)
     return [100 * max(0.0, 1 - rows / every) if every else 0.0 for rows, every in pairs]

@@ -15,15 +15,14 @@ from typing import Any
 
 from sim.config.architecture import Architecture, Node
 from sim.core.clock import PS_PER_S
-from sim.core.component import UNATTRIBUTED
 from sim.hardware.layout import natural_key
 from sim.report.energy import RunPrices, total_actions
 from sim.report.fabric import fabric_row
+from sim.report.memory_channels import memory_part
 from sim.run.record import ComponentRecord, RunRecord
 
 OFF_CHIP = ("dram", "nand", "cxl")
 MEMORIES = (*OFF_CHIP, "scratchpad", "cache")
-ROWS = ("channels", "columns", "row_hits", "row_misses", "row_conflicts")
 
 
 def component_rows(record: RunRecord, architecture: Architecture, prices: RunPrices | None) -> dict[str, Any]:
@@ -80,7 +79,7 @@ def _row(
         "unit": first.unit,
         **_extremes(instances, elapsed),
         **fabric_row(instances, elapsed, architecture),
-        **_memory(instances, achieved, peak),
+        **memory_part(instances, achieved, peak, elapsed),
         **_controllers(instances, elapsed),
         **_cache(instances),
     }
@@ -111,17 +110,6 @@ def _extremes(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, di
         shares.append((sum(lane.busy_ps for lane in one.lanes) / whole if whole else 0.0, one.path))
     low, high = min(shares, key=lambda pair: pair[0]), max(shares, key=lambda pair: pair[0])
     return {name: {"busy": share, "instance": path} for name, (share, path) in (("min", low), ("max", high))}
-
-
-def _memory(instances: list[ComponentRecord], achieved: float | None, peak: float | None) -> dict[str, dict[str, Any]]:
-    """Rows of a memory timed at its banks: ``columns`` (bursts), how many found their row open, and ``efficiency``."""
-    rows: Counter[str] = Counter()
-    for one in instances:
-        rows.update({name: one.ledger.get(UNATTRIBUTED, {}).get(name, 0) for name in ROWS})
-    if not rows["columns"]:
-        return {}
-    rate = {"row_hit_rate": rows["row_hits"] / rows["columns"], "efficiency": (achieved or 0.0) / peak if peak else 0.0}
-    return {"memory": {**{name: rows[name] for name in ROWS}, **rate}}
 
 
 def _controllers(instances: list[ComponentRecord], elapsed_ps: int) -> dict[str, dict[str, Any]]:

@@ -198,14 +198,14 @@ def _components(result: ResultData, draw: bool, wide: bool) -> RenderableType:
 
 
 def _memories(result: ResultData) -> Iterable[RenderableType]:
-    """Rows and lost bandwidth of the memories timed at their banks."""
+    """Channels, rows and lost bandwidth of the memories that have channels."""
     rows = memory_rows(result.components, result.time_ps)
     if rows:
-        made = table(("memory", "left"), ("achieved", "right"), ("of peak", "right"), ("row hits", "right"),
-                     ("data bus", "left"))  # fmt: skip
+        made = table(("memory", "left"), ("channels", "left"), ("achieved", "right"), ("of peak", "right"),
+                     ("row hits", "right"), ("data bus", "left"))  # fmt: skip
         made.columns[-1].no_wrap, made.columns[-1].overflow = False, "fold"
-        for path, *cells in rows:
-            made.add_row(short(path), *cells)
+        for row in rows:
+            made.add_row(short(row.path), row.channels, row.achieved, row.share, row.hits, row.spent)
         yield made
     for path, one in result.components.items():
         if copies := one.get("controllers"):

@@ -12,10 +12,12 @@ from sim.config.architecture import Architecture
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem
 from sim.core.probe import Listener, Probe
-from sim.hardware.chip_groups import grid_of
+from sim.hardware.chip_groups import ChipGrid, grid_of
 from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
+from sim.mapping.placement.need import resident_bytes
+from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
 from sim.run.executor import Executor, Progress, run_together
@@ -117,11 +119,23 @@ def _stages(source: JobSource, architecture: Architecture, trace: Trace | None) 
         message, found = f"{trace.name} is for {grid.total} chips", f"{architecture.name} has {count}"
         raise InputError([Problem(message, Place(architecture.file), found=found)])
     if trace is None or grid.stages == 1:
-        return [(Layout(architecture, grid), source)]
+        return [(_laid_out(architecture, grid, trace), source)]
     return [
-        (Layout(architecture, grid_of(degrees, number)), ListedJobs([Job(stage, stage.name)]))
+        (_laid_out(architecture, grid_of(degrees, number), stage), ListedJobs([Job(stage, stage.name)]))
         for number, stage in enumerate(pipeline_stages(trace))
     ]
+
+
+def _laid_out(architecture: Architecture, grid: ChipGrid, trace: Trace | None) -> Layout:
+    """The layout for one job, in which the only core's scratchpad keeps for whole tensors what that job needs."""
+    layout, policy = Layout(architecture, grid), architecture.policy
+    own = next((tier for tier in layout.tiers if tier.core is not None), None)
+    if own is None or own in layout.backing or trace is None or policy.sub_batches > 1:
+        return layout
+    holds = schedulers.get(policy.scheduler, Place(architecture.file)).holds
+    ahead = (number for number in range(1, policy.lookahead) if holds(policy, Distance(number, number)))
+    needed = resident_bytes(trace, policy.fusion, next(ahead, policy.lookahead), own.capacity)
+    return layout if needed == own.capacity else Layout(architecture, grid, needed)
 
 
 def _replicas(layout: Layout) -> Replicas:

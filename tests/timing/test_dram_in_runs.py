@@ -51,11 +51,28 @@ def test_presets_time_their_dram_at_its_banks(result: sim.Result) -> None:
 
 
 def test_the_console_says_where_the_bandwidth_went(result: sim.Result) -> None:
-    ((path, _, peak, hits, spent),) = memory_rows(result.components, result.time_ps)
-    assert path == "chip.hbm" and peak.endswith("%") and hits.endswith("%")
-    shares = [float(part.split()[-2]) for part in spent.split(", ")]
+    (row,) = memory_rows(result.components, result.time_ps)
+    assert row.path == "chip.hbm" and row.share.endswith("%") and row.hits.endswith("%")
+    assert row.channels.startswith("64 alike, ")
+    shares = [float(part.split()[-2]) for part in row.spent.split(", ")]
     assert sum(shares) == pytest.approx(100, abs=0.3)
-    assert "refresh" in spent
+    assert "refresh" in row.spent
+
+
+def test_each_channel_is_reported_and_says_how_many_are_like_it(result: sim.Result) -> None:
+    hbm = result.components["chip.hbm"]
+    (channel,) = hbm["memory"]["per_channel"]
+    (lane,) = next(one for one in result.record.components if one.path == "chip.hbm").lanes
+    assert channel["lane"] == lane.name == "chip.hbm.64 channels alike"
+    assert channel["channels"] == 64 and "evenly" in channel["alike_because"]
+    assert channel["achieved"] * 64 == pytest.approx(hbm["achieved"]) and channel["peak"] * 64 == pytest.approx(
+        hbm["peak"]
+    )
+    assert [channel[name] * 64 for name in ("columns", "row_hits", "row_misses", "row_conflicts")] == [
+        hbm["memory"][name] for name in ("columns", "row_hits", "row_misses", "row_conflicts")
+    ]
+    account = channel["busy_s"] + channel["idle_s"] + sum(channel["stall_s"].values())
+    assert account == pytest.approx(result.time_s)
 
 
 def test_rows_add_up(result: sim.Result) -> None:

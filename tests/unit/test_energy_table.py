@@ -87,7 +87,9 @@ def test_every_price_of_a_shipped_table_has_source_and_standing(name: str) -> No
     sizes = {"bank_bytes": 2**16, "accumulator_bank_bytes": 2**13}
     for kind in table.kinds:
         for action in table.actions(kind):
-            devices = [table.look_up(kind, action, {**sizes, "device": device}) for device in ("HBM2", "HBM3", "GDDR6")]
+            devices = [
+                table.look_up(kind, action, {**sizes, "device": device}) for device in ("HBM2", "HBM3", "GDDR6", "DDR5")
+            ]
             price = next((one for one in devices if isinstance(one, Price)), None)
             assert price is not None and price.source, (kind, action)
             assert price.confidence in CONFIDENCES

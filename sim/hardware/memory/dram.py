@@ -147,8 +147,9 @@ class Dram(Memory):
 
     def _make_channel(self, engine: TransferEngine) -> Channel:
         if isinstance(self.model, BankModel) and isinstance(engine, BulkEngine):
-            kind = PacedChannel if self._beside_pim else BankChannel
-            return kind(self, engine, self.lane(), self.model.channels, self.model.device.burst_bytes)
+            kind, count = PacedChannel if self._beside_pim else BankChannel, self.model.channels
+            lane = self.lane(f"{count} channels alike" if count > 1 else "")
+            return kind(self, engine, lane, count, self.model.device.burst_bytes)
         return super()._make_channel(engine)
 
     def pace(self, slowdown: Fraction) -> None:

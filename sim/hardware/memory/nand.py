@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Any
 
@@ -30,10 +30,12 @@ from pydantic import Field
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, SizeBytes
 from sim.config.spec import components
 from sim.core.clock import PS_PER_S
-from sim.core.component import Context
+from sim.core.component import UNATTRIBUTED, Activity, Context
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.memory import Memory
-from sim.hardware.memory.tier import Access, OffChipSpec
+from sim.hardware.memory.tier import Access, OffChipSpec, Where
+
+PS_PER_NS = 1000
 
 
 class NandSpec(OffChipSpec):
@@ -185,7 +187,10 @@ class NandEngine:
 
 @components.register("nand")
 class Nand(Dram):
-    """A NAND tier in a run: one lane, busy while transfers are in service."""
+    """A NAND tier in a run: one lane, busy while transfers are in service.
+
+    Counts, for energy, the nanoseconds that arrays sense and program (``sensing_ns``, ``programming_ns``), page by page.
+    """
 
     Spec: type[OffChipSpec] = NandSpec
 
@@ -194,4 +199,29 @@ class Nand(Dram):
     ) -> None:
         assert isinstance(spec, NandSpec)
         self.model = spec.timing()
+        self._spec = spec
         Memory.__init__(self, context, path, rank, declared, NandEngine(NandModel(spec)), spec.latency)
+
+    def finish(self, end_ps: int) -> None:
+        """As in :class:`Dram`: how many channels the lane stands for."""
+        self.ledger[UNATTRIBUTED, "channels"] = self._spec.channels
+
+    def access(
+        self,
+        stream: Hashable,
+        read_bytes: int,
+        write_bytes: int,
+        activity: Activity,
+        done: Callable[[], None],
+        conflicts: int = 1,
+        at: Where | None = None,
+    ) -> None:
+        """As in :class:`Dram`; pages sensed and programmed are counted by their time."""
+        spec = self._spec
+        for size, name, page_ps in (
+            (read_bytes, "sensing_ns", spec.read),
+            (write_bytes, "programming_ns", spec.program),
+        ):
+            if size:
+                self.count(activity.owner, name, -(-size // spec.page) * page_ps // PS_PER_NS)
+        super().access(stream, read_bytes, write_bytes, activity, done, conflicts, at)

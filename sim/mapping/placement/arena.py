@@ -39,7 +39,7 @@ class Arena:
 
     def allocate(self, size_bytes: int, what: str = "") -> int | None:
         """Address of ``size_bytes`` bytes for a tensor of role ``what``, or None when no hole is large enough."""
-        size = self._rounded(size_bytes)
+        size = self.rounded(size_bytes)
         place = self._hole(size)
         if place is None and self.reclaim is not None and self.reclaim(size):
             place = self._hole(size)
@@ -55,7 +55,7 @@ class Arena:
 
     def free(self, address: int, size_bytes: int, what: str = "") -> None:
         """Give back what ``allocate(size_bytes, what)`` returned."""
-        size = self._rounded(size_bytes)
+        size = self.rounded(size_bytes)
         insort(self._holes, (address, size))
         merged: list[tuple[int, int]] = []
         for start, length in self._holes:
@@ -68,11 +68,11 @@ class Arena:
 
     def is_free(self, address: int, size_bytes: int) -> bool:
         """Is nothing in ``size_bytes`` bytes from ``address``?"""
-        return self._covering(address, self._rounded(size_bytes)) is not None
+        return self._covering(address, self.rounded(size_bytes)) is not None
 
     def claim(self, address: int, size_bytes: int, what: str = "") -> None:
         """Take a place that was chosen beforehand; it must be free."""
-        size = self._rounded(size_bytes)
+        size = self.rounded(size_bytes)
         place = self._covering(address, size)
         if place is None:
             raise InconsistencyError("placement", f"{size} bytes at {address} are claimed, but in use")
@@ -103,5 +103,6 @@ class Arena:
         if self.changed is not None:
             self.changed(what, self.used_by[what])
 
-    def _rounded(self, size_bytes: int) -> int:
+    def rounded(self, size_bytes: int) -> int:
+        """The bytes that a tensor of ``size_bytes`` takes."""
         return max(self._align, -(-size_bytes // self._align) * self._align)

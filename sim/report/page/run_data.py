@@ -86,16 +86,11 @@ def summary(result: ResultData) -> list[list[str]]:
 
 
 def _memories(result: ResultData) -> list[dict[str, Any]]:
-    """Rates, rows and lost bandwidth of each memory timed at its banks."""
-    rows = memory_rows(result.components, result.time_ps)
+    """Rates, rows and lost bandwidth of each memory with channels."""
     return [
-        {
-            "path": path, "achieved": achieved, "share": share, "hits": hits, "spent": spent,
-            **{key: result.components[path]["memory"][key] for key in ("row_hits", "row_misses", "row_conflicts")},
-            "peak": format_si(result.components[path]["peak"], result.components[path]["unit"]),
-        }
-        for path, achieved, share, hits, spent in rows
-    ]  # fmt: skip
+        {**one._asdict(), **dict(zip(("row_hits", "row_misses", "row_conflicts"), one.rows or (0, 0, 0), strict=True))}
+        for one in memory_rows(result.components, result.time_ps)
+    ]
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sim.hardware.layout import natural_key
+from sim.observe.counters import row_hits
 from sim.observe.recorder import merge_windows
 from sim.observe.recording import Recorded
 from sim.observe.series import Series, shares
@@ -72,7 +73,7 @@ def _lane(name: str, table: Any, recorded: Recorded) -> dict[str, Any]:
 
 
 def series_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
-    """Utilization, bandwidth and power over time, by component (by declared component when there are many)."""
+    """Utilization, bandwidth, row hits and power over time, by component (by declared component when there are many)."""
     record = result.record
     series = Series(record, recorded, BINS)
     widths = series.widths_ps
@@ -88,6 +89,7 @@ def series_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
             "declared": declared, "lanes": one.lanes, "busy_ps": one.busy.tolist(),
             "stall_ps": {cause: values.tolist() for cause, values in one.stall.items()},
             "bytes": moved.tolist() if moved.any() else [],
+            "row_hits": row_hits(instances, one, widths),
             "energy_j": [value * ATTO for value in energy.tolist()] if energy.any() else [],
             "static_j": static.get(declared, 0) * len(instances) / every * ATTO,
         }  # fmt: skip

@@ -158,8 +158,8 @@ function fillMemories() {
   const count = (title, key) => ({ title, value: (row) => row[key], text: (row) => row[key].toLocaleString("en"), number: true });
   const words = (title, key) => ({ title, value: (row) => row[key], number: true });
   new DataTable(element("memories"), [
-    { title: "memory", value: (row) => row.path, text: (row) => short(row.path) }, words("achieved", "achieved"), words("peak", "peak"),
-    words("of peak", "share"), words("rows hit", "hits"), count("hits", "row_hits"), count("misses", "row_misses"), count("conflicts", "row_conflicts"),
+    { title: "memory", value: (row) => row.path, text: (row) => short(row.path) }, { title: "channels", value: (row) => row.channels, name: true },
+    words("achieved", "achieved"), words("peak", "peak"), words("of peak", "share"), words("rows hit", "hits"), count("hits", "row_hits"), count("misses", "row_misses"), count("conflicts", "row_conflicts"),
     { title: "time of the data bus", value: (row) => row.spent, name: true },
   ], DATA.memories);
 }

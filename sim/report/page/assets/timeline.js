@@ -110,6 +110,7 @@ class Timeline {
       showlegend: false, hovertemplate: "%{y:.1f} %<extra>" + label + "</extra>",
     })) }];
     if (one.bytes.length) found.push({ title: "B/s", traces: [line(one.bytes.map((value, place) => value / (widths[place] * 1e-12)), short(name) + " bandwidth", "#009E73", "B/s")] });
+    if (one.row_hits.length) found.push({ title: "% row hits", range: [0, 100], traces: [line(one.row_hits, short(name) + " bursts in open rows", "#CC79A7", "%")] });
     const every = Object.values(this.data.series.components);
     if (every.some((other) => other.energy_j.length)) {
       const watts = widths.map((width, place) => every.reduce((sum, other) => sum + (other.energy_j[place] || 0) + (other.static_j * width) / this.elapsed, 0) / (width * 1e-12));
