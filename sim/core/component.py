@@ -107,6 +107,11 @@ class Lane:
             self._charge_gap(now_ps, cause, owner, tile)
         self._busy_since = now_ps
 
+    def waited(self, now_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
+        """Assigned work has waited for ``cause`` until now, and goes on waiting for something else."""
+        if self._busy_since < 0 and self.pending:
+            self._charge_gap(max(now_ps, self._covered_to), cause, owner, tile)
+
     def end(self, now_ps: int, what: str = "busy", owner: int = UNATTRIBUTED, tile: int = 0) -> None:
         """The piece that began last is done."""
         start = self._busy_since

@@ -12,12 +12,15 @@ a column access before it appends to the values, which are laid along the row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
 
 from sim.core.arith import ceil_div
+from sim.core.errors import InconsistencyError
+from sim.core.registry import Registry
 from sim.hardware.pim.macro import Macro
 from sim.hardware.pim.pim_units import Pass, PimModel
 from sim.hardware.pim.programs.program import pim_programs
@@ -37,13 +40,79 @@ class Piece:
     weight_ps: int
 
 
+class MatrixLayout(Protocol):
+    """Matrices in the banks of one tier, and the passes over them.
+
+    ``outputs_per_tile``: outputs of one channel that a pass multiplies together. ``takes_caches``: has it a layout for keys
+    and values? ``functions``: element-wise functions that it has a kernel for.
+    """
+
+    outputs_per_tile: int
+    takes_caches: bool
+    functions: Mapping[str, str]
+
+    def unfit(self, outputs: int, inputs: int) -> str:
+        """Why a matrix of so many outputs and inputs does not fit the banks; "" when it does."""
+        ...
+
+    def host_sums(self, outputs: int, inputs: int) -> int:
+        """Additions that a vector's results leave to the host."""
+        ...
+
+    def product(self, outputs: int, inputs: int, vectors: int) -> tuple[Pass, ...]:
+        """One channel's share of matrix-vector products."""
+        ...
+
+    def elementwise(self, function: str, elements: int) -> tuple[Pass, ...]:
+        """One channel's share of an element-wise kernel."""
+        ...
+
+    def weight_ps(self, passes: Sequence[Pass]) -> int:
+        """Predicted time of passes one after another."""
+        ...
+
+
+pim_layouts: Registry[type[Any]] = Registry("pim_layouts", "PIM layout")
+"""Layouts of command sets that have one of their own; all others with macro-commands for a tile have :class:`PimLayout`."""
+
+
+def layout_of(model: PimModel) -> MatrixLayout | None:
+    """The layout of a tier's units; None when its command set has no macro-commands."""
+    name = model.commands.name
+    if name in pim_layouts:
+        made: MatrixLayout = pim_layouts.get(name)(model)
+        return made
+    return PimLayout(model) if name in pim_programs else None
+
+
 class PimLayout:
     """Passes on the units of one tier."""
+
+    takes_caches = True
+    functions: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, model: PimModel) -> None:
         self._model = model
         self._device = model.device
         self._program = pim_programs.get(model.commands.name)
+        self.outputs_per_tile = model.device.banks
+
+    def unfit(self, outputs: int, inputs: int) -> str:
+        """Why a matrix of so many outputs and inputs does not fit the banks; "" when it does."""
+        rows = ceil_div(outputs, self.outputs_per_tile * self._model.channels) * ceil_div(
+            inputs, self._device.row_words
+        )
+        most = self._device.dram.rows
+        return "" if rows <= most else f"the matrix takes {rows} rows of each bank, which has {most}"
+
+    def host_sums(self, outputs: int, inputs: int) -> int:
+        """Additions that a vector's results leave to the host: one for each further row of inputs."""
+        rows: int = ceil_div(inputs, self._device.row_words)
+        return outputs * (rows - 1)
+
+    def elementwise(self, function: str, elements: int) -> tuple[Pass, ...]:
+        """No kernel here has element-wise functions."""
+        raise InconsistencyError("PIM layout", f"{self._model.commands.name} has no kernel for {function}")
 
     def tile(self, macs: tuple[int, ...], vector_words: int, vectors: int = 1) -> Macro:
         """The macro-command of a tile for so many ``vectors``, whose buffer is first loaded with ``vector_words`` of each

@@ -175,7 +175,7 @@ class Plan:
     cannot multiply; ``added_operations``: vector operations that the plan does beyond the operators' own.
     ``spilled_bytes``: partial sums that it stores beyond the results; ``reduced_bytes``: those sent between cores.
     ``parts``: of a plan whose work is divided over several engines, what each does; ``engine`` then names all of them and
-    ``schedules`` is empty.
+    ``schedules`` is empty. ``offers``: what else could have been chosen.
     """
 
     engine: str
@@ -192,7 +192,10 @@ class Plan:
     reduced_bytes: int = 0
     in_place: tuple[int, ...] = ()
     """Positions of operands that the engine reads where they lie: nothing is moved."""
+    kept_bytes: int = 0
+    """Of the results, those that the engine leaves where they belong: nothing is moved."""
     parts: tuple[Part, ...] = ()
+    offers: Offers | None = None
 
     @property
     def predicted_ps(self) -> int:
@@ -217,6 +220,18 @@ class Plan:
         return tuple(part.plan.engine for part in self.parts) or (self.engine,)
 
 
+class Offers(NamedTuple):
+    """What the engines said of a region: (engine, predicted time) of those that can execute it, and (engine, why not) of
+    others; ``rule``: how the strategy chooses."""
+
+    rule: str
+    predicted_ps: tuple[tuple[str, int], ...]
+    declined: tuple[tuple[str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"rule": self.rule, "predicted_ps": dict(self.predicted_ps), "declined": dict(self.declined)}
+
+
 class Part(NamedTuple):
     """One engine's part of a divided region: its plan, and the bytes of operands (by position) and results that move."""
 
@@ -225,7 +240,7 @@ class Part(NamedTuple):
     stores_bytes: int
 
 
-def divided(parts: tuple[Part, ...]) -> Plan:
+def divided(parts: tuple[Part, ...], offers: Offers | None) -> Plan:
     """The plan of a region whose ``parts`` are executed side by side."""
     plans = [part.plan for part in parts]
     operations: dict[str, int] = {}
@@ -247,6 +262,7 @@ def divided(parts: tuple[Part, ...]) -> Plan:
         reduced_bytes=sum(plan.reduced_bytes for plan in plans),
         in_place=tuple(sorted({place for plan in plans for place in plan.in_place})),
         parts=parts,
+        offers=offers,
     )
 
 

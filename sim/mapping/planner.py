@@ -8,7 +8,8 @@ there is.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,10 +19,10 @@ from sim.hardware.layout import Layout
 from sim.hardware.noc.traffic_collectives import chunk_bytes
 from sim.mapping.dispatch.policy import IDLE, Divider, Moment, Narrowing, dispatchers
 from sim.mapping.engines.core_class import stream_capacity
-from sim.mapping.engines.engine import PlanningEngine, Request, compute_type, engine_kinds
+from sim.mapping.engines.engine import Explains, PlanningEngine, Request, compute_type, engine_kinds
 from sim.mapping.pins import check_pins
 from sim.mapping.placement.policy import placements
-from sim.mapping.plan import Part, Plan, Sources, divided
+from sim.mapping.plan import Offers, Part, Plan, Sources, divided
 from sim.mapping.regions import Region
 from sim.trace.expand import Slice
 from sim.trace.work import CollectiveWork, VectorWork
@@ -30,6 +31,7 @@ Homes = Mapping[tuple[str, Any], int]
 """Tensor key -> tier index."""
 
 
+NOT_ASKED = "not asked, as the rule takes another that can"
 CACHED_PLANS = 512
 """Plans kept for repeated regions; bounds memory where every decode step has shapes of its own."""
 
@@ -70,7 +72,7 @@ class Planner:
         if isinstance(self._dispatcher, Divider) and request.pin is None:
             parts = self._dispatcher.divide(region, found, lambda part, engine: self._part(part, engine, homes, cached))
             if parts:
-                return divided(parts)
+                return divided(parts, found[0].offers)
         return found[0] if len(found) == 1 else self._dispatcher.choose(region, found, moment)
 
     def _part(self, part: Region, engine: str, homes: Homes, cached: frozenset[Any]) -> Part | None:
@@ -109,8 +111,23 @@ class Planner:
         for group in groups:
             plans = tuple(plan for engine in group if (plan := engine.plan(request)) is not None)
             if plans:
-                return plans
+                offers = self._offers(request, plans, {engine.name for engine in group})
+                return plans if offers is None else tuple(replace(plan, offers=offers) for plan in plans)
         return ()
+
+    def _offers(self, request: Request, plans: Sequence[Plan], asked: Collection[str]) -> Offers | None:
+        """What is told of a choice among engines, of which only some may have been asked; None where there is only one."""
+        offered = {plan.engine for plan in plans}
+        declined = []
+        for engine in self.engines:
+            reason = engine.reason(request) if isinstance(engine, Explains) else ""
+            if reason:
+                declined.append((engine.name, reason))
+            elif engine.name not in asked and engine.name not in offered:
+                declined.append((engine.name, NOT_ASKED))
+        if len(plans) + len(declined) < 2:
+            return None
+        return Offers(self._dispatcher.rule, tuple((plan.engine, plan.predicted_ps) for plan in plans), tuple(declined))
 
     def _request(self, region: Region, homes: Homes, cached: frozenset[Any] = frozenset()) -> Request:
         slices = self.operands(region)

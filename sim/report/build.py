@@ -15,6 +15,7 @@ from sim.report.chips import chip_rows
 from sim.report.components import component_rows
 from sim.report.energy import price_run
 from sim.report.operators import operator_rows
+from sim.report.pim import pim_rows
 from sim.report.result import Result
 from sim.report.result_data import SCHEMA_VERSION
 from sim.report.roofline import executed_macs, roofline
@@ -61,6 +62,7 @@ def build_result(
         warnings=(*record.warnings, *_energy_warnings(architecture, table)),
         chips=chip_rows(record),
         balance=balance.to_dict() if balance is not None else None,
+        pim=pim_rows(record, architecture, prices),
         record=record,
         prices=prices.prices if prices is not None else (),
         recorder=recorder,

@@ -19,6 +19,7 @@ from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout, link_class
 from sim.report.balance import of_operator
+from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.operators import demands
 from sim.report.power import MOVED
@@ -77,6 +78,7 @@ def operator_lines(
     average = one.active_ps // one.count
     yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
     yield from _balance(record, one)
+    yield from dispatch_lines(one)
     yield from mapping_lines(record, number, architecture)
     yield from _bounds(record, number, architecture)
     yield from _stalls(record, number)

@@ -6,7 +6,8 @@ it shows. ``fusion_saved_bytes`` is what the regions it heads did not store and 
 with the operator's first transfer: weights are prefetched while the operator before computes, so it is in ``span_s`` that
 no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
 it busy) is largest; ``launch`` when that is the host. ``imbalance`` is the busiest core over the mean of all
-(:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core.
+(:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core. ``dispatch``: where engines
+could be chosen among, what each predicted for the first execution, which was taken and by what rule, and why others declined.
 """
 
 from __future__ import annotations
@@ -73,5 +74,6 @@ def _row(
         "bytes": one.bytes,
         "fusion_saved_bytes": one.fusion_saved_bytes,
         "energy_j": energy_j,
+        "dispatch": one.dispatch,
         "bound_by": bound_of(head, hosts),
     }

@@ -12,6 +12,7 @@ from rich.text import Text
 from sim.core.units import format_si
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
+from sim.report.pim_text import SHOWN, channel_rows, energy_text, entry_lines
 from sim.report.result_data import ResultData
 
 TOP = 15
@@ -41,6 +42,7 @@ def _parts(result: ResultData, detail: bool, draw: bool, wide: bool) -> Iterable
     yield _bounds(result, draw)
     yield _components(result, draw, wide)
     yield from _memories(result)
+    yield from (_pim(entry) for entry in result.pim)
     yield from (_fabric(path, one, draw) for path, one in result.components.items() if one.get("hottest_links"))
     if result.energy_j:
         yield _energy(result, draw)
@@ -221,6 +223,20 @@ def _loads(copies: dict[str, dict[str, Any]]) -> str:
     shares = ", ".join(format_si(size, "B", 3) for size in moved[:CONTROLLERS])
     more = ", ..." if len(moved) > CONTROLLERS else ""
     return f"{shares}{more}; the most over the mean {max(moved) * len(moved) / max(1, sum(moved)):.2f}"
+
+
+def _pim(entry: dict[str, Any]) -> RenderableType:
+    """Processing in memory: channels that are alike in a row, and what the units did."""
+    made = table((f"units of {short(entry['path'].removesuffix('.pim'))}", "left"), ("busy", "right"), ("banks", "right"),
+                 ("waits for", "left"))  # fmt: skip
+    made.columns[0].no_wrap, made.columns[0].overflow = False, "fold"
+    made.columns[-1].no_wrap, made.columns[-1].overflow = False, "fold"
+    rows = channel_rows(entry)
+    for row in rows[:SHOWN]:
+        made.add_row(*row)
+    more = [f"{len(rows) - SHOWN} more groups of channels in report.json"] if len(rows) > SHOWN else []
+    lines = [*entry_lines(entry), *([f"energy: {energy_text(entry)}"] if entry["energy"] else []), *more]
+    return Group(made, *(Text(line) for line in lines))
 
 
 def _causes(stall_ps: dict[str, int], whole: int) -> str:

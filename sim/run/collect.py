@@ -41,6 +41,7 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
             lanes=tuple(_lane(lane) for lane in component.lanes),
             actions=_by_owner(component.actions), ledger=_by_owner(component.ledger), peak=peak, unit=unit,
             buffers=_buffers(buffers[path]) if path in buffers else {},
+            channels=component.channel_counts() if isinstance(component, PimUnits) else (),
         ))  # fmt: skip
     return tuple(found)
 
@@ -101,7 +102,7 @@ def operator_records(executor: Executor) -> dict[int, OperatorRecord]:
             macs_executed=executed.get(owner, 0), peak_macs_per_s=float(one.peak_macs_per_s),
             mapping=tuple(choice.to_dict() for choice in one.choices),
             bytes=moved.get(owner, {}), demand_ps=dict(sorted(demand.get(owner, {}).items())),
-            fusion_saved_bytes=one.saved_bytes,
+            fusion_saved_bytes=one.saved_bytes, dispatch=one.dispatch,
         )
         for owner, one in executor.tally.own()
     }  # fmt: skip

@@ -42,7 +42,7 @@ def check_moved(run: RegionRun) -> None:
         _check_parts(run)
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or any(data_type(one.tensor.dtype).bits % 8 for one in outputs[:1]) else 0
-    expected = run.expected_bytes + run.plan.spilled_bytes
+    expected = run.expected_bytes + run.plan.spilled_bytes - run.plan.kept_bytes
     if not expected <= run.stored_bytes - run.staged_bytes <= expected + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {expected}")
     _equal(

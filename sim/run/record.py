@@ -26,7 +26,10 @@ class LaneRecord:
 
 @dataclass(frozen=True)
 class ComponentRecord:
-    """One component instance. ``actions`` and ``ledger``: operator number -> name -> count (ledger carries no energy)."""
+    """One component instance. ``actions`` and ``ledger``: operator number -> name -> count (ledger carries no energy).
+
+    ``channels``: of the units of a memory, what each channel counted over the run, by name.
+    """
 
     path: str
     declared: str
@@ -38,6 +41,7 @@ class ComponentRecord:
     peak: float | None
     unit: str | None
     buffers: dict[str, dict[str, int]] = field(default_factory=dict)
+    channels: tuple[dict[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class OperatorRecord:
 
     ``active_ps``: time during which an execution was computing; ``span_ps``: from its first transfer, prefetches included.
     ``fusion_saved_bytes``: of the regions it heads, what passed between operators on chip instead of through memories.
+    ``dispatch``: of its first execution, where engines could be chosen among: the strategy's rule, the time that each
+    engine predicted, and why others declined.
     ``bytes``: tier -> {read, written}. ``demand_ps``: resource -> time its work alone would keep that resource busy.
     """
 
@@ -68,6 +74,7 @@ class OperatorRecord:
     bytes: dict[str, dict[str, int]]
     demand_ps: dict[str, int]
     fusion_saved_bytes: int = 0
+    dispatch: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ def record_from_dict(data: dict[str, Any]) -> RunRecord:
             for lane in one["lanes"]
         )
         components.append(ComponentRecord(**{
-            **one, "lanes": lanes, "actions": _by_owner(one["actions"]), "ledger": _by_owner(one["ledger"])
+            **one, "lanes": lanes, "actions": _by_owner(one["actions"]), "ledger": _by_owner(one["ledger"]),
+            "channels": tuple(one["channels"]),
         }))  # fmt: skip
     operators = tuple(
         OperatorRecord(**{**one, "fused": tuple(one["fused"]), "mapping": tuple(one["mapping"])})

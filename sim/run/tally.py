@@ -28,6 +28,8 @@ class OperatorTally:
 
     ``heads``: numbers of the operators that head its regions (instances may be fused differently).
 
+    ``dispatch``: what the engines said of its first execution as a head (:class:`~sim.mapping.plan.Offers`).
+
     ``untyped``: no array of the machine multiplies its element type.
     """
 
@@ -42,6 +44,7 @@ class OperatorTally:
     untyped: bool
     dims: dict[str, object]
     compute_type: str = ""
+    dispatch: dict[str, object] = field(default_factory=dict)
     engines: set[str] = field(default_factory=set)
     heads: set[int] = field(default_factory=set)
     count: int = 0
@@ -96,6 +99,7 @@ class Tally:
                 if not entry.choices:
                     entry.region = entry.name
                     entry.choices, entry.engine = plan.choices, _engine(operator, plan, head=True)
+                    entry.dispatch = _offers(plan)
                     entry.fused = tuple(one.name for one in region.operators[1:])
             entry.heads.add(found[0] if found else number)
             if isinstance(operator.work, MatrixWork):
@@ -149,6 +153,7 @@ class Tally:
                 untyped=head and plan.untyped,
                 compute_type=plan.compute_type if isinstance(operator.work, MatrixWork) else "",
                 dims=dict(operator.dims),
+                dispatch=_offers(plan) if head else {},
             ))  # fmt: skip
         return self._index[key]
 
@@ -158,3 +163,8 @@ def _engine(operator: OperatorInstance, plan: Plan, head: bool) -> str:
     if head:
         return " + ".join(dict.fromkeys(part.plan.choices[0].engine for part in plan.parts)) or plan.choices[0].engine
     return "array" if isinstance(operator.work, MatrixWork) else "vector"
+
+
+def _offers(plan: Plan) -> dict[str, object]:
+    """What the report tells of a choice among engines; empty where there was none."""
+    return {} if plan.offers is None else {**plan.offers.to_dict(), "taken": plan.engine}

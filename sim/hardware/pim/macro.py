@@ -8,9 +8,11 @@ refresh in it is kept under the cycles left until the refresh). Property-tested 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sim.hardware.pim.command_set import CommandSet
+from sim.hardware.pim.cycle_account import REFRESH, CycleAccount
 from sim.hardware.pim.pim_device import PimDevice
 from sim.hardware.pim.reservation import reserved_cycles
 from sim.hardware.pim.sequencer import Sequencer, Step
@@ -35,6 +37,11 @@ class Transition(NamedTuple):
     log: tuple[Issued, ...]
     due: int
     refreshes: bool
+    spent: tuple[tuple[str, int], ...] = ()
+    """Cycles by what they went to (:mod:`sim.hardware.pim.cycle_account`)."""
+    wait: tuple[str, int] = ("", 0)
+    """Of those, the cycles before the first command; a refresh just before makes them its own."""
+    ends_refreshing: bool = False
 
 
 class Transitions:
@@ -52,13 +59,14 @@ class Transitions:
         self.interval = device.dram.timing["tREFI"] // ranks if refresh else 0
         self.first_refresh = device.dram.timing["tREFI"] // device.dram.ranks if in_turn else device.first_refresh
         self._sequencer = Sequencer(commands, device, refresh=refresh)
+        self._account = CycleAccount(commands)
         self._states: list[Snapshot] = []
         self._numbers: dict[Snapshot, int] = {}
         self._plain: dict[tuple[int, Macro], Transition] = {}
         self._refreshing: dict[tuple[int, Macro, int], Transition] = {}
         self._rooms: dict[tuple[int, Macro], int] = {}
-        self.programs: dict[tuple[int, object, int], tuple[int, int, int, dict[str, int], int]] = {}
-        """Whole programs from a state, with cycles left until a refresh: state after, cycles, end, counts, cycles left."""
+        self.programs: dict[tuple[int, object, int], _Run] = {}
+        """Whole programs from a state, with cycles left until a refresh."""
         self._later: dict[tuple[int, int], int] = {}
         self.fresh = self._number(self._sequencer.timeline.snapshot())
 
@@ -113,9 +121,13 @@ class Transitions:
         end = line.completion(macro[-1].command, sequencer.last)
         counts = tuple(sorted(line.counts.items()))
         log, cycles = tuple(line.log), line.next_slot
+        spent, before = self._account.of(log)
+        wait = self._account.first(log), before
+        ends = self._account.refreshes(log)
         return Transition(
-            self._number(line.snapshot()), cycles, end, cycles - 1, counts, log, sequencer.due, sequencer.due != due
-        )
+            self._number(line.snapshot()), cycles, end, cycles - 1, counts, log, sequencer.due, sequencer.due != due,
+            tuple(spent.items()), wait, ends,
+        )  # fmt: skip
 
     def later(self, state: int, cycles: int) -> int:
         """The state after ``cycles`` without a command."""
@@ -126,6 +138,18 @@ class Transitions:
                 self._later.clear()
             found = self._later[key] = self._number(self._states[state].after(cycles))
         return found
+
+
+class _Run(NamedTuple):
+    """What a program does: the state after it, cycles, its last result, commands, cycles by what they went to, and the
+    cycles left until the next refresh."""
+
+    state: int
+    cycles: int
+    end: int
+    counts: dict[str, int]
+    spent: dict[str, int]
+    left: int
 
 
 class Taken(NamedTuple):
@@ -143,7 +167,8 @@ Program = tuple[tuple[Macro, int], ...]
 class ChannelState:
     """One channel in time: the cycle of its next free slot, its state, and its next refresh. Counts commands.
 
-    ``log``, when a list, is given every command with its cycle.
+    ``log``, when a list, is given every command with its cycle. ``spent``: cycles of what it executed, by what they went
+    to; waiting for work, and refreshes meanwhile, are not in it.
     """
 
     def __init__(self, transitions: Transitions, log: list[Issued] | None = None) -> None:
@@ -151,14 +176,14 @@ class ChannelState:
         self.log = log
         self.cycle = 1
         self.counts: dict[str, int] = {}
+        self.spent: dict[str, int] = {}
+        self._refreshed = False
         self._state = transitions.fresh
         self._due = transitions.first_refresh if transitions.interval else NEVER
 
     def take(self, macro: Macro, not_before: int = 0, times: int = 1) -> Taken:
         """Execute a macro-command ``times`` over, from cycle ``not_before`` on."""
-        while self._due < not_before:
-            self._refresh()
-        self._wait(not_before)
+        self._catch_up(not_before)
         start, end, left = self.cycle, 0, times
         counts: dict[str, int] = {}
         while left:
@@ -179,18 +204,12 @@ class ChannelState:
 
         Channels that do the same in the same state share the result (unless a log is kept).
         """
-        while self._due < not_before:
-            self._refresh()
-        self._wait(not_before)
-        start, due = self.cycle, self._due
+        self._catch_up(not_before)
+        start, due, spent = self.cycle, self._due, dict(self.spent)
         known = self.transitions.programs
         place = (self._state, key, due - start if due != NEVER else NEVER)
         if self.log is None and place in known:
-            state, cycles, end, counts, left = known[place]
-            self._state, self.cycle = state, start + cycles
-            self._due = start + left if due != NEVER else NEVER
-            _add(self.counts, counts)
-            return Taken(start, start + end, counts)
+            return self._again(known[place], start)
         end = start
         total: dict[str, int] = {}
         for macro, times in program:
@@ -198,8 +217,17 @@ class ChannelState:
             _add(total, counts)
         if len(known) > CACHED:
             known.clear()
-        known[place] = (self._state, self.cycle - start, end - start, total, self._due - start)
+        gone = {name: cycles - spent.get(name, 0) for name, cycles in self.spent.items()}
+        known[place] = _Run(self._state, self.cycle - start, end - start, total, gone, self._due - start)
         return Taken(start, end, total)
+
+    def _again(self, run: _Run, start: int) -> Taken:
+        """A program that is known from this state."""
+        self._state, self.cycle, self._refreshed = run.state, start + run.cycles, False
+        self._due = start + run.left if self._due != NEVER else NEVER
+        _add(self.counts, run.counts)
+        _add(self.spent, run.spent)
+        return Taken(start, start + run.end, run.counts)
 
     def _left(self) -> int:
         """Cycles until the next refresh."""
@@ -216,10 +244,20 @@ class ChannelState:
                 return 0
             most = min(most, room // done.cycles + 1)
         self.cycle += most * done.cycles
+        _book(self.spent, done.spent, most)
         return most
+
+    def _catch_up(self, cycle: int) -> None:
+        """Wait until ``cycle``; refreshes meanwhile cost nobody time."""
+        spent = dict(self.spent)
+        while self._due < cycle:
+            self._refresh()
+        self._wait(cycle)
+        self.spent = spent
 
     def _refresh(self) -> None:
         """A refresh that falls due while nothing else goes on."""
+        self.spent[REFRESH] = self.spent.get(REFRESH, 0) + max(0, self._due - self.cycle)
         self._wait(self._due)
         due = self._due
         done = self._apply((Step(self.transitions.commands.refresh),), NEVER)
@@ -237,6 +275,10 @@ class ChannelState:
         self._state, self.cycle = done.state, start + done.cycles
         if done.refreshes:
             self._due = start + done.due
+        _book(self.spent, done.spent, 1)
+        if self._refreshed:
+            _book(self.spent, ((done.wait[0], -done.wait[1]), (REFRESH, done.wait[1])), 1)
+        self._refreshed = done.ends_refreshing
         if self.log is not None:
             self.log += [line._replace(cycle=line.cycle + start) for line in done.log]
         return done
@@ -246,3 +288,9 @@ def _add(total: dict[str, int], counts: dict[str, int]) -> None:
     """Add ``counts`` to ``total`` by name."""
     for name, count in counts.items():
         total[name] = total.get(name, 0) + count
+
+
+def _book(spent: dict[str, int], amounts: Iterable[tuple[str, int]], times: int) -> None:
+    """Book cycles to what they went to, ``times`` over."""
+    for name, cycles in amounts:
+        spent[name] = spent.get(name, 0) + cycles * times

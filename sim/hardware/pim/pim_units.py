@@ -70,10 +70,19 @@ class PimModel:
         targets = {line.target_with(command, bank) for bank in range(self.device.banks)}
         return min(line.earliest(command, target) for target in targets) - start
 
+    @cached_property
+    def banks_multiplied(self) -> int:
+        """Banks that a multiplying command touches."""
+        return len(Timeline(self.commands, self.device).touched(self.commands.multiply, 0))
+
+    @property
+    def multiply_ps(self) -> int:
+        """From one multiplying command of a channel to the next, at best."""
+        return self.clock.edge_ps(self._column_gap)
+
     def peak_macs_per_s(self, compute_type: str = "") -> Fraction:
         """Internal-bandwidth bound: a column of all banks that a command touches, in each gap between such commands."""
-        line, name = Timeline(self.commands, self.device), self.commands.multiply
-        per_command = len(line.touched(name, 0)) * self.device.lanes * self.commands.vectors * self.channels
+        per_command = self.banks_multiplied * self.device.lanes * self.commands.vectors * self.channels
         return Fraction(per_command) * self.device.dram.clock_hz / self._column_gap
 
     def transitions(self) -> Transitions:
@@ -169,11 +178,15 @@ class PimUnits(Component):
         """The recorded commands, by channel."""
         return [channel.state.log or [] for channel in self.channels]
 
+    def expect(self, channel: int, passes: int) -> None:
+        """So many passes will come to a channel: until they do, it waits for them rather than idles."""
+        self.channels[channel].lane.assign(self.engine.now, passes)
+
     def submit(
         self, channel: int, work: Pass, activity: Activity, cause: str, started: Callable[[], None],
         done: Callable[[], None],
     ) -> None:  # fmt: skip
-        """Queue a pass on a channel; ``cause``: what it last waited for; ``done`` when its results are there."""
+        """Queue a pass expected on a channel; ``cause``: what it last waited for; ``done`` when its results are there."""
         first, last = self._port.send(self.engine.now, self.model.packets(work))
         ready = max(first, last - self.model.alone_ps(work)) if last > first else first
         self.channels[channel].submit(_Queued(work, activity, cause, started, done, ready))
@@ -185,19 +198,28 @@ class PimUnits(Component):
             self.count(owner, action, count * each)
             self.ledger[owner, f"command {name}"] += count
 
+    def channel_counts(self) -> tuple[dict[str, int], ...]:
+        """By channel: commands by name, and under ``cycles NAME`` the cycles of its passes by what they went to."""
+        return tuple(
+            {
+                **{f"command {name}": count for name, count in sorted(channel.state.counts.items())},
+                **{f"cycles {name}": cycles for name, cycles in sorted(channel.state.spent.items())},
+            }
+            for channel in self.channels
+        )
+
 
 class _Channel:
     def __init__(self, units: PimUnits, lane: Lane, state: ChannelState) -> None:
         self._units = units
         self._engine = units.engine
         self._clock = units.model.clock
-        self._lane = lane
+        self.lane = lane
         self.state = state
         self._queue: deque[_Queued] = deque()
         self._busy = False
 
     def submit(self, queued: _Queued) -> None:
-        self._lane.assign(self._engine.now)
         self._queue.append(queued)
         if not self._busy:
             self._next()
@@ -208,6 +230,7 @@ class _Channel:
         if queued.ready_ps <= self._engine.now:
             self._enter(queued)
             return
+        self.lane.waited(self._engine.now, queued.cause, queued.activity.owner, queued.activity.tile)
         late = queued._replace(cause=Cause.LAUNCH)
         self._engine.at(queued.ready_ps, lambda: self._enter(late), Phase.FINISH, self._units.rank)
 
@@ -222,11 +245,13 @@ class _Channel:
                 self._run(queued, Cause.HOST if waited else queued.cause)
 
             waited = not turns.enter("pim", start)
+            if waited:
+                self.lane.waited(self._engine.now, queued.cause, queued.activity.owner, queued.activity.tile)
 
     def _run(self, queued: _Queued, cause: str) -> None:
         clock, state, owner = self._clock, self.state, queued.activity.owner
         taken = state.run(queued.work, queued.work.macros, clock.index_at_or_after(self._engine.now))
-        self._lane.begin(clock.edge_ps(taken.start), cause, owner, queued.activity.tile)
+        self.lane.begin(clock.edge_ps(taken.start), cause, owner, queued.activity.tile)
         self._units.count_commands(owner, taken.counts)
         for name in ("macs", "macs_executed"):
             self._units.ledger[owner, name] += queued.work.macs
@@ -237,7 +262,7 @@ class _Channel:
         self._engine.at(clock.edge_ps(taken.end), lambda: self._finished(queued), Phase.FINISH, units.rank)
 
     def _free(self, queued: _Queued) -> None:
-        self._lane.end(self._engine.now, "pim", queued.activity.owner, queued.activity.tile)
+        self.lane.end(self._engine.now, "pim", queued.activity.owner, queued.activity.tile)
         self._busy = False
         self._units.ends()
         if self._queue:

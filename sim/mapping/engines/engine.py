@@ -6,7 +6,7 @@ memory). The units that run its plans are in :mod:`sim.run.engines`, under the s
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sim.config.policy import MappingPin
 from sim.core.registry import Registry
@@ -38,6 +38,15 @@ class PlanningEngine(Protocol):
 
     def plan(self, request: Request) -> Plan | None:
         """The engine's best plan; None when it cannot execute the region."""
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """An engine that can say why it does not take a region."""
+
+    def reason(self, request: Request) -> str:
+        """Why it cannot execute the region; "" when it can."""
         ...
 
 

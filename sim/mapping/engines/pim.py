@@ -10,7 +10,6 @@ slow here and go to the arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sim.core.arith import ceil_div
@@ -19,35 +18,19 @@ from sim.hardware.engine import EngineView
 from sim.hardware.layout import Layout, TierView
 from sim.hardware.pim.issue_port import send_ps
 from sim.hardware.pim.pim_units import PimModel
-from sim.hardware.pim.programs.program import pim_programs
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds, pinned_elsewhere, vector_operations
 from sim.mapping.paths import Paths
-from sim.mapping.pim_layout import Piece, PimLayout, balance, shares
-from sim.mapping.plan import Choice, Load, Plan, Sources, Split
+from sim.mapping.pim_elementwise import elementwise_plan, elementwise_reason
+from sim.mapping.pim_layout import MatrixLayout, Piece, PimLayout, balance, layout_of, shares
+from sim.mapping.pim_schedule import PimSchedule
+from sim.mapping.plan import Choice, Load, Plan, Sources
+from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
-from sim.trace.work import MatrixWork
+from sim.trace.work import MatrixWork, VectorWork
 
 SCORE, VALUE = "attention_score", "attention_value"
 MAX_VECTORS = 64
 """Vectors per matrix beyond which a plan is not worth making: each streams the matrix once more."""
-
-
-@dataclass(frozen=True)
-class PimSchedule:
-    """What the units and their host do: vectors to write first, pieces by channel, fused work, and results to store.
-
-    ``extras``: operands of the fused work; ``written``: bytes of vectors that do not lie in the units' memory, of which
-    ``fetched`` come from other memories, the rest from the host's scratchpad.
-    """
-
-    pieces: tuple[Piece, ...]
-    written: int
-    fetched: Split
-    extras: tuple[Load, ...]
-    operations: tuple[tuple[str, int], ...]
-    output_bytes: int
-    stores: tuple[tuple[int, int], ...]
-    slots: int = 1
 
 
 @engine_kinds.register("pim")
@@ -60,7 +43,7 @@ class PimEngine:
         self._tier = tier
         self._model = PimModel(view.spec)
         self._host = layout.cores[0] if layout.cores else None
-        self._rows = PimLayout(self._model) if self._model.commands.name in pim_programs else None
+        self._rows = layout_of(self._model)
 
     @classmethod
     def of(cls, layout: Layout, resident: dict[int, int]) -> tuple[PimEngine, ...]:
@@ -72,6 +55,13 @@ class PimEngine:
         """As in :class:`~sim.mapping.engines.engine.PlanningEngine`."""
         if pinned_elsewhere(request, self.name) or self.reason(request):
             return None
+        if isinstance(request.region.head.work, VectorWork):
+            assert self._rows is not None
+            return elementwise_plan(self.name, self._model, self._rows, request)
+        return self._product_plan(request)
+
+    def _product_plan(self, request: Request) -> Plan:
+        """Products with the matrix of a region that can be executed."""
         region = request.region
         pieces, sums = self._pieces(request)
         out = sum(one.size_bytes for one in region.tail.outputs)
@@ -93,6 +83,7 @@ class PimEngine:
             tuple(sorted(operations.items())),
             out,
             request.output.split(request.output.transferred(out)),
+            request.sizes[1] + (0 if written else request.sizes[0]),
         )
         return Plan(
             engine=self.name,
@@ -110,15 +101,22 @@ class PimEngine:
 
     def reason(self, request: Request) -> str:
         """Why the units cannot execute the region; "" when they can."""
-        region, device = request.region, self._model.device
-        work = region.head.work
         if self._rows is None:
             return f"no macro-commands for the command set {self._model.commands.name}"
         if self._host is None:
             return "the units need a core as their host"
-        if region.parts or not isinstance(work, MatrixWork) or region.is_attention:
+        work = request.region.head.work
+        if isinstance(work, VectorWork) and self._rows.functions:
+            return elementwise_reason(self._rows, request, self._tier.index)
+        if request.region.parts or not isinstance(work, MatrixWork) or request.region.is_attention:
             return "only single products with a matrix or cache"
-        if any(data_type(region.head.port(port)[0].tensor.dtype).bits != 16 for port in ("a", "b")):
+        return self._operand_reason(request) or self._work_reason(request.region, work)
+
+    def _operand_reason(self, request: Request) -> str:
+        """Why the operands cannot be used where they lie."""
+        assert self._host is not None
+        head = request.region.head
+        if any(data_type(head.port(port)[0].tensor.dtype).bits != 16 for port in ("a", "b")):
             return "operands must have 16 bits"
         a, b = request.operands[:2]
         if b.here or [tier for tier, _ in b.tiers] != [self._tier.index]:
@@ -127,14 +125,21 @@ class PimEngine:
             return "the vectors lie partly in a scratchpad"
         if operand_fused(request) and self._host.vector_model is None:
             return "the host has no vector unit for what is fused"
+        return ""
+
+    def _work_reason(self, region: Region, work: MatrixWork) -> str:
+        """Why the products are none for the units."""
+        assert self._rows is not None
         if work.sparsity or any(segment.conv for segment in work.segments):
             return "neither sparse weights nor convolutions"
         if max(segment.m for segment in work.segments) > MAX_VECTORS:
             return f"more than {MAX_VECTORS} vectors per matrix"
-        dims = region.head.dims
-        if region.head.operator.kind in (SCORE, VALUE) and dims["head_dim"] > device.row_words:
-            return f"a head of {dims['head_dim']} words does not fit a row of {device.row_words}"
-        return ""
+        if region.head.operator.kind not in (SCORE, VALUE):
+            return next(filter(None, (self._rows.unfit(one.n, one.k) for one in work.segments)), "")
+        if not self._rows.takes_caches:
+            return f"{self._model.commands.name} has no layout for keys and values"
+        width, row = region.head.dims["head_dim"], self._model.device.row_words
+        return f"a head of {width} words does not fit a row of {row}" if width > row else ""
 
     def _elsewhere(self, vectors: Sources) -> bool:
         """Do they lie outside the units' memory?"""
@@ -145,6 +150,7 @@ class PimEngine:
         head = request.region.head
         assert self._rows is not None
         if head.operator.kind in (SCORE, VALUE):
+            assert isinstance(self._rows, PimLayout)
             return self._attention(self._rows, head.operator.kind, head.dims)
         work = head.work
         assert isinstance(work, MatrixWork)
@@ -165,17 +171,17 @@ class PimEngine:
         sums = sum(query * heads * width * more for (query, _), more in zip(requests, chunks, strict=True))
         return pieces, sums if kind == VALUE else 0
 
-    def _products(self, rows: PimLayout, work: MatrixWork) -> tuple[tuple[Piece, ...], int]:
-        device, channels, pieces, sums, tiles = self._model.device, self._model.channels, [], 0, 0
+    def _products(self, rows: MatrixLayout, work: MatrixWork) -> tuple[tuple[Piece, ...], int]:
+        channels, pieces, sums, tiles = self._model.channels, [], 0, 0
         for segment in work.segments:
             for _ in range(segment.batch):  # each a matrix of its own
-                dealt = shares(segment.n, channels, device.banks, tiles % channels)
-                tiles += ceil_div(segment.n, device.banks)
+                dealt = shares(segment.n, channels, rows.outputs_per_tile, tiles % channels)
+                tiles += ceil_div(segment.n, rows.outputs_per_tile)
                 for channel, outputs in enumerate(dealt):
                     if outputs:
                         passes = rows.product(outputs, segment.k, segment.m)
                         pieces.append(Piece(channel, passes, rows.weight_ps(passes)))
-            sums += segment.batch * segment.m * segment.n * (ceil_div(segment.k, device.row_words) - 1)
+            sums += segment.batch * segment.m * rows.host_sums(segment.n, segment.k)
         return tuple(pieces), sums
 
     def _choice(self, request: Request, schedule: PimSchedule) -> Choice:

@@ -16,6 +16,7 @@ from sim.report.memory_text import memory_rows
 from sim.report.page.diagram import diagram
 from sim.report.page.network import network_views
 from sim.report.page.timeline_data import series_data, timeline_data
+from sim.report.pim_text import channel_rows, entry_lines
 from sim.report.power import joules_by_component
 from sim.report.result_data import ResultData
 from sim.report.text import operator_title, percent
@@ -44,6 +45,7 @@ def run_data(result: ResultData) -> dict[str, Any]:
         "networks": [asdict(view) for view in network_views(result)],
         "memory": result.memory,
         "memories": _memories(result),
+        "pim": _pim(result),
         "architecture": {"yaml": dump_yaml(_sorted(document)), "sources": document.get("sources", [])},
         "prices": list(result.prices),
         "energy_table": result.energy_table,
@@ -91,6 +93,18 @@ def _memories(result: ResultData) -> list[dict[str, Any]]:
         {**one._asdict(), **dict(zip(("row_hits", "row_misses", "row_conflicts"), one.rows or (0, 0, 0), strict=True))}
         for one in memory_rows(result.components, result.time_ps)
     ]
+
+
+def _pim(result: ResultData) -> list[dict[str, Any]]:
+    """Processing in memory: what the units of each memory did, and their channels, those alike together."""
+    return [
+        {
+            "path": entry["path"], "lines": [*entry_lines(entry), f"layout {entry['layout']}"],
+            "channels": [dict(zip(("channels", "busy", "banks", "waits"), row, strict=True)) for row in channel_rows(entry)],
+            "energy": entry["energy"],
+        }
+        for entry in result.pim
+    ]  # fmt: skip
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

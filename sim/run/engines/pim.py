@@ -15,8 +15,8 @@ from sim.core.component import Activity, Cause
 from sim.core.countdown import countdown
 from sim.core.errors import InconsistencyError
 from sim.hardware.pim.pim_units import PimUnits
-from sim.mapping.engines.pim import PimSchedule
 from sim.mapping.pim_layout import Piece
+from sim.mapping.pim_schedule import PimSchedule
 from sim.mapping.plan import RESULTS
 from sim.run.core_run import FLOW
 from sim.run.engines.unit import Unit, unit_kinds
@@ -55,6 +55,8 @@ class PimRun:
         schedule = cast(PimSchedule, run.plan.schedules[0])
         operands = 2 + sum(len(load.split) for load in schedule.extras)
         one_done = countdown(operands, lambda: self._fuse(run, schedule))
+        for piece in schedule.pieces:
+            self._units.expect(piece.channel, len(piece.passes))
         self._load_extras(run, schedule, one_done)
         self._program.append(run)
         run.when_ready((0, 1), lambda waited: self._in_turn(run, lambda: self._write(run, schedule, one_done)))
@@ -81,9 +83,10 @@ class PimRun:
 
     def _write(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
         """Vectors from the host's scratchpad, or through it, to where the units read them."""
+        cause = Cause.OPERAND if schedule.written else Cause.DEPENDENCY
 
         def written() -> None:
-            self._multiply(run, schedule, done)
+            self._multiply(run, schedule, cause, done)
 
         if not schedule.written:
             written()
@@ -102,14 +105,22 @@ class PimRun:
         if not schedule.fetched:
             put()
 
-    def _multiply(self, run: RegionRun, schedule: PimSchedule, done: Callable[[], None]) -> None:
+    def _multiply(self, run: RegionRun, schedule: PimSchedule, cause: Cause, done: Callable[[], None]) -> None:
         handed = countdown(len(schedule.pieces), done)
+        counts = self._units.ledger
+        counts[run.owner, "read_in_place_bytes"] += schedule.read_in_place
+        counts[run.owner, "vector_bytes"] += schedule.written
+        for name, count in schedule.in_memory:
+            self._units.count(run.owner, f"op_{name}", count)
         for number, piece in enumerate(schedule.pieces):
             self.tiles_taken += len(piece.passes)
-            self._start(run, piece, Activity(run.owner, number), handed)
+            self._start(run, piece, Activity(run.owner, number), cause, handed)
 
-    def _start(self, run: RegionRun, piece: Piece, activity: Activity, handed: Callable[[], None]) -> None:
+    def _start(
+        self, run: RegionRun, piece: Piece, activity: Activity, cause: Cause, handed: Callable[[], None]
+    ) -> None:  # fmt: skip
         size = sum(one.result_bytes for one in piece.passes)
+        self._units.ledger[run.owner, "result_bytes"] += size
 
         def started() -> None:
             run.start(self._machine.engine.now)
@@ -118,12 +129,15 @@ class PimRun:
             pass
 
         def results() -> None:
+            if not size:
+                handed()
+                return
             self._machine.hand_results(self._own, self._core, size, activity, handed)
 
         last = len(piece.passes) - 1
         for place, work in enumerate(piece.passes):
             ended = results if place == last else nothing
-            self._units.submit(piece.channel, work, activity, Cause.DEPENDENCY, started, ended)
+            self._units.submit(piece.channel, work, activity, cause, started, ended)
 
     def _fuse(self, run: RegionRun, schedule: PimSchedule) -> None:
         """What is fused behind the product, on the host's vector unit, reading the results from its scratchpad."""

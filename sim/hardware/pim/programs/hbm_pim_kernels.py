@@ -32,6 +32,8 @@ MICROKERNELS = {
 KERNELS = tuple(MICROKERNELS)
 OPERAND_ROWS = 128
 """Rows between the operands of an element-wise kernel."""
+SQUARE = REGISTER_FILE * REGISTER_FILE
+"""Operations of a GEMV tile: every vector of the input with every result."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,7 @@ class _Rows:
 def hbm_pim_kernel(device: PimDevice, kernel: Kernel) -> Iterator[list[Step]]:
     """The groups of transactions of ``kernel`` on one channel; raises InputError for one that does not fit."""
     _check(device, kernel)
-    top = device.dram.rows
-    reserved = _Rows(top - 1, top - 2, top - 3, top - 4)
-    return _kernel(device, kernel, reserved)
+    return _kernel(device, kernel, reserved_rows(device))
 
 
 def _check(device: PimDevice, kernel: Kernel) -> None:
@@ -71,7 +71,7 @@ def _check(device: PimDevice, kernel: Kernel) -> None:
             problems.add(f"{kernel.name}: {what} must be positive", found=value)
     problems.raise_if_any()
     if kernel.name == "GEMV":
-        rows = (_passes(device, kernel) * (_tiles(device, kernel) // 2 + 1) * REGISTER_FILE) * REGISTER_FILE
+        rows = (_passes(device, kernel) * (_tiles(device, kernel) // 2 + 1)) * SQUARE
         most = (device.dram.rows - 4) * device.columns
         if rows > most:
             problems.add("GEMV: the matrix does not fit in a bank", found=f"{rows} columns", allowed=f"{most}")
@@ -96,24 +96,41 @@ def _elementwise_tiles(device: PimDevice, kernel: Kernel) -> int:
 
 
 def _kernel(device: PimDevice, kernel: Kernel, reserved: _Rows) -> Iterator[list[Step]]:
-    yield _park(device, reserved)
-    leads = [0, 1, device.banks // 2, device.banks // 2 + 1]
-    yield [Step("SET_HAB", 1, reserved.all_bank, bank) for bank in leads[:-1]] + [
-        Step("ENTER_HAB", 1, reserved.all_bank, leads[-1])
-    ]
-    loads = -(-len(MICROKERNELS[kernel.name]) // CRF_WORDS_PER_WRITE)
-    yield [Step("WR_HAB", 1, reserved.registers, ODD)] * loads
+    yield from begin(device, kernel.name, reserved)
     if kernel.name == "GEMV":
         yield from _gemv(device, kernel, reserved)
     else:
         yield [Step("ENTER_PIM", 1, reserved.registers, EVEN)]
-        yield from _elementwise(device, kernel)
+        for tile in range(_elementwise_tiles(device, kernel)):
+            yield from elementwise_tile(kernel.name, tile * REGISTER_FILE // device.columns)
         yield [Step("EXIT_PIM", 1, reserved.registers, EVEN)]
-    yield [Step("SET_SB", 1, reserved.single_bank, EVEN), Step("EXIT_HAB", 1, reserved.single_bank, ODD)]
-    yield _park(device, reserved)
+    yield leave(reserved)
+    yield park(device, reserved)
 
 
-def _park(device: PimDevice, reserved: _Rows) -> list[Step]:
+def reserved_rows(device: PimDevice) -> _Rows:
+    """The rows at the top of a bank that stand for registers and modes, and the one that is read to park."""
+    top = device.dram.rows
+    return _Rows(top - 1, top - 2, top - 3, top - 4)
+
+
+def begin(device: PimDevice, name: str, reserved: _Rows) -> Iterator[list[Step]]:
+    """Into the all-bank mode, with the instructions of kernel ``name`` loaded."""
+    yield park(device, reserved)
+    leads = [0, 1, device.banks // 2, device.banks // 2 + 1]
+    yield [Step("SET_HAB", 1, reserved.all_bank, bank) for bank in leads[:-1]] + [
+        Step("ENTER_HAB", 1, reserved.all_bank, leads[-1])
+    ]
+    loads = -(-len(MICROKERNELS[name]) // CRF_WORDS_PER_WRITE)
+    yield [Step("WR_HAB", 1, reserved.registers, ODD)] * loads
+
+
+def leave(reserved: _Rows) -> list[Step]:
+    """Back to the single-bank mode."""
+    return [Step("SET_SB", 1, reserved.single_bank, EVEN), Step("EXIT_HAB", 1, reserved.single_bank, ODD)]
+
+
+def park(device: PimDevice, reserved: _Rows) -> list[Step]:
     """One read of the parking row in every bank, bank groups in turn."""
     per_group = device.dram.banks_per_group
     banks = [group * per_group + bank for bank in range(per_group) for group in range(device.dram.bankgroups)]
@@ -122,27 +139,33 @@ def _park(device: PimDevice, reserved: _Rows) -> list[Step]:
 
 def _gemv(device: PimDevice, kernel: Kernel, reserved: _Rows) -> Iterator[list[Step]]:
     tiles, passes = _tiles(device, kernel), _passes(device, kernel)
-    square = REGISTER_FILE * REGISTER_FILE
-    results = passes * tiles * square // 2
+    results = passes * tiles * SQUARE // 2
     for number in range(passes):
         for batch in range(kernel.batch):
             yield [Step("ENTER_PIM", 1, reserved.registers, EVEN)]
             for parity in (EVEN, ODD):
                 for tile in range(parity, tiles, 2):
-                    yield [Step("WR_GRF", 1, reserved.registers, ODD)] * REGISTER_FILE
-                    first = square * (tile // 2 + number * tiles // 2)
-                    for column in range(first, first + square, REGISTER_FILE):
-                        yield [Step("RD_PIM", 1, column // device.columns, parity)] * REGISTER_FILE
-            row = (results + (number + batch) * REGISTER_FILE) // device.columns
-            yield [Step("WR_PIM", 1, row, ODD)] * REGISTER_FILE
-            yield [Step("EXIT_PIM", 1, reserved.registers, EVEN)]
+                    yield from gemv_tile(device, parity, SQUARE * (tile // 2 + number * tiles // 2), reserved)
+            yield from gemv_results((results + (number + batch) * REGISTER_FILE) // device.columns, reserved)
 
 
-def _elementwise(device: PimDevice, kernel: Kernel) -> Iterator[list[Step]]:
-    sources = 1 if kernel.name == "RELU" else 2
-    for tile in range(_elementwise_tiles(device, kernel)):
-        row = tile * REGISTER_FILE // device.columns
-        for parity in (EVEN, ODD):
-            for operand in range(sources):
-                yield [Step("RD_PIM", 1, row + operand * OPERAND_ROWS, parity)] * REGISTER_FILE
-            yield [Step("WR_PIM", 1, row + 2 * OPERAND_ROWS, parity)] * REGISTER_FILE
+def gemv_tile(device: PimDevice, parity: int, first: int, reserved: _Rows) -> Iterator[list[Step]]:
+    """8 vectors of the input into GRF_A, then 8 x 8 operations on the columns of these banks from ``first`` on."""
+    yield [Step("WR_GRF", 1, reserved.registers, ODD)] * REGISTER_FILE
+    for column in range(first, first + SQUARE, REGISTER_FILE):
+        yield [Step("RD_PIM", 1, column // device.columns, parity)] * REGISTER_FILE
+
+
+def gemv_results(row: int, reserved: _Rows) -> Iterator[list[Step]]:
+    """GRF_B into a row of the odd banks, and out of the units' mode."""
+    yield [Step("WR_PIM", 1, row, ODD)] * REGISTER_FILE
+    yield [Step("EXIT_PIM", 1, reserved.registers, EVEN)]
+
+
+def elementwise_tile(name: str, row: int) -> Iterator[list[Step]]:
+    """8 vectors of every bank: operands from ``row`` and the rows of the other operands, the result stored."""
+    sources = 1 if name == "RELU" else 2
+    for parity in (EVEN, ODD):
+        for operand in range(sources):
+            yield [Step("RD_PIM", 1, row + operand * OPERAND_ROWS, parity)] * REGISTER_FILE
+        yield [Step("WR_PIM", 1, row + 2 * OPERAND_ROWS, parity)] * REGISTER_FILE

@@ -164,6 +164,30 @@ function fillMemories() {
   ], DATA.memories);
 }
 
+function fillPim() {
+  element("pim-part").hidden = !DATA.pim.length;
+  for (const one of DATA.pim) {
+    const scroll = Object.assign(document.createElement("div"), { className: "scroll" });
+    const [channels, actions] = [document.createElement("table"), document.createElement("table")];
+    const energy = Object.assign(document.createElement("div"), { className: "scroll" });
+    scroll.append(channels);
+    energy.append(actions);
+    element("pim").append(Object.assign(document.createElement("b"), { textContent: short(one.path) }), list(one.lines), scroll,
+      Object.assign(document.createElement("p"), { className: "note", textContent: "Actions of the units, and what they cost:" }), energy);
+    const words = (title, key) => ({ title, value: (row) => row[key], number: true });
+    new DataTable(channels, [
+      { title: "channels", value: (row) => row.channels, name: true }, words("busy", "busy"), words("banks multiply", "banks"),
+      { title: "waits for", value: (row) => row.waits, name: true },
+    ], one.channels);
+    new DataTable(actions, [
+      { title: "action", value: (row) => row.action, name: true },
+      { title: "count", value: (row) => row.count, text: (row) => row.count.toLocaleString("en"), number: true },
+      { title: "each", value: (row) => row.each_j, text: (row) => (row.each_j === null ? "no price" : si(row.each_j, "J")), number: true },
+      { title: "energy", value: (row) => row.energy_j, text: (row) => (row.energy_j === null ? "-" : si(row.energy_j, "J")), number: true },
+    ], one.energy);
+  }
+}
+
 function fillTimeline() {
   if (DATA.timeline) timeline = new Timeline(DATA, (number) => select(number));
   if (timeline && selected !== null) timeline.mark(DATA.operators[selected].start_s, DATA.operators[selected].end_s);
@@ -174,6 +198,7 @@ function fill() {
   fillOperators();
   fillArchitecture();
   fillMemories();
+  fillPim();
   if (!DATA.timeline) element("timeline-part").hidden = true;
   document.body.dataset.ready = "yes";
   performance.mark("ready");
