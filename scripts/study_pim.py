@@ -1,6 +1,6 @@
 """Regenerates docs/studies/pim.md: published systems with processing in memory against the same machines without it.
 
-python scripts/study_pim.py [SECTION]...      sections: neupims attacc duplex pim_gpt aim (default: all; minutes)
+python scripts/study_pim.py [SECTION]...      sections: neupims attacc duplex pim_gpt aim hbm_pim (default: all; minutes)
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ class Point(NamedTuple):
     token_j: float
 
 
-def decode(config: Mapping[str, Any], arch: str, batch: int, context: int, tp: int = 1, **changes: Any) -> Point:
-    """One decode step of a model on an architecture."""
+def decode(
+    config: Mapping[str, Any], arch: str, batch: int, context: int, tp: int = 1, experts: str | None = None, **changes: Any
+) -> Point:  # fmt: skip
+    """One decode step of a model on an architecture; ``experts``: how its tokens are drawn to experts."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "config.json").write_text(json.dumps(config))
-        trace = sim.lower(folder, phase="decode", batch=batch, context=context, dtype="fp16", tp=tp)
+        trace = sim.lower(folder, phase="decode", batch=batch, context=context, dtype="fp16", tp=tp, experts=experts)
     return point(trace, arch, tuple(sorted(changes.items())), batch)
 
 
@@ -117,30 +119,32 @@ def attacc() -> list[str]:
     return table(head, rows)
 
 
-DUPLEX_POINTS = [
-    ("Mixtral", 32, 256, 256), ("Mixtral", 64, 256, 256), ("Mixtral", 128, 256, 256), ("Mixtral", 32, 4096, 4096),
-    ("GLaM", 32, 512, 512), ("GLaM", 64, 512, 512), ("GLaM", 64, 2048, 2048),
+DUPLEX_POINTS: list[tuple[str, int, int, int, str]] = [
+    ("Mixtral", 64, 256, 256, ""), ("Mixtral", 64, 256, 256, "uniform:0"), ("Mixtral", 64, 256, 256, "zipf:1:0"),
+    ("GLaM", 64, 512, 512, ""), ("GLaM", 64, 512, 512, "uniform:0"),
 ]  # fmt: skip
-DUPLEX_PUBLISHED = {("Mixtral", 64, 256): "2.05 x"}
+"""Model, batch, tokens in and out, and how tokens are drawn to experts ("": evenly)."""
+DUPLEX_PUBLISHED = {("Mixtral", 64, 256, "uniform:0"): "2.05 x"}
 
 
 @functools.cache
-def duplex_point(model: str, batch: int, context: int, arch: str) -> Point:
+def duplex_point(model: str, batch: int, context: int, drawn: str, arch: str) -> Point:
     """A decode step on four devices (Mixtral) or eight (GLaM)."""
     config, chips = {"Mixtral": (MIXTRAL, 4), "GLaM": (GLAM, 8)}[model]
-    return decode(config, arch, batch, context, tp=chips, **{"chip.count": chips})
+    return decode(config, arch, batch, context, tp=chips, experts=drawn or None, **{"chip.count": chips})
 
 
 def duplex() -> list[str]:
     """Mixtral and GLaM."""
     rows = []
-    for model, batch, given, made in DUPLEX_POINTS:
+    for model, batch, given, made, drawn in DUPLEX_POINTS:
         context = given + made // 2
-        own, twin = (duplex_point(model, batch, context, name) for name in ("duplex", "duplex_off"))
+        own, twin = (duplex_point(model, batch, context, drawn, name) for name in ("duplex", "duplex_off"))
         saved = f"{100 * (1 - own.token_j / twin.token_j):.0f} %"
-        gain, published = f"{twin.ms / own.ms:.2f} x", DUPLEX_PUBLISHED.get((model, batch, given), "")
-        rows.append([model, str(batch), f"{given} + {made}", f"{own.ms:.2f}", f"{twin.ms:.2f}", gain, published, saved])
-    return table("model|batch|tokens in + out|ms a step|twin ms|speedup|published|energy saved", rows)
+        gain, published = f"{twin.ms / own.ms:.2f} x", DUPLEX_PUBLISHED.get((model, batch, given, drawn), "")
+        rows.append([model, str(batch), f"{given} + {made}", drawn or "evenly", f"{own.ms:.2f}", f"{twin.ms:.2f}", gain,
+                     published, saved])  # fmt: skip
+    return table("model|batch|tokens in + out|to experts|ms a step|twin ms|speedup|published|energy saved", rows)
 
 
 @functools.cache
@@ -179,8 +183,24 @@ def aim() -> list[str]:
     return table("context|ms a token|twin ms|speedup|energy of its twin", rows)
 
 
+@functools.cache
+def stack_point(config: str, context: int, arch: str) -> Point:
+    """A shipped model at batch 1 on HBM-PIM or its twin."""
+    return decode(json.loads((ROOT / "traces" / "configs" / config / "config.json").read_text()), arch, 1, context)
+
+
+def hbm_pim() -> list[str]:
+    """GPT-2 and Llama-2-7B at batch 1 on HBM-PIM."""
+    rows = []
+    for config, name in (("gpt2", "GPT-2 small"), ("llama2_7b", "Llama-2-7B")):
+        own, twin = stack_point(config, 512, "hbm_pim"), stack_point(config, 512, "hbm_pim_off")
+        rows.append([name, f"{own.ms:.3f}", f"{twin.ms:.3f}", f"{twin.ms / own.ms:.2f} x",
+                     f"{twin.token_j / own.token_j:.2f} x"])  # fmt: skip
+    return table("model|ms a token|twin ms|speedup|energy of its twin", rows)
+
+
 NEUPIMS_MODELS = {"GPT3-7B": (4096, 32), "GPT3-13B": (5120, 40), "GPT3-30B": (7168, 56)}
-NEUPIMS_POINTS = [("GPT3-7B", 64), ("GPT3-7B", 256), ("GPT3-7B", 512), ("GPT3-13B", 256), ("GPT3-30B", 256)]
+NEUPIMS_POINTS = [(model, batch) for model in NEUPIMS_MODELS for batch in (64, 128, 256, 384, 512)]
 NEUPIMS_MODES: dict[str, dict[str, Any]] = {
     "npu": {"chip.hbm.pim.enabled": False},
     "turns": {"chip.hbm.pim.commands": "newton", "chip.hbm.pim.balance": "round_robin"},
@@ -230,7 +250,8 @@ def neupims() -> list[str]:
     return table(head, rows)
 
 
-SECTIONS = {"neupims": neupims, "attacc": attacc, "duplex": duplex, "pim_gpt": pim_gpt, "aim": aim}
+SECTIONS = {"neupims": neupims, "attacc": attacc, "duplex": duplex, "pim_gpt": pim_gpt, "aim": aim,
+            "hbm_pim": hbm_pim}  # fmt: skip
 
 
 def regenerate(page: str, names: list[str]) -> str:

@@ -7,7 +7,8 @@ with the operator's first transfer: weights are prefetched while the operator be
 no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
 it busy) is largest; ``launch`` when that is the host. ``imbalance`` is the busiest core over the mean of all
 (:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core. ``dispatch``: where engines
-could be chosen among, what each predicted for the first execution, which was taken and by what rule, and why others declined.
+could be chosen among, what each predicted for the first execution, which was taken, by what rule, and why others
+declined.
 """
 
 from __future__ import annotations

@@ -41,6 +41,15 @@ def test_a_row_of_the_page_is_what_a_run_gives(study: ModuleType) -> None:
     assert 1 < gpu.ms / own.ms < 41, "below what is published against a measured T4"
 
 
+def test_a_point_of_batched_decode_is_what_a_run_gives(study: ModuleType) -> None:
+    rows = [
+        line.split("|") for line in study.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| GPT3-")
+    ]
+    assert [(row[1].strip(), int(row[2])) for row in rows] == study.NEUPIMS_POINTS
+    turns, dual = (64 / study.block_ms("GPT3-7B", 64, mode) for mode in ("turns", "dual"))
+    assert (turns, dual) == (pytest.approx(float(rows[0][4]), rel=0.01), pytest.approx(float(rows[0][5]), rel=0.01))
+
+
 def test_regenerating_replaces_one_table_only(study: ModuleType) -> None:
     study.SECTIONS["short"] = lambda: ["| x |"]
     try:
