@@ -73,7 +73,10 @@ def test_machines_without_units_have_no_section() -> None:
 
 def test_explain_tells_what_each_engine_said(tmp_path: Path) -> None:
     trace = decoder_block("block", 256, 2, 128, 512, (300, 100))
-    for rule, said in (("by_prediction", "the engine predicted to take least time"), ("by_kind", "attention and matrix")):
+    for rule, said in (
+        ("by_prediction", "the engine predicted to take least time"),
+        ("by_kind", "attention and matrix"),
+    ):
         result = sim.simulate(trace, sim.load_architecture("neupims", {"policy.dispatch": rule}))
         by_name = {one["name"].rpartition(".")[2]: one for one in result.operators}
         score = by_name["score"]
