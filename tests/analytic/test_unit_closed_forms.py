@@ -14,6 +14,7 @@ from sim.core.component import Activity
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.host import Host, HostSpec
 from sim.hardware.memory.bandwidth import BandwidthModel
+from sim.hardware.memory.dram import DramSpec
 from sim.hardware.memory.scratchpad import Scratchpad, ScratchpadModel, ScratchpadSpec
 from sim.hardware.vector.vector_unit import VectorModel, VectorSpec, VectorUnit
 from sim.run.simulate import run_trace
@@ -140,6 +141,15 @@ def test_a_tier_moves_whole_bursts_at_its_sustained_rate() -> None:
     assert model.sustained_bytes_per_s == 5 * 10**10
     assert model.service_ps(65) == 2 * 64 * 10**12 // (5 * 10**10)
     assert model.latency_ps == 7000
+
+
+def test_a_tier_of_some_channels_has_their_part_of_the_bandwidth() -> None:
+    whole, part = (
+        DramSpec(device="HBM2_2400", model="bandwidth", capacity="4 GiB", channels=channels).timing()  # type: ignore[arg-type]
+        for channels in (None, 4)
+    )
+    assert part.peak_bytes_per_s * 4 == whole.peak_bytes_per_s == Fraction(307_200_000_000)
+    assert part.latency_ps == whole.latency_ps
 
 
 def test_latency_comes_once_per_transfer_on_top_of_the_bytes() -> None:

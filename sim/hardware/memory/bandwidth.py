@@ -13,6 +13,7 @@ from sim.core.channel import TransferEngine
 from sim.core.errors import InputError, Problem
 from sim.core.pipe import RoundRobinPipe
 from sim.hardware.memory.devices import DEVICES
+from sim.hardware.memory.devices.device import rated
 from sim.hardware.memory.tier import TierSpec, tier_models
 
 DEFAULT_BURST_BYTES = 64
@@ -31,7 +32,7 @@ class BandwidthModel:
 
     @classmethod
     def of(cls, spec: TierSpec) -> BandwidthModel:
-        device = DEVICES[spec.device] if spec.device is not None else None
+        device = rated(DEVICES[spec.device], spec.channels, None) if spec.device is not None else None
         per_stack, latency_ps, burst = spec.bandwidth, spec.latency, spec.burst
         if device is not None:
             per_stack = per_stack if per_stack is not None else device.bytes_per_s
