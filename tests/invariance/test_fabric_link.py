@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from machines import gemm, machine
+from machines import four_cores, gemm
 from parts import context
 
 from sim.config.architecture import Architecture
@@ -30,21 +30,6 @@ def fabric(endpoints: tuple[str, ...], **keys: Any) -> Fabric:
     spec = FabricLinkSpec(**{"connects": list(endpoints), "width": "16 B", "clock": "c", **keys})
     made: Fabric = links.get("fabric")(context(), "noc", 1, "noc", spec, HZ, endpoints)
     return made
-
-
-def four_cores(link: str, joins: str = "[core.pad, dram]", width: str = "16 B") -> Architecture:
-    return machine(f"""
-        name: four
-        clocks: {{core: 1 GHz}}
-        chip:
-          core:
-            count: 4
-            array: {{kind: systolic_array, rows: 8, cols: 8, types: {{int8: 1}}, clock: core}}
-            pad: {{kind: scratchpad, capacity: 32 KiB, banks: 4, width: 64 B, clock: core}}
-          dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
-          links:
-            - {{{link}, connects: {joins}, width: {width}, clock: core}}
-    """)
 
 
 MESH = "kind: fabric, topology: mesh, dims: [3, 2]"
@@ -143,7 +128,7 @@ def test_ends_and_routers_that_are_not_there_are_refused_with_their_place(
     link: str, joins: str, width: str, told: str
 ) -> None:
     with pytest.raises(InputError, match=told) as caught:
-        Layout(four_cores(link, joins, width))
+        Layout(four_cores(link, joins=joins, width=width))
     assert all(problem.place is not None and problem.place.line > 0 for problem in caught.value.problems)
 
 

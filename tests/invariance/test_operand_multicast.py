@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from machines import gemm, machine
+from machines import four_cores, gemm
 
 from sim.core.errors import InconsistencyError
 from sim.hardware.noc.link import Link
@@ -19,21 +19,9 @@ KINDS = {
 
 
 def run(link: str, multicast: bool, cores: str, m: int = 96, n: int = 64, k: int = 40) -> RunRecord:
-    return run_trace(gemm(m, n, k), machine(f"""
-        name: four
-        clocks: {{core: 1 GHz}}
-        chip:
-          core:
-            count: 4
-            array: {{kind: systolic_array, rows: 8, cols: 8, types: {{int8: 1}}, clock: core}}
-            pad: {{kind: scratchpad, capacity: 32 KiB, banks: 4, width: 64 B, clock: core}}
-          dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
-          links:
-            - {{{link}, connects: [core.pad, dram], width: 16 B, clock: core}}
-        policy:
-          multicast: {str(multicast).lower()}
-          mapping: {{"*": {{cores: {cores}, tile: {{m: 16, n: 32, k: 40}}, order: bmnk}}}}
-    """))  # fmt: skip
+    mapping = f'{{"*": {{cores: {cores}, tile: {{m: 16, n: 32, k: 40}}, order: bmnk}}}}'
+    policy = f"{{multicast: {str(multicast).lower()}, mapping: {mapping}}}"
+    return run_trace(gemm(m, n, k), four_cores(link, policy=policy))
 
 
 def moved(record: RunRecord, kind: str, name: str) -> int:

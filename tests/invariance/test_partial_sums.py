@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import NS, add_gemm, gemm, machine, small
+from machines import NS, add_gemm, four_cores, gemm, machine, small
 
 from sim.config.architecture import Architecture
 from sim.core.errors import InconsistencyError, InputError
@@ -17,26 +17,12 @@ from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 
 KINDS = {
-    "none": "", "bus": "kind: bus, ", "crossbar": "kind: crossbar, ",
-    "mesh": "kind: fabric, topology: mesh, dims: [3, 2], ",
-    }  # fmt: skip
+    "none": "", "bus": "kind: bus", "crossbar": "kind: crossbar", "mesh": "kind: fabric, topology: mesh, dims: [3, 2]",
+}  # fmt: skip
 
 
 def four(link: str, reduction: str, mapping: str = "{}", pad: str = "32 KiB") -> Architecture:
-    links = f"[{{{KINDS[link]}connects: [core.pad, dram], width: 16 B, clock: core}}]" if KINDS[link] else "[]"
-    return machine(f"""
-        name: four
-        clocks: {{core: 1 GHz}}
-        chip:
-          core:
-            count: 4
-            array: {{kind: systolic_array, rows: 8, cols: 8, types: {{int8: 1}}, clock: core}}
-            vector: {{kind: vector_unit, lanes: 8, clock: core}}
-            pad: {{kind: scratchpad, capacity: {pad}, banks: 4, width: 64 B, clock: core}}
-          dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
-          links: {links}
-        policy: {{multicast: true, reduction: {reduction}, mapping: {mapping}}}
-    """)
+    return four_cores(KINDS[link], pad=pad, policy=f"{{multicast: true, reduction: {reduction}, mapping: {mapping}}}")
 
 
 def counted(record: RunRecord, kind: str, name: str) -> int:

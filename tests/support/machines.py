@@ -71,6 +71,27 @@ def small(
     """)
 
 
+def four_cores(
+    link: str, *, joins: str = "[core.pad, dram]", width: str = "16 B", clock: str = "1 GHz", pad: str = "32 KiB",
+    policy: str = "{}",
+) -> Architecture:  # fmt: skip
+    """Four cores of int8 arrays and a DRAM, joined by one link of that ``kind`` (and its keys), or by none ("")."""
+    links = f"[{{{link}, connects: {joins}, width: {width}, clock: core}}]" if link else "[]"
+    return machine(f"""
+        name: four
+        clocks: {{core: {clock}}}
+        chip:
+          core:
+            count: 4
+            array: {{kind: systolic_array, rows: 8, cols: 8, types: {{int8: 1}}, clock: core}}
+            vector: {{kind: vector_unit, lanes: 8, clock: core}}
+            pad: {{kind: scratchpad, capacity: {pad}, banks: 4, width: 64 B, clock: core}}
+          dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
+          links: {links}
+        policy: {policy}
+    """)
+
+
 def gemm(m: int, n: int, k: int, name: str = "one_gemm") -> Trace:
     """C = A x B in int8."""
     b = TraceBuilder(name, dtype="int8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from machines import gemm, machine
+from machines import four_cores, gemm
 
 import sim
 from sim.report.page.network import colour_of, network_views
@@ -12,18 +12,7 @@ from sim.report.result import Result
 
 
 def result(link: str = "kind: fabric, topology: mesh, dims: [3, 2]") -> Result:
-    return sim.simulate(gemm(96, 64, 200), machine(f"""
-        name: four
-        clocks: {{core: 1.3 GHz}}
-        chip:
-          core:
-            count: 4
-            array: {{kind: systolic_array, rows: 8, cols: 8, types: {{int8: 1}}, clock: core}}
-            pad: {{kind: scratchpad, capacity: 32 KiB, banks: 4, width: 64 B, clock: core}}
-          dram: {{kind: dram, bandwidth: 64 GB/s, latency: 50 ns, capacity: 1 GiB}}
-          links:
-            - {{{link}, connects: [core.pad, dram], width: 16 B, clock: core}}
-    """))  # fmt: skip
+    return sim.simulate(gemm(96, 64, 200), four_cores(link, clock="1.3 GHz"))
 
 
 def test_the_lane_of_every_link_covers_the_run_exactly() -> None:
