@@ -110,6 +110,13 @@ class PimModel:
         return Transitions(self.commands, self.device, refresh=False)
 
     @cached_property
+    def _cycle_ps_refreshed(self) -> Fraction:
+        """Time of a cycle, refresh spread over all of them."""
+        interval = self.transitions().interval
+        share = 1 - Fraction(self.device.dram.timing["tRFC"], interval) if interval else Fraction(1)
+        return PS_PER_S / self.clock.hz / share
+
+    @cached_property
     def host_slowdown(self) -> Fraction:
         """How much longer the host's transfers take beside a pass."""
         shared = self.spec.shares_commands(self.commands)
@@ -127,9 +134,7 @@ class PimModel:
         found = self._alone.get(work)
         if found is None:
             end = ChannelState(self._plain).run(work, work.macros).end
-            interval = self.transitions().interval
-            share = 1 - Fraction(self.device.dram.timing["tRFC"], interval) if interval else Fraction(1)
-            found = self._alone[work] = int(end * PS_PER_S / self.clock.hz / share)
+            found = self._alone[work] = int(end * self._cycle_ps_refreshed)
         return found
 
 
