@@ -93,7 +93,8 @@ class Instance:
 class Architecture:
     """A validated architecture. ``document`` is its resolved YAML as plain data, ``file`` where it was read.
 
-    ``kept``: a group and one of its copies, when the other copies are left out of :meth:`instances`.
+    ``places``: where the keys of ``policy:`` stand, those that are written. ``kept``: a group and one of its copies, when
+    the other copies are left out of :meth:`instances`.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Architecture:
     sha256: str
     document: dict[str, Any]
     file: str
+    places: Mapping[str, Place]
     kept: tuple[str, str] | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -116,6 +118,10 @@ class Architecture:
 
     def __hash__(self) -> int:
         return hash(self.sha256)
+
+    def policy_place(self, key: str) -> Place:
+        """Where ``policy.key`` stands; the file alone when it was left to its default."""
+        return self.places.get(key, Place(self.file))
 
     def component(self, path: str) -> ComponentNode:
         """The component declared at ``path``; KeyError when there is none."""

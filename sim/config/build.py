@@ -49,7 +49,13 @@ def build_architecture(document: Located, file: str) -> Architecture:
         sha256=document_sha256(plain),
         document=plain,
         file=file,
+        places=_policy_places(document),
     )
+
+
+def _policy_places(document: Located) -> dict[str, Place]:
+    policy = document.value.get("policy")
+    return {key: item.place for key, item in policy.value.items()} if policy is not None else {}
 
 
 class _Builder:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from sim.config.policy import MappingPin
-from sim.core.errors import Place, Problems
+from sim.core.errors import Problems
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
 
@@ -27,7 +27,8 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
     ``named``: engines that a pin may name besides the units of cores.
     """
     problems = Problems()
-    place = Place(layout.architecture.file)
+    architecture = layout.architecture
+    place = architecture.policy_place("mapping")
     flows = (*dataflows.names(), AUTO)
     engines = {"array", "vector", *(name for name in named if name)}
     for core in layout.cores:
@@ -39,8 +40,8 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
     if dataflow is not None and dataflow not in flows:
         problems.add("--dataflow: unknown dataflow", found=dataflow, allowed=flows, suggest_for=dataflow)
     if layout.architecture.policy.reduction != "none" and layout.links and layout.link_between_cores is None:
-        problems.add("policy.reduction: no link joins the scratchpads of all cores", place,
-                     found=layout.architecture.policy.reduction)  # fmt: skip
+        problems.add("policy.reduction: no link joins the scratchpads of all cores", architecture.policy_place("reduction"),
+                     found=architecture.policy.reduction)  # fmt: skip
     for pattern, pin in layout.architecture.policy.mapping.items():
         what = f"policy.mapping[{pattern!r}]"
         if pin.engine is not None and pin.engine not in engines:

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from sim.config.policy import MappingPin
-from sim.core.errors import InputError, Place, Problem
+from sim.core.errors import InputError, Problem
 from sim.hardware.layout import Layout
 from sim.hardware.noc.traffic_collectives import chunk_bytes
 from sim.mapping.dispatch.policy import IDLE, Divider, Moment, Narrowing, dispatchers
@@ -52,8 +52,8 @@ class Planner:
         self.engines: list[PlanningEngine] = [
             engine for kind in engine_kinds.names() for engine in engine_kinds.get(kind).of(layout, self.resident)
         ]
-        self.stripes = placements.get(policy.placement, Place(layout.architecture.file)).stripes(layout)
-        self._dispatcher = dispatchers.get(policy.dispatch, Place(layout.architecture.file))(layout)
+        self.stripes = placements.get(policy.placement).stripes(layout)
+        self._dispatcher = dispatchers.get(policy.dispatch)(layout)
         check_pins(layout, dataflow, [engine.name for engine in self.engines])
 
     def operands(self, region: Region) -> list[tuple[Slice, ...]]:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from sim.core.component import Activity, Cause
-from sim.core.errors import Place
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.hardware.memory.dram import Dram
@@ -65,9 +64,8 @@ class Executor:
         self.arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._watch_occupancy(probe)
         self._source = source
-        place = Place(layout.architecture.file)
-        self._scheduler = schedulers.get(policy.scheduler, place)
-        self._placement = placements.get(policy.placement, place)
+        self._scheduler = schedulers.get(policy.scheduler)
+        self._placement = placements.get(policy.placement)
         self.homes = Homes(self.machine, self.planner, self.arenas, self._something_changed)
         self._cached = CacheContents(layout)
         self.units = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]

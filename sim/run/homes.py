@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.core.component import Activity
-from sim.core.errors import Place
 from sim.hardware.copy_engine import Copy
 from sim.mapping.placement.arena import Arena
 from sim.mapping.planner import Planner
@@ -40,11 +39,11 @@ class Homes:
     ) -> None:
         self._machine = machine
         self._planner = planner
-        policy, place = machine.layout.architecture.policy, Place(machine.layout.architecture.file)
+        policy = machine.layout.architecture.policy
         self.off_chip = OffChip(machine.layout)
         self.residents: ResidentSet | None = None
         if machine.copies is not None:
-            chosen = residencies.get(policy.residency, place)(policy)
+            chosen = residencies.get(policy.residency)(policy)
             self.residents = ResidentSet(machine.layout, chosen, arenas, machine.copies, changed)
 
     def admit_models(self, models: Mapping[str, Trace]) -> None:

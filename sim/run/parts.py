@@ -12,7 +12,6 @@ from sim.config.spec import components as component_kinds
 from sim.core.component import Component, Context
 from sim.core.credits import CreditPool
 from sim.core.engine import Engine
-from sim.core.errors import Place
 from sim.core.probe import Probe
 from sim.hardware.cache_layout import CacheView
 from sim.hardware.dma import Dma, DmaSpec
@@ -73,7 +72,7 @@ class Parts:
         self.probe = probe
         self.context = Context(self.engine, probe)
         policy = layout.architecture.policy
-        self.moves_tensors: bool = residencies.get(policy.residency, Place(layout.architecture.file)).moves
+        self.moves_tensors: bool = residencies.get(policy.residency).moves
         self.components: dict[str, Component] = {}
         self.ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]

@@ -17,6 +17,7 @@ from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
 from sim.mapping.placement.need import resident_bytes
+from sim.mapping.policy_names import check_policy_names
 from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
@@ -41,6 +42,7 @@ def run_jobs(
 
     ``trace`` names the run in the record (default: a note that there were several jobs).
     """
+    check_policy_names(architecture)
     probe = Probe()
     for listener in listeners:
         probe.attach(listener)
@@ -132,7 +134,7 @@ def _laid_out(architecture: Architecture, grid: ChipGrid, trace: Trace | None) -
     own = next((tier for tier in layout.tiers if tier.core is not None), None)
     if own is None or own in layout.backing or trace is None or policy.sub_batches > 1:
         return layout
-    holds = schedulers.get(policy.scheduler, Place(architecture.file)).holds
+    holds = schedulers.get(policy.scheduler).holds
     ahead = (number for number in range(1, policy.lookahead) if holds(policy, Distance(number, number)))
     needed = resident_bytes(trace, policy.fusion, next(ahead, policy.lookahead), own.capacity)
     return layout if needed == own.capacity else Layout(architecture, grid, needed)

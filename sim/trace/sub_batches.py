@@ -36,7 +36,10 @@ def sub_batches(trace: Trace, parts: int, split: str = "balanced") -> tuple[Trac
     problems = Problems()
     requests = _requests(trace)
     if len(requests) < parts:
-        problems.add(f"sub_batches: {parts} needs a trace with attention of as many requests", found=len(requests))
+        place = next((operator.place for operator, _ in trace.operators() if operator.kind in ATTENTION), None)
+        problems.add(
+            f"sub_batches: {parts} needs a trace with attention of as many requests", place, found=len(requests)
+        )
         problems.raise_if_any()
     members = SPLITS[split]([_base(context) for _, context in requests], parts)
     streams = tuple(_Stream(trace, number, chosen, len(requests), problems).split()

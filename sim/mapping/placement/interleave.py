@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sim.core.errors import InputError, Place, Problem
+from sim.core.errors import InputError, Problem
 from sim.hardware.layout import Layout, TierView
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.by_lifetime import ByLifetime
@@ -30,7 +30,7 @@ class Interleave(ByLifetime):
     def __init__(self, layout: Layout, trace: Trace, arenas: Sequence[Arena]) -> None:
         policy = layout.architecture.policy
         if policy.residency != "in_place":
-            place = Place(layout.architecture.file)
+            place = layout.architecture.policy_place("placement")
             message = "placement: interleave cuts tensors over memories, so nothing copies them between tiers"
             raise InputError([Problem(message, place, found=f"residency: {policy.residency}", allowed="in_place")])
         super().__init__(layout, trace, arenas)
