@@ -6,8 +6,12 @@ the row. Weights: one output a bank, over the banks of all channels, the inputs 
 are put into the channel's buffer once per piece and used by all tiles of that piece. Several vectors (query heads that
 share keys, a batch) pass one after another.
 
-A host reads and writes such rows at full speed (a row is contiguous); the host is taken to gather as many tokens as fill
-a column access before it appends to the values, which are laid along the row.
+Matrices and caches have this one layout, for the units and for a host: a row is contiguous, every column access of it is
+full of what a host wants, and rows of all banks and channels can be read side by side, so a host reads a matrix as fast as
+from any other layout, and nothing is copied. What the layout costs is appending: a new token's keys go to one bank of the
+channel that has the request, its values to a column of a row of their own for every dimension of every head, of which one
+word is written (the others masked). The host writes both before the next attention, with ordinary commands on the channel.
+Left out: a host that reads the cache of one request has the one channel's bandwidth, and is given that of all.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from sim.core.registry import Registry
 from sim.hardware.pim.macro import Macro
 from sim.hardware.pim.pim_units import Pass, PimModel
 from sim.hardware.pim.programs.program import pim_programs
+from sim.hardware.pim.sequencer import Step
 
 WORD_BYTES = 2
 PASS_TILES = 32
@@ -175,6 +180,43 @@ class PimLayout:
             tiles = ceil_div(outputs, device.banks)
             found += self._passes((self._columns(words),), words, tiles, words * outputs, vectors)
         return joined(found)
+
+    @lru_cache(maxsize=KEPT)  # noqa: B019
+    def new_keys(self, heads: int, head_dim: int, new: int, context: int) -> tuple[Pass, ...]:
+        """The host's writes of the last ``new`` of ``context`` tokens to the keys of one request: a token's words of as
+        many heads as share a row lie in one bank, the next token in the next."""
+        device = self._device
+        per_row = max(1, device.row_words // head_dim)
+        found: list[tuple[Macro, int]] = []
+        for start in range(0, heads, per_row):
+            inside = min(per_row, heads - start)
+            tokens = per_row // inside
+            columns = ceil_div(inside * head_dim * WORD_BYTES, device.dram.burst_bytes)
+            first = (context - new) // tokens % device.banks
+            whole, rest = divmod(ceil_div(new, tokens), device.banks)
+            each = columns * min(new, tokens)
+            found += [(self._writes(range(device.banks), each), whole)] if whole else []
+            found += [(self._writes([(first + bank) % device.banks for bank in range(rest)], each), 1)] if rest else []
+        return (Pass(tuple(found), 0, 0),)
+
+    @lru_cache(maxsize=KEPT)  # noqa: B019
+    def new_values(self, heads: int, head_dim: int, new: int, context: int) -> tuple[Pass, ...]:
+        """As :meth:`new_keys`, to the values: every dimension of every head is a row of its own, in which the new tokens
+        are a few words of a column."""
+        device, found = self._device, []
+        whole, rest = divmod(head_dim, device.banks)
+        while new:
+            inside = min(new, (context - 1) % device.row_words + 1)
+            columns = ceil_div(inside * WORD_BYTES, device.dram.burst_bytes)
+            found += [(self._writes(range(device.banks), columns), heads * whole)] if whole else []
+            found += [(self._writes(range(rest), columns), heads)] if rest else []
+            new, context = new - inside, context - inside
+        return (Pass(tuple(found), 0, 0),)
+
+    def _writes(self, banks: Sequence[int], columns: int) -> Macro:
+        """Columns written in one row of each of these banks, the rows opened one after another first."""
+        opened = tuple(Step("ACT", 1, 0, bank) for bank in banks)
+        return opened + tuple(Step("WR", columns, 0, bank) for bank in banks)
 
     def weight_ps(self, passes: Sequence[Pass]) -> int:
         """Predicted time of passes one after another."""

@@ -15,7 +15,8 @@ class PimSchedule:
     ``read_in_place``: bytes of matrix and vectors that the units read where they lie, which a host would have to read.
     ``extras``: operands of the fused work; ``written``: bytes of vectors that do not lie in the units' memory, of which
     ``fetched`` come from other memories, the rest from the host's scratchpad. ``in_memory``: operations that the units do
-    beyond products.
+    beyond products. ``placed``: bytes of a cache's new tokens that the host hands to the channels, whose pieces then write
+    them to the banks.
     """
 
     pieces: tuple[Piece, ...]
@@ -27,4 +28,5 @@ class PimSchedule:
     stores: tuple[tuple[int, int], ...] = ()
     read_in_place: int = 0
     in_memory: tuple[tuple[str, int], ...] = ()
+    placed: int = 0
     slots: int = 1

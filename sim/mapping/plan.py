@@ -194,6 +194,8 @@ class Plan:
     """Positions of operands that the engine reads where they lie: nothing is moved."""
     kept_bytes: int = 0
     """Of the results, those that the engine leaves where they belong: nothing is moved."""
+    required: bool = False
+    """No other engine can do it: the layout of the memory asks for this one."""
     parts: tuple[Part, ...] = ()
     offers: Offers | None = None
 

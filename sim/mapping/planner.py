@@ -91,8 +91,10 @@ class Planner:
     def _plans(self, request: Request) -> tuple[Plan, ...]:
         """One plan per engine that can execute the region."""
         region = request.region
-        key = (self._signature(region), region.wiring, request.operands, request.sizes, request.output, request.outputs,
-               tuple(one.size_bytes for one in region.outputs), request.pin)  # fmt: skip
+        key = (
+            self._signature(region), region.wiring, region.appended, request.operands, request.sizes, request.output,
+            request.outputs, tuple(one.size_bytes for one in region.outputs), request.pin,
+        )  # fmt: skip
         found = self._cache.get(key)
         if found is None:
             found = self._cache[key] = self._made(request)
@@ -105,12 +107,13 @@ class Planner:
     def _made(self, request: Request) -> tuple[Plan, ...]:
         """Plans of the engines that the dispatcher would take, or where these have none, of the others."""
         groups = [self.engines]
-        if isinstance(self._dispatcher, Narrowing):
+        if isinstance(self._dispatcher, Narrowing) and request.region.appended is None:
             first = self._dispatcher.first(request.region)
             groups = [[one for one in self.engines if first(one.name) == wanted] for wanted in (True, False)]
         for group in groups:
             plans = tuple(plan for engine in group if (plan := engine.plan(request)) is not None)
             if plans:
+                plans = tuple(plan for plan in plans if plan.required) or plans
                 offers = self._offers(request, plans, {engine.name for engine in group})
                 return plans if offers is None else tuple(replace(plan, offers=offers) for plan in plans)
         return ()

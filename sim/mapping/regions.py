@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sim.trace.expand import Event, Free, OperatorInstance, Slice, TensorInstance
 from sim.trace.work import CollectiveWork, CopyWork, MatrixWork
@@ -35,6 +35,16 @@ SPILL = -1
 """Position, in loads, of a region's own partial sums that come back: nobody else makes them."""
 
 
+class Appended(NamedTuple):
+    """What a region appends to a cache, as the ``reader`` (a kind of attention) takes it apart: per request (tokens
+    appended, tokens then), of ``kv_heads`` heads of ``head_dim`` elements."""
+
+    reader: str
+    requests: tuple[tuple[int, int], ...]
+    kv_heads: int
+    head_dim: int
+
+
 @dataclass(frozen=True)
 class Region:
     """Operators executed as one, head first; ``frees`` are the tensors that nobody needs after it.
@@ -48,6 +58,7 @@ class Region:
     frees: tuple[TensorInstance, ...]
     parts: tuple[Region, ...] = ()
     inner: frozenset[Any] = frozenset()
+    appended: Appended | None = None
 
     @property
     def head(self) -> OperatorInstance:

@@ -16,7 +16,7 @@ from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.roofline import Roofline
 from sim.run.executor import Executor
-from sim.run.machine import Machine
+from sim.run.machine import PLACED, Machine
 from sim.run.parts import Core
 from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
 
@@ -136,6 +136,9 @@ def _bytes(machine: Machine) -> dict[int, dict[str, dict[str, int]]]:
             entry = found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})
             if name in ("read_bytes", "write_bytes"):
                 entry["read" if name == "read_bytes" else "written"] += amount
+        for (owner, name), amount in sorted(memory.ledger.items()):
+            if name == PLACED and amount:
+                found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})["written"] += amount
     return found
 
 

@@ -20,7 +20,7 @@ from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
 from sim.mapping.regions import Region
-from sim.run.machine import Machine
+from sim.run.machine import PLACED, Machine
 from sim.run.parts import BoundEngine, Core
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
@@ -156,7 +156,8 @@ def _check_bytes(machine: Machine) -> None:
         loaded -= machine.multicasts.not_read.get(tier.index, 0)
         hits = sum(core.hits.get(tier.index, 0) for core in machine.cores)
         _equal("bytes", f"out of {tier.path} against into cores and tiers", total(memory, "read_bytes") + hits, loaded)
-        _equal("bytes", f"into {tier.path} against out of cores and tiers", total(memory, "write_bytes"), stored)
+        _equal("bytes", f"into {tier.path} against out of cores and tiers", total(memory, "write_bytes")
+               + ledger(memory, PLACED), stored)  # fmt: skip
     through: dict[str, int] = dict.fromkeys(machine.links, 0)
     for _, _, hops, size in copied:
         for hop in hops:

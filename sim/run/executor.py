@@ -16,6 +16,7 @@ from sim.core.component import Activity, Cause
 from sim.core.probe import EXECUTION_LANE, Probe
 from sim.hardware.layout import Layout
 from sim.hardware.memory.dram import Dram
+from sim.mapping.appends import with_readers
 from sim.mapping.dispatch.policy import Moment
 from sim.mapping.fusion import Fusion
 from sim.mapping.placement.arena import Arena
@@ -160,6 +161,8 @@ class Executor:
         """The regions of a job, numbered through the run."""
         fusion = self.layout.architecture.policy.fusion
         formed = form_regions(owner.job.events(), fusion)
+        if any(view.kind == "pim" for view in self.layout.engines):
+            formed = with_readers(formed)
         if self.homes.residents is None:  # else weights move between tiers, and no prediction knows where they will be
             formed = Fusion(self.planner, owner.placement, fusion).regions(formed)
         for region in formed:

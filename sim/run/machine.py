@@ -19,6 +19,9 @@ from sim.run.multicast import Multicasts, SharedLoad
 from sim.run.partial_sums import PartialSumMessages
 from sim.run.parts import BoundEngine, Core, Parts
 
+PLACED = "placed_bytes"
+"""In a memory's ledger: bytes written by commands of its units' channels, not by transfers on its data bus."""
+
 
 class Machine(Parts):
     """One chip that moves bytes between its parts."""
@@ -124,6 +127,24 @@ class Machine(Parts):
         source.scratchpad.access("dma", size_bytes, 0, activity, served)
         target.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
         target.scratchpad.access("dma", 0, size_bytes, activity, served)
+
+    def place(self, core: Core, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None]) -> None:
+        """Move bytes from a core's scratchpad to the channels of a memory with units, whose own commands write them."""
+        memory, hops = self.tiers[tier], self.layout.routes[tier, core.view.index]
+        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+
+        def through() -> None:
+            core.stored[tier] = core.stored.get(tier, 0) + size_bytes
+            memory.ledger[activity.owner, PLACED] += size_bytes
+            self.engine.at(self.engine.now + latency, done, Phase.FINISH, core.dma.rank)
+
+        served = countdown(1 + len(hops), through)
+        for hop in hops:
+            self.links[hop.link].move(
+                hop.destination, hop.source, (core.view.index, "place"), size_bytes, activity, served
+            )
+        core.scratchpad.ledger[activity.owner, "dma_out"] += size_bytes
+        core.scratchpad.access("dma", size_bytes, 0, activity, served)
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,

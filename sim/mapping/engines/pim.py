@@ -20,13 +20,14 @@ from sim.hardware.pim.issue_port import send_ps
 from sim.hardware.pim.pim_units import PimModel
 from sim.mapping.engines.engine import Request, compute_type, engine_kinds, pinned_elsewhere, vector_operations
 from sim.mapping.paths import Paths
+from sim.mapping.pim_append import append_plan, append_reason
 from sim.mapping.pim_elementwise import elementwise_plan, elementwise_reason
 from sim.mapping.pim_layout import MatrixLayout, Piece, PimLayout, balance, layout_of, shares
 from sim.mapping.pim_schedule import PimSchedule
 from sim.mapping.plan import Choice, Load, Plan, Sources
 from sim.mapping.regions import Region
 from sim.trace.dtypes import data_type
-from sim.trace.work import MatrixWork, VectorWork
+from sim.trace.work import CopyWork, MatrixWork, VectorWork
 
 SCORE, VALUE = "attention_score", "attention_value"
 MAX_VECTORS = 64
@@ -58,6 +59,9 @@ class PimEngine:
         if isinstance(request.region.head.work, VectorWork):
             assert self._rows is not None
             return elementwise_plan(self.name, self._model, self._rows, request)
+        if isinstance(request.region.head.work, CopyWork):
+            assert isinstance(self._rows, PimLayout) and self._host is not None
+            return append_plan(self.name, self.layout, self._host, self._model, self._rows, request)
         return self._product_plan(request)
 
     def _product_plan(self, request: Request) -> Plan:
@@ -108,6 +112,8 @@ class PimEngine:
         work = request.region.head.work
         if isinstance(work, VectorWork) and self._rows.functions:
             return elementwise_reason(self._rows, request, self._tier.index)
+        if isinstance(work, CopyWork) and self._rows.takes_caches:
+            return append_reason(self._model, request, self._tier.index)
         if request.region.parts or not isinstance(work, MatrixWork) or request.region.is_attention:
             return "only single products with a matrix or cache"
         return self._operand_reason(request) or self._work_reason(request.region, work)

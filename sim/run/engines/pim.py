@@ -53,10 +53,14 @@ class PimRun:
         """As in :class:`~sim.run.engines.unit.Unit`."""
         self._open += 1
         schedule = cast(PimSchedule, run.plan.schedules[0])
-        operands = 2 + sum(len(load.split) for load in schedule.extras)
-        one_done = countdown(operands, lambda: self._fuse(run, schedule))
         for piece in schedule.pieces:
             self._units.expect(piece.channel, len(piece.passes))
+        if schedule.placed:
+            self._program.append(run)
+            run.when_ready((0,), lambda waited: self._in_turn(run, lambda: self._append(run, schedule)))
+            return
+        operands = 2 + sum(len(load.split) for load in schedule.extras)
+        one_done = countdown(operands, lambda: self._fuse(run, schedule))
         self._load_extras(run, schedule, one_done)
         self._program.append(run)
         run.when_ready((0, 1), lambda waited: self._in_turn(run, lambda: self._write(run, schedule, one_done)))
@@ -104,6 +108,27 @@ class PimRun:
             self._machine.load(self._core, tier, size, FLOW, activity, put, at=run.addresses.where(0, tier))
         if not schedule.fetched:
             put()
+
+    def _append(self, run: RegionRun, schedule: PimSchedule) -> None:
+        """New tokens of a cache through the host's scratchpad to the channels, whose commands write them."""
+        activity = Activity(run.owner, 0)
+        run.touch(self._machine.engine.now)
+        run.stored_bytes += schedule.placed
+        written = countdown(len(schedule.pieces), lambda: self._done(run))
+
+        def place() -> None:
+            self._machine.place(self._core, self._tier, schedule.placed, activity, write)
+
+        def write() -> None:
+            for number, piece in enumerate(schedule.pieces):
+                self._start(run, piece, Activity(run.owner, number), Cause.OPERAND, written)
+
+        here = countdown(len(schedule.fetched), place)
+        for tier, size in schedule.fetched:
+            run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
+            self._machine.load(self._core, tier, size, FLOW, activity, here)
+        if not schedule.fetched:
+            place()
 
     def _multiply(self, run: RegionRun, schedule: PimSchedule, cause: Cause, done: Callable[[], None]) -> None:
         handed = countdown(len(schedule.pieces), done)
