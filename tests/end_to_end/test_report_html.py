@@ -12,7 +12,8 @@ import sim
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium here (Debian: apt-get install chromium)")
 MOST_BYTES = 8 * 10**6
-OPENS_WITHIN_S = 3.0
+THREAD_S = 2.0
+"""Processor time of the page's thread, warm; on an idle machine a window opens in 1.0 s warm and 3 s from a cold start."""
 CELLS = "[...document.querySelectorAll('#operators tbody tr')].map(row => row.cells[{}].textContent)"
 
 
@@ -148,7 +149,7 @@ def test_pointing_at_a_slice_tells_what_it_is(resnet: Browser) -> None:
 def test_the_page_is_small_and_opens_soon(pages: dict[str, Path], browser: Browser) -> None:
     for path in pages.values():
         assert path.stat().st_size < MOST_BYTES
-    assert min(browser.open(pages["resnet50"]) for _ in range(3)) < OPENS_WITHIN_S
+    assert min(browser.open(pages["resnet50"]) for _ in range(3)) < THREAD_S
 
 
 def test_tables_can_be_read_before_the_plotting_library_arrives(pages: dict[str, Path]) -> None:
