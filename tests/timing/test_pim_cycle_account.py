@@ -29,6 +29,7 @@ def test_every_cycle_is_booked_once(name: str, device: str, refresh: bool) -> No
         before = dict(channel.spent)
         taken = channel.run("again", ((rest, 3),), idle_until)
         assert sum(channel.spent.values()) - sum(before.values()) == channel.cycle - taken.start
+    assert one.counts == two.counts, "refreshes that a known program waits for are counted too"
     assert one.spent == two.spent and set(one.spent) <= set(GOES_TO)
     assert one.spent[MULTIPLY] and one.spent[ROWS] and HOST not in one.spent
     assert (one.spent.get(MODE_SWITCH, 0) > 0) == (name == "aim")

@@ -153,7 +153,8 @@ class _Run(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """Cycles of a macro-command's first slot and of its last result, and how many of which commands it issued."""
+    """Cycles of a macro-command's first slot and of its last result, and how many of which commands were issued for it,
+    refreshes that it waited for included."""
 
     start: int
     end: int
@@ -184,8 +185,12 @@ class ChannelState:
     def take(self, macro: Macro, not_before: int = 0, times: int = 1) -> Taken:
         """Execute a macro-command ``times`` over, from cycle ``not_before`` on."""
         self._catch_up(not_before)
-        start, end, left = self.cycle, 0, times
-        counts: dict[str, int] = {}
+        start, before = self.cycle, dict(self.counts)
+        return Taken(start, self._repeat(macro, times), _since(self.counts, before))
+
+    def _repeat(self, macro: Macro, times: int) -> int:
+        """Execute a macro-command ``times`` over; the cycle of its last result."""
+        end, left = 0, times
         while left:
             if self.transitions.defers(self._state, macro, self._left()):
                 self._refresh()
@@ -194,10 +199,8 @@ class ChannelState:
             again = self._alike(state, macro, done, left - 1)
             end = here + again * done.cycles + done.end
             left -= 1 + again
-            for name, count in done.counts:
-                counts[name] = counts.get(name, 0) + count * (1 + again)
-        _add(self.counts, counts)
-        return Taken(start, end, counts)
+            _book(self.counts, done.counts, 1 + again)
+        return end
 
     def run(self, key: object, program: Program, not_before: int = 0) -> Taken:
         """Execute a program from cycle ``not_before`` on. ``key`` stands for it: equal keys are equal programs.
@@ -205,28 +208,26 @@ class ChannelState:
         Channels that do the same in the same state share the result (unless a log is kept).
         """
         self._catch_up(not_before)
-        start, due, spent = self.cycle, self._due, dict(self.spent)
+        start, due, counts, spent = self.cycle, self._due, dict(self.counts), dict(self.spent)
         known = self.transitions.programs
         place = (self._state, key, due - start if due != NEVER else NEVER)
         if self.log is None and place in known:
             return self._again(known[place], start)
         end = start
-        total: dict[str, int] = {}
         for macro, times in program:
-            _, end, counts = self.take(macro, 0, times)
-            _add(total, counts)
+            end = self._repeat(macro, times)
         if len(known) > CACHED:
             known.clear()
-        gone = {name: cycles - spent.get(name, 0) for name, cycles in self.spent.items()}
-        known[place] = _Run(self._state, self.cycle - start, end - start, total, gone, self._due - start)
-        return Taken(start, end, total)
+        issued, gone = _since(self.counts, counts), _since(self.spent, spent)
+        known[place] = _Run(self._state, self.cycle - start, end - start, issued, gone, self._due - start)
+        return Taken(start, end, issued)
 
     def _again(self, run: _Run, start: int) -> Taken:
         """A program that is known from this state."""
         self._state, self.cycle, self._refreshed = run.state, start + run.cycles, False
         self._due = start + run.left if self._due != NEVER else NEVER
-        _add(self.counts, run.counts)
-        _add(self.spent, run.spent)
+        _book(self.counts, run.counts.items(), 1)
+        _book(self.spent, run.spent.items(), 1)
         return Taken(start, start + run.end, run.counts)
 
     def _left(self) -> int:
@@ -261,7 +262,7 @@ class ChannelState:
         self._wait(self._due)
         due = self._due
         done = self._apply((Step(self.transitions.commands.refresh),), NEVER)
-        _add(self.counts, dict(done.counts))
+        _book(self.counts, done.counts, 1)
         self._due = due + self.transitions.interval
 
     def _wait(self, cycle: int) -> None:
@@ -284,13 +285,12 @@ class ChannelState:
         return done
 
 
-def _add(total: dict[str, int], counts: dict[str, int]) -> None:
-    """Add ``counts`` to ``total`` by name."""
-    for name, count in counts.items():
-        total[name] = total.get(name, 0) + count
+def _book(total: dict[str, int], amounts: Iterable[tuple[str, int]], times: int) -> None:
+    """Add amounts to ``total`` by name, ``times`` over."""
+    for name, amount in amounts:
+        total[name] = total.get(name, 0) + amount * times
 
 
-def _book(spent: dict[str, int], amounts: Iterable[tuple[str, int]], times: int) -> None:
-    """Book cycles to what they went to, ``times`` over."""
-    for name, cycles in amounts:
-        spent[name] = spent.get(name, 0) + cycles * times
+def _since(now: dict[str, int], before: dict[str, int]) -> dict[str, int]:
+    """What has been added."""
+    return {name: amount - before.get(name, 0) for name, amount in now.items() if amount != before.get(name, 0)}
