@@ -29,8 +29,8 @@ KIND = "pim"
 ALIKE = 4
 """Digits to which the figures of channels agree that are put together."""
 LAYOUT = (
-    "shared: rows lie in the banks as the units need them, and hosts read and write the same rows in whole column "
-    "accesses, so nothing is copied; see docs/models.md"
+    "shared: rows lie in the banks as the units need them; hosts read them in whole column accesses and write new tokens "
+    "of caches row by row, so nothing is copied; see docs/models.md"
 )
 
 
