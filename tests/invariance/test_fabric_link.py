@@ -158,7 +158,7 @@ def with_crossbar(tmp_path: Path) -> Architecture:
     return load_architecture(file)
 
 
-@pytest.mark.parametrize("model", ["resnet50", "bert"])
+@pytest.mark.parametrize("model", ["resnet50", pytest.param("bert", marks=pytest.mark.slow)])
 def test_the_mesh_preset_runs_real_models_and_a_crossbar_is_at_least_as_fast(model: str, tmp_path: Path) -> None:
     trace = load_trace("resnet50") if model == "resnet50" else lower("configs/bert_base", prompt=16)
     mesh = run_trace(trace, load_architecture("mesh_16core"))
