@@ -16,7 +16,7 @@ from sim.trace.model import Repeat, Trace
 from sim.trace.parallel.pipeline import pipeline_stages
 from sim.trace.summary import summarize
 
-ROWS, WIDTH, PRODUCTS = 2048, 128, 8
+ROWS, WIDTH, PRODUCTS, TILES = 2048, 128, 8, 16
 HOP_PS = 5_000_000 + 1_000_000 + 500_000 + 2 * ROWS * WIDTH * 2 * 25  # twice the bytes on the wire, at 40 GB/s
 
 
@@ -34,11 +34,14 @@ def chain(products: int = PRODUCTS, micro_batches: int = 1, **parallel: int) -> 
 @pytest.mark.parametrize("stages", [2, 4])
 @pytest.mark.parametrize("micro_batches", [1, 2, 6])
 def test_equal_stages_take_stages_plus_micro_batches_minus_one(tmp_path: Path, stages: int, micro_batches: int) -> None:
+    """The arrays take tiles as their operands come: one of the next micro-batch may go before the last of this one, which
+    delays what is sent by the time of a tile."""
     machine = toy(tmp_path)
     found = simulate(chain(pp=stages, micro_batches=micro_batches), machine).time_ps
     stage_ps = simulate(chain(PRODUCTS // stages), machine).time_ps
     expected = (stages + micro_batches - 1) * stage_ps + (stages - 1) * HOP_PS
-    assert found == pytest.approx(expected, rel=0.002)
+    tile_ps = stage_ps // (PRODUCTS // stages) // TILES if micro_batches > 1 else 0
+    assert 0.998 * expected <= found <= 1.002 * expected + tile_ps
 
 
 def test_idle_chips_and_hops_are_in_the_report(tmp_path: Path) -> None:
