@@ -7,8 +7,6 @@ between those of the units. Predicted time: that of the channel with most to wri
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from sim.core.clock import PS_PER_S
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pim.pim_units import PimModel
@@ -62,12 +60,7 @@ def append_plan(name: str, layout: Layout, host: CoreView, model: PimModel, rows
         engine=name,
         schedules=(schedule,),
         choices=(Choice("pim", None, {}, "writes", split, 1, len(pieces), 1, cost, cost, terms),),
-        uses_arrays=False,
-        uses_vector=False,
         local_operands=(0,) if source.local else (),
-        peak_macs_per_s=Fraction(0),
-        untyped=False,
-        compute_type="",
         in_place=(0,) if source.local else (),
         required=True,
     )

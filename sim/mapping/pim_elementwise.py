@@ -5,8 +5,6 @@ Operands are taken to be spread over all channels and banks alike, as tensors in
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from sim.core.arith import ceil_div
 from sim.hardware.pim.pim_units import PimModel
 from sim.mapping.engines.engine import Request
@@ -53,12 +51,6 @@ def elementwise_plan(name: str, model: PimModel, rows: MatrixLayout, request: Re
         engine=name,
         schedules=(schedule,),
         choices=(Choice("pim", None, {}, "passes", split, 1, channels * len(passes), 1, time_ps, time_ps, terms),),
-        uses_arrays=False,
-        uses_vector=False,
-        local_operands=(),
-        peak_macs_per_s=Fraction(0),
-        untyped=False,
-        compute_type="",
         in_place=tuple(range(len(request.operands))),
         kept_bytes=sum(size for _, size in request.output.tiers),
     )

@@ -181,12 +181,12 @@ class Plan:
     engine: str
     schedules: tuple[Schedule, ...]
     choices: tuple[Choice, ...]
-    uses_arrays: bool
-    uses_vector: bool
-    local_operands: tuple[int, ...]
-    peak_macs_per_s: Fraction
-    untyped: bool
-    compute_type: str
+    uses_arrays: bool = False
+    uses_vector: bool = False
+    local_operands: tuple[int, ...] = ()
+    peak_macs_per_s: Fraction = Fraction(0)
+    untyped: bool = False
+    compute_type: str = ""
     added_operations: tuple[tuple[str, int], ...] = ()
     spilled_bytes: int = 0
     reduced_bytes: int = 0
@@ -255,7 +255,6 @@ def divided(parts: tuple[Part, ...], offers: Offers | None) -> Plan:
         choices=tuple(choice for plan in plans for choice in plan.choices),
         uses_arrays=any(plan.uses_arrays for plan in plans),
         uses_vector=any(plan.uses_vector for plan in plans),
-        local_operands=(),
         peak_macs_per_s=sum((plan.peak_macs_per_s for plan in plans), Fraction(0)),
         untyped=any(plan.untyped for plan in plans),
         compute_type=plans[0].compute_type,

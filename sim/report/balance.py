@@ -8,6 +8,7 @@ is in its stalls.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,31 +39,44 @@ class Balance:
                 "busiest": self.busiest, "cores": self.cores}  # fmt: skip
 
 
-def of_operator(record: RunRecord, one: OperatorRecord) -> Balance | None:
-    """Of the regions that an operator heads; None when it heads none, or ran on a machine of one core a chip."""
-    regions = [number for number, other in enumerate(record.operators)
-               if (other.job, other.region) == (one.job, one.name)]  # fmt: skip
-    return _balance(record, regions)
+class CoreLoads:
+    """Busy time of every core by operator, gathered from a run's record once."""
+
+    def __init__(self, record: RunRecord) -> None:
+        self._regions: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, one in enumerate(record.operators):
+            self._regions[one.job, one.region].append(number)
+        self._owners = range(len(record.operators))
+        self._chips = _busy_of_chips(record)
+
+    def of_operator(self, one: OperatorRecord) -> Balance | None:
+        """Of the regions that an operator heads; None when it heads none, or ran on a machine of one core a chip."""
+        return self._balance(self._regions.get((one.job, one.name), ()))
+
+    def of_run(self) -> Balance | None:
+        """Of all operators together."""
+        return self._balance(self._owners)
+
+    def _balance(self, owners: Sequence[int]) -> Balance | None:
+        """The chip with the busiest core speaks for the others."""
+        chips = [{core: sum(busy[owner] for owner in owners) for core, busy in cores.items()} for cores in self._chips]
+        loads = max(chips, key=lambda loads: max(loads.values()), default={})
+        total = sum(loads.values())
+        if len(loads) < 2 or not total:
+            return None
+        busiest = max(loads, key=lambda core: loads[core])
+        return Balance(loads[busiest], total / len(loads), busiest, len(loads))
 
 
-def of_run(record: RunRecord) -> Balance | None:
-    """Of all operators together."""
-    return _balance(record, range(len(record.operators)))
-
-
-def _balance(record: RunRecord, owners: Sequence[int]) -> Balance | None:
-    """The chip with the busiest core speaks for the others."""
+def _busy_of_chips(record: RunRecord) -> list[dict[str, Counter[int]]]:
+    """Of each chip, busy time in ps by core and owner; cores in natural order."""
     ends = [one.path.rpartition(".")[0] for one in record.components if one.kind == "collectives"]
-    chips: dict[str, dict[str, int]] = {}
+    chips: dict[str, dict[str, Counter[int]]] = {}
     for one in sorted(record.components, key=lambda one: natural_key(one.path)):
         if one.kind in KINDS:
             core = one.path.rpartition(".")[0]
-            loads = chips.setdefault(next((chip for chip in ends if core.startswith(f"{chip}.")), ""), {})
-            busy = sum(lane.busy_by.get(owner, 0) for lane in one.lanes for owner in owners)
-            loads[core] = loads.get(core, 0) + busy
-    loads = max(chips.values(), key=lambda loads: max(loads.values()), default={})
-    total = sum(loads.values())
-    if len(loads) < 2 or not total:
-        return None
-    busiest = max(loads, key=lambda core: loads[core])
-    return Balance(loads[busiest], total / len(loads), busiest, len(loads))
+            cores = chips.setdefault(next((chip for chip in ends if core.startswith(f"{chip}.")), ""), {})
+            busy = cores.setdefault(core, Counter())
+            for lane in one.lanes:
+                busy.update(lane.busy_by)
+    return list(chips.values())

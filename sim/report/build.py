@@ -10,7 +10,7 @@ from sim.core.clock import PS_PER_S, Clock
 from sim.energy.table import EnergyTable
 from sim.hardware.layout import Layout
 from sim.observe.recorder import Recorder
-from sim.report.balance import of_run
+from sim.report.balance import CoreLoads
 from sim.report.chips import chip_rows
 from sim.report.components import component_rows
 from sim.report.energy import price_run
@@ -32,7 +32,7 @@ def build_result(
     clock = Clock(Fraction(record.clock["numerator"], record.clock["denominator"]))
     time_s = record.elapsed_ps / PS_PER_S
     energy_j = float(prices.total_j) if prices is not None else None
-    balance = of_run(record)
+    balance = CoreLoads(record).of_run()
     peak_work = record.peak_macs_per_s * time_s
     return Result(
         schema_version=SCHEMA_VERSION,

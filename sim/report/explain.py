@@ -18,7 +18,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout, link_class
-from sim.report.balance import of_operator
+from sim.report.balance import CoreLoads
 from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.operators import demands
@@ -91,7 +91,7 @@ def operator_lines(
 
 def _balance(record: RunRecord, one: OperatorRecord) -> Iterator[str]:
     """How evenly cores shared the operator and what is fused into it."""
-    found = of_operator(record, one)
+    found = CoreLoads(record).of_operator(one)
     if found is not None:
         most, mean = (format_si(ps / PS_PER_S, "s", 3) for ps in (found.max_ps, found.mean_ps))
         yield (

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.core.clock import PS_PER_S, Clock
-from sim.report.balance import of_operator
+from sim.report.balance import CoreLoads
 from sim.report.energy import RunPrices
 from sim.run.record import OperatorRecord, RunRecord
 
@@ -27,11 +27,12 @@ def operator_rows(record: RunRecord, clock: Clock, prices: RunPrices | None) -> 
     """Rows in order of first execution."""
     hosts = {one.declared for one in record.components if one.kind == "host"}
     heads = {(one.job, one.name): one for one in record.operators}
+    loads = CoreLoads(record)
     rows = []
     for number, one in enumerate(record.operators):
         energy = float(prices.operators_j[number]) if prices is not None else None
         row = _row(one, heads.get((one.job, one.region), one), clock, energy, hosts)
-        balance = of_operator(record, one)
+        balance = loads.of_operator(one)
         rows.append(row | {"imbalance": balance.imbalance if balance is not None else None})
     return tuple(rows)
 

@@ -57,7 +57,6 @@ class PacedChannel(BankChannel):
     def __init__(self, component: Component, engine: BulkEngine, lane: Lane, channels: int, burst_bytes: int) -> None:
         super().__init__(component, engine, lane, channels, burst_bytes)
         self.model = self._paced = PacedEngine(engine)
-
         self._own_since = 0
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:

@@ -108,12 +108,6 @@ class CollectivesEngine:
             engine=self.name,
             schedules=(best,),
             choices=(best.to_choice(len(found), best.predicted_ps, tuple(others[name] for name in sorted(others))),),
-            uses_arrays=False,
-            uses_vector=False,
-            local_operands=(),
-            peak_macs_per_s=Fraction(0),
-            untyped=False,
-            compute_type="",
         )
 
     def candidates(

@@ -69,11 +69,7 @@ class RooflineEngine:
             engine=self.name,
             schedules=(schedule,),
             choices=(self._choice(request, schedule),),
-            uses_arrays=False,
-            uses_vector=False,
-            local_operands=(),
             peak_macs_per_s=peak if matrix else Fraction(0),
-            untyped=False,
             compute_type=multiplied,
         )
 
