@@ -99,15 +99,20 @@ class PimRun:
         run.staged_bytes = schedule.written
         run.stored_bytes += schedule.written
         activity = Activity(run.owner, 0)
-        put = countdown(
-            max(1, len(schedule.fetched)),
-            lambda: self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written),
-        )
+
+        def put() -> None:
+            self._machine.store(self._core, self._tier, schedule.written, FLOW, activity, written)
+
+        self._fetch(run, schedule, activity, put)
+
+    def _fetch(self, run: RegionRun, schedule: PimSchedule, activity: Activity, done: Callable[[], None]) -> None:
+        """What the host does not have yet of the first operand, to its scratchpad."""
+        here = countdown(len(schedule.fetched), done)
         for tier, size in schedule.fetched:
             run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
-            self._machine.load(self._core, tier, size, FLOW, activity, put, at=run.addresses.where(0, tier))
+            self._machine.load(self._core, tier, size, FLOW, activity, here, at=run.addresses.where(0, tier))
         if not schedule.fetched:
-            put()
+            done()
 
     def _append(self, run: RegionRun, schedule: PimSchedule) -> None:
         """New tokens of a cache through the host's scratchpad to the channels, whose commands write them."""
@@ -123,12 +128,7 @@ class PimRun:
             for number, piece in enumerate(schedule.pieces):
                 self._start(run, piece, Activity(run.owner, number), Cause.OPERAND, written)
 
-        here = countdown(len(schedule.fetched), place)
-        for tier, size in schedule.fetched:
-            run.loaded_bytes[0] = run.loaded_bytes.get(0, 0) + size
-            self._machine.load(self._core, tier, size, FLOW, activity, here)
-        if not schedule.fetched:
-            place()
+        self._fetch(run, schedule, activity, place)
 
     def _multiply(self, run: RegionRun, schedule: PimSchedule, cause: Cause, done: Callable[[], None]) -> None:
         handed = countdown(len(schedule.pieces), done)
