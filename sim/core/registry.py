@@ -4,7 +4,8 @@
 entry points: every distribution (ours included, see ``pyproject.toml``) lists modules or packages in the group
 ``tilesim.<registry>``; a package stands for all modules in it, so adding a built-in is adding one file. Modules are
 imported at the first look-up, not before; compiled kernels live in modules whose name starts with an underscore, which
-are left to whoever needs them.
+are left to whoever needs them. A group without any entry means that the metadata of an editable installation is older than
+its source; going on would leave built-ins out and change results without a word.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Generic, TypeVar
 from sim.core.errors import InputError, Place, Problem, Problems
 
 T = TypeVar("T")
+AGAIN = "install it again (pip install -e . in a checkout)"
 
 
 class Registry(Generic[T]):
@@ -62,8 +64,13 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
+        entries = sorted(entry_points(group=self.group))
+        if not entries:
+            raise InputError(
+                [Problem(f"the installed tilesim lists no {self.group}: it is older than its source; {AGAIN}")]
+            )
         self._loaded = True
-        for entry in sorted(entry_points(group=self.group)):
+        for entry in entries:
             try:
                 _import_all(entry.value)
             except ImportError as error:

@@ -8,8 +8,9 @@ from sim.core.errors import InputError, Place
 from sim.core.registry import Registry
 
 
-def registry() -> Registry[type]:
-    one: Registry[type] = Registry("no_such_group", "toy")
+def registry(group: str = "topologies") -> Registry[type]:
+    """Toys, in a group of ours whose built-ins register elsewhere."""
+    one: Registry[type] = Registry(group, "toy")
 
     @one.register("torus")
     class Torus: ...
@@ -51,7 +52,12 @@ def test_importing_the_same_class_again_is_none() -> None:
 def test_a_plug_in_that_cannot_be_imported_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    entry = EntryPoint("mine", "no_such_module_at_all", "tilesim.no_such_group")
+    entry = EntryPoint("mine", "no_such_module_at_all", "tilesim.topologies")
     monkeypatch.setattr("sim.core.registry.entry_points", lambda group: [entry])
     with pytest.raises(InputError, match=r"plug-in 'mine' \(no_such_module_at_all\)"):
         registry().names()
+
+
+def test_an_installation_older_than_its_source_is_told_to_be_made_again() -> None:
+    with pytest.raises(InputError, match=r"lists no tilesim\.no_such_group.*pip install"):
+        registry("no_such_group").names()
