@@ -25,7 +25,7 @@ from sim.report.result import Result
 from sim.report.run_folder import PAGE, report_text
 from sim.report.simulation import simulate
 from sim.report.time_account import Account, operator_accounts, run_account
-from sim.run.executor import Progress
+from sim.run.program import Progress
 from sim.trace.load import load_trace
 from sim.trace.model import Trace
 

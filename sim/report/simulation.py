@@ -7,8 +7,8 @@ from sim.observe.recorder import Recorder
 from sim.report.build import build_result
 from sim.report.energy import energy_table
 from sim.report.result import Result
-from sim.run.executor import Progress
 from sim.run.jobs import JobSource
+from sim.run.program import Progress
 from sim.run.simulate import run_jobs, run_trace
 from sim.trace.model import Trace
 

@@ -1,43 +1,24 @@
-"""The executor: jobs from a job source, regions in program order, a bounded window of them in flight.
+"""The executor of one machine: what its programs share, and the accounts at the end of a run.
 
-Control is one SimPy process: it takes regions from the planner as long as fewer than ``lookahead`` separate the oldest
-unfinished region from the newest, launches them through the host when there is one, and hands each unit of
-the plan's engine its share. Everything below runs as callbacks (:mod:`sim.run.core_run`, :mod:`sim.run.engines`).
+The control of what is executed is a :mod:`sim.run.program`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
 
-from sim.core.component import Activity, Cause
-from sim.core.probe import EXECUTION_LANE, Probe
+from sim.core.probe import Probe
 from sim.hardware.layout import Layout
 from sim.hardware.memory.dram import Dram
-from sim.mapping.appends import with_readers
-from sim.mapping.dispatch.policy import Moment
-from sim.mapping.fusion import Fusion
 from sim.mapping.placement.arena import Arena
-from sim.mapping.placement.policy import placements
-from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
-from sim.mapping.regions import Region, form_regions
-from sim.mapping.schedulers.policy import Distance, schedulers
-from sim.run.addresses import Addresses
 from sim.run.cache_contents import CacheContents
-from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit, unit_kinds
-from sim.run.homes import Homes, Settled
-from sim.run.job_run import JobRun
 from sim.run.jobs import JobSource
 from sim.run.machine import Machine
-from sim.run.region_run import RegionRun
+from sim.run.off_chip import OffChip
+from sim.run.program import Program, Progress, Shared
 from sim.run.tally import Tally
-from sim.trace.expand import Slice
-
-Progress = Callable[[int, str], None]
 
 
 class Executor:
@@ -55,32 +36,21 @@ class Executor:
         progress: Progress | None = None,
         first: Executor | None = None,
     ) -> None:
-        policy = layout.architecture.policy
         self.layout = layout
-        self.planner = Planner(layout, dataflow)
-        self.machine: Machine = Machine(
-            layout, probe, self.planner.resident, first.machine if first is not None else None
-        )
+        planner = Planner(layout, dataflow)
+        self.machine: Machine = Machine(layout, probe, planner.resident, first.machine if first is not None else None)
         self.tally: Tally = Tally(first.tally.entries if first is not None else None)
         self.arenas = [Arena(tier.capacity) for tier in layout.tiers]
         self._watch_occupancy(probe)
-        self._source = source
-        self._scheduler = schedulers.get(policy.scheduler)
-        self._placement = placements.get(policy.placement)
-        self.homes = Homes(self.machine, self.planner, self.arenas, self._something_changed)
-        self._cached = CacheContents(layout)
-        self.units = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
-        self._engines: dict[str, list[Unit]] = {}
-        for unit in self.units:
-            self._engines.setdefault(unit.engine, []).append(unit)
-        self._free_ps: dict[str, int] = {}
-        self._writers: dict[Any, list[RegionRun]] = {}
-        self._active: deque[RegionRun] = deque()
-        self._frees: deque[tuple[int, Region, JobRun]] = deque()
-        self._room: Any = None
-        self._progress = progress
-        self._done = 0
-        self.elapsed_ps = 0
+        self.off_chip = OffChip(layout)
+        shared = Shared(self.machine, self.tally, self.arenas, CacheContents(layout), self.off_chip, progress)
+        self.units: list[Unit] = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
+        self.programs = [Program(shared, layout, planner, source, self.units)]
+
+    @property
+    def elapsed_ps(self) -> int:
+        """When the last region (or copy between memories) ended."""
+        return max(one.elapsed_ps for one in self.programs)
 
     def _watch_occupancy(self, probe: Probe) -> None:
         """Tell observers what lives in each tier: a level per tier and role of tensors, in bytes."""
@@ -94,188 +64,28 @@ class Executor:
             arena.changed = changed
 
     def start(self) -> None:
-        """Begin with the first job as soon as the clock runs."""
-        self.machine.engine.process(self._control())
+        """Begin with the first job of every program as soon as the clock runs."""
+        for one in self.programs:
+            one.start()
 
     def finish(self, elapsed_ps: int) -> None:
         """Close all accounts at the end of the run; raises InconsistencyError for what is left over."""
-        self.elapsed_ps = elapsed_ps
         for unit in self.units:
             unit.finish()
-        self.homes.finish()
+        for program in self.programs:
+            program.homes.finish()
         self.machine.multicasts.finish()
         self.machine.partial_sums.finish()
         for tier in self.machine.tiers:
             if isinstance(tier, Dram):
-                tier.finish(self.elapsed_ps)
+                tier.finish(elapsed_ps)
         for path in sorted(self.machine.components):
             for lane in self.machine.components[path].lanes:
-                lane.finish(self.elapsed_ps)
+                lane.finish(elapsed_ps)
 
-    def _control(self) -> Generator[Any, Any, None]:
-        engine = self.machine.engine
-        self.homes.admit_models(self._source.models())
-        policy = self.layout.architecture.policy
-        for number, whole in enumerate(self._source.jobs()):
-            job = whole.in_streams(policy.sub_batches, policy.sub_batch_split)
-            if job.arrival_ps > engine.now:
-                yield engine.timeout(job.arrival_ps - engine.now)
-            owner = JobRun(number, job, self._placement(self.layout, job.trace, self.arenas))
-            while self._active and not self.homes.has_room(owner):
-                yield self._wait()
-            self.homes.admit_job(owner)
-            self.tally.expect(job.trace)
-            for region in self._regions(owner):
-                while self._active and self._scheduler.holds(policy, self._distance(region)):
-                    yield self._wait()
-                self._release(region)
-                while (settled := self.homes.settle(owner, region, last_resort=not self._busy)) is None:
-                    yield self._wait()
-                    self._release(region)
-                self._begin(owner, region, settled)
-            owner.exhausted()
-
-    def _distance(self, region: Region) -> Distance:
-        """How far ``region`` is from the oldest unfinished one."""
-        oldest = self._active[0]
-        return Distance(region.number - oldest.number, region.head.stage - oldest.region.head.stage)
-
-    @property
-    def _busy(self) -> bool:
-        """Will a region or a copy between tiers finish yet?"""
-        copies = self.machine.copies
-        return bool(self._active) or (copies is not None and copies.open > 0)
-
-    def _something_changed(self) -> None:
-        """A region or a copy between tiers has finished: whoever waits for room looks again."""
-        self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
-        if self._room is not None and not self._room.triggered:
-            self._room.succeed()
-
-    def _wait(self) -> Any:
-        """An event for the next region or copy that finishes."""
-        self._room = self.machine.engine.signal()
-        return self._room
-
-    def _regions(self, owner: JobRun) -> Iterator[Region]:
-        """The regions of a job, numbered through the run."""
-        fusion = self.layout.architecture.policy.fusion
-        formed = form_regions(owner.job.events(), fusion)
-        if any(view.kind == "pim" for view in self.layout.engines):
-            formed = with_readers(formed)
-        if self.homes.residents is None:  # else weights move between tiers, and no prediction knows where they will be
-            formed = Fusion(self.planner, owner.placement, fusion).regions(formed)
-        for region in formed:
-            self.tally.regions += 1
-            yield replace(region, number=self.tally.regions - 1)
-
-    def _release(self, region: Region) -> None:
-        """Give back what regions that have left the window do not need any more."""
-        oldest = self._active[0].number if self._active else region.number
-        while self._frees and self._frees[0][0] < oldest:
-            _, old, owner = self._frees.popleft()
-            if not owner.done:
-                for tensor in old.frees:
-                    owner.placement.release(tensor)
-
-    def _begin(self, owner: JobRun, region: Region, settled: Settled) -> None:
-        """Plan and launch one region whose tensors have their places."""
-        homes, operands, outputs = settled.homes, settled.operands, region.outputs
-        producers = [self._producers(owner, slices) for slices in operands]
-        cached = self._cached.use(owner.number, (one for slices in operands for one in slices), outputs, homes)
-        plan = self.planner.plan(region, homes, self._moment(producers), cached)
-        owners = self.tally.owners(owner.job, region, plan)
-        entry = self.tally.entries[owners[0]]
-        addresses = Addresses(operands, outputs, homes, settled.addresses, plan, self.planner.stripes)
-        run = RegionRun(region, plan, owners, entry.clock, entry.span, addresses)
-        run.producers = [*producers, ()]  # the last: of partial sums that come back (SPILL)
-        run.predicted_end_ps = self._predicted_end(plan, producers)
-        run.expected_bytes = self._moved(outputs, homes)
-        run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
-        self.homes.fetch(settled, run, entry.span)
-        for one in outputs:
-            self._writers.setdefault((owner.number, one.tensor.key), []).append(run)
-        self._frees.append((region.number, region, owner))
-        owner.region_began()
-        self._active.append(run)
-        self.machine.engine.waits(run, run.waits_for)
-        run.on_complete.append(lambda: self._completed(owner, run))
-        self._launch(run)
-
-    def _moment(self, producers: Sequence[tuple[RegionRun, ...]]) -> Moment:
-        ready_ps = max((one.predicted_end_ps for group in producers for one in group), default=0)
-        return Moment(self.machine.engine.now, ready_ps, self._free_ps)
-
-    def _predicted_end(self, plan: Plan, producers: Sequence[tuple[RegionRun, ...]]) -> int:
-        """When the plan is predicted to end; its engine is free from then on."""
-        end_ps = self._moment(producers).finish_ps(plan)
-        self._free_ps |= dict.fromkeys(plan.engines, end_ps)
-        return end_ps
-
-    def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
-        """Bytes of these slices whose home is not the core's own scratchpad."""
-        return sum(one.size_bytes for one in slices if self.layout.tiers[homes[one.tensor.key]].core is None)
-
-    def _producers(self, owner: JobRun, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
-        keys = [(owner.number, one.tensor.key) for one in slices]
-        found = {writer.number: writer for key in keys for writer in self._writers.get(key, ())}
-        return tuple(found[number] for number in sorted(found))
-
-    def _launch(self, run: RegionRun) -> None:
-        if self.machine.host is None:
-            self._admit(run)
-            return
-        lanes = [server.lane for core in self.machine.cores if core.arrays and run.plan.uses_arrays
-                 for server in core.arrays.servers]  # fmt: skip
-        now = self.machine.engine.now
-        for lane in lanes:
-            lane.assign(now)
-
-        def launched() -> None:
-            self._admit(run)
-            for lane in lanes:
-                lane.withdraw(self.machine.engine.now, Cause.LAUNCH, run.owner)
-
-        self.machine.host.launch(Activity(run.owner, 0), launched)
-
-    def _admit(self, whole: RegionRun) -> None:
-        """Give the region, or its parts, to the engines that execute them."""
-        for run in whole.in_parts():
-            if run is not whole:
-                run.on_complete.append(lambda run=run: self._part_done(whole, run))  # type: ignore[misc]
-            self._share_out(run)
-
-    def _part_done(self, whole: RegionRun, part: RegionRun) -> None:
-        check_moved(part)
-        whole.part_done(part)
-
-    def _share_out(self, run: RegionRun) -> None:
-        """Give the region's shares to the units of its engine that have been given least so far."""
-        members = sorted(self._engines[run.plan.engine], key=lambda unit: (unit.predicted_ps, unit.index))
-        chosen = sorted(members[: run.plan.slots], key=lambda unit: unit.index)
-        for slot, unit in enumerate(chosen):
-            unit.predicted_ps += run.plan.predicted_ps
-            unit.admit(run, slot)
-
-    def _completed(self, owner: JobRun, run: RegionRun) -> None:
-        self.machine.engine.waits_no_more(run)
-        check_moved(run)
-        self.tally.completed(run)
-        probe = self.machine.probe
-        if probe.listening:
-            probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
-        for one in run.region.outputs:
-            key = (owner.number, one.tensor.key)
-            self._writers[key].remove(run)
-            if not self._writers[key]:
-                del self._writers[key]
-        owner.region_done()
-        while self._active and self._active[0].complete:
-            self._active.popleft()
-        self._done += 1
-        if self._progress is not None:
-            self._progress(self._done, str(run))
-        self._something_changed()
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader of the results should know."""
+        return tuple(text for one in self.programs for text in one.homes.warnings())
 
 
 def run_together(executors: Sequence[Executor]) -> int:

@@ -35,12 +35,13 @@ class Homes:
     """Placement and residency of one run, as the executor asks for them."""
 
     def __init__(
-        self, machine: Machine, planner: Planner, arenas: Sequence[Arena], changed: Callable[[], None]
-    ) -> None:
+        self, machine: Machine, planner: Planner, arenas: Sequence[Arena], off_chip: OffChip,
+        changed: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._machine = machine
         self._planner = planner
         policy = machine.layout.architecture.policy
-        self.off_chip = OffChip(machine.layout)
+        self._off_chip = off_chip
         self.residents: ResidentSet | None = None
         if machine.copies is not None:
             chosen = residencies.get(policy.residency)(policy)
@@ -58,7 +59,7 @@ class Homes:
 
     def admit_job(self, owner: JobRun) -> None:
         """A job begins; what is its own is given back when it has ended."""
-        owner.on_close.append(lambda: self.off_chip.close(owner.number))
+        owner.on_close.append(lambda: self._off_chip.close(owner.number))
         if self.residents is not None:
             residents = self.residents
             residents.admit_job(owner.number, owner.job)
@@ -85,7 +86,7 @@ class Homes:
                 if one.tensor.key not in homes:
                     homes[one.tensor.key] = owner.placement.home(one.tensor, produced)
                     addresses[one.tensor.key] = owner.placement.address(one.tensor)
-        self.off_chip.count(owner.number, owner.job, region, reads, homes)
+        self._off_chip.count(owner.number, owner.job, region, reads, homes)
         return Settled(operands, homes, addresses, touches)
 
     def fetch(self, settled: Settled, run: RegionRun, span: OperatorClock) -> None:

@@ -21,8 +21,9 @@ from sim.mapping.policy_names import check_policy_names
 from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
-from sim.run.executor import Executor, Progress, run_together
+from sim.run.executor import Executor, run_together
 from sim.run.jobs import Job, JobSource, ListedJobs
+from sim.run.program import Progress
 from sim.run.record import OperatorRecord, RunRecord
 from sim.run.replicas import Replicas
 from sim.trace.model import Trace
@@ -71,7 +72,7 @@ def _record(
         own = traffic_records(executor.machine)
         for one in replicas.traffic(own):
             traffic[one["source"], one["destination"]] += one["bytes"]
-        for name, size in executor.homes.off_chip.report(own).items():
+        for name, size in executor.off_chip.report(own).items():
             off_chip[name] += size * replicas.count
         memory |= replicas.memory(_memory(executor))
     moved = [{"source": ends[0], "destination": ends[1], "bytes": size} for ends, size in sorted(traffic.items())]
@@ -203,7 +204,7 @@ def _run_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
         *(link for path, link in machine.chip_links.items() if path in machine.components),
     ]
     fabrics = [link for link in links if isinstance(link, Fabric)]
-    return (*(text for fabric in fabrics for text in fabric.warnings(elapsed_ps)), *executor.homes.warnings())
+    return (*(text for fabric in fabrics for text in fabric.warnings(elapsed_ps)), *executor.warnings())
 
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:

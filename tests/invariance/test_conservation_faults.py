@@ -22,7 +22,7 @@ from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.matrix_nest import MatrixNest
 from sim.mapping.plan import Step
-from sim.run import executor
+from sim.run import program
 from sim.run.core_run import CoreRun
 from sim.run.machine import Machine
 from sim.run.simulate import run_trace
@@ -103,8 +103,8 @@ def repeat_a_tile(patch: Patch) -> None:
 
 
 def drop_a_region(patch: Patch) -> None:
-    healthy = executor.form_regions
-    patch.setattr(executor, "form_regions", lambda *args: (one for one in healthy(*args) if one.head.name != "g3"))
+    healthy = program.form_regions
+    patch.setattr(program, "form_regions", lambda *args: (one for one in healthy(*args) if one.head.name != "g3"))
 
 
 def drop_a_copy_tile(patch: Patch) -> None:
