@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim.hardware.memory.tier import Where
+from sim.mapping.placement.policy import part_bytes
 from sim.mapping.plan import RESULTS, Plan, TilePlace
 from sim.trace.expand import Slice
 
@@ -69,7 +70,7 @@ class Addresses:
             home = self._tiers[one.tensor.key]
             copies = self._stripes.get(home, (home,))
             if tier in copies and one.size_bytes:
-                found.append((-(-one.size_bytes // len(copies)), self._bases[one.tensor.key]))
+                found.append((part_bytes(one.size_bytes, len(copies)), self._bases[one.tensor.key]))
         return found
 
     def _before(self, schedule: int, position: int) -> int:

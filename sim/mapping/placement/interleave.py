@@ -15,7 +15,7 @@ from sim.core.errors import InputError, Problem
 from sim.hardware.layout import Layout, TierView
 from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.by_lifetime import ByLifetime
-from sim.mapping.placement.policy import placements
+from sim.mapping.placement.policy import part_bytes, placements
 from sim.trace.expand import TensorInstance
 from sim.trace.model import Trace
 
@@ -64,7 +64,7 @@ class Interleave(ByLifetime):
     def _settle(self, tensor: TensorInstance, size: int, tiers: Sequence[TierView]) -> int:
         for tier in tiers:
             copies = self._copies.get(tier.index, (tier.index,))
-            parts = self._parts(copies, -(-size // len(copies)), tensor.role)
+            parts = self._parts(copies, part_bytes(size, len(copies)), tensor.role)
             if parts is not None:
                 self._homes[tensor.key], self._others[tensor.key] = parts[0], parts[1:]
                 return tier.index

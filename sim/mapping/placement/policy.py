@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from sim.core.arith import ceil_div
 from sim.core.registry import Registry
 from sim.hardware.layout import Layout
 from sim.mapping.placement.arena import Arena
@@ -49,6 +50,11 @@ class Placement(Protocol):
     def release(self, tensor: TensorInstance) -> None:
         """``tensor`` has had its last use and its space may be given to the next."""
         ...
+
+
+def part_bytes(size_bytes: int, copies: int) -> int:
+    """Bytes of a tensor in each of the ``copies`` of a memory over which it is cut in equal parts."""
+    return int(ceil_div(size_bytes, copies))
 
 
 placements: Registry[type[Any]] = Registry("placements", "placement policy")
