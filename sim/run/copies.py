@@ -59,7 +59,7 @@ class TierCopies:
         source, destination, activity = copy.source, copy.destination, copy.activity
         machine, hops = self._machine, self._routes[source, destination]
         reader, writer = machine.tiers[source], machine.tiers[destination]
-        latency = reader.latency_ps + writer.latency_ps + sum(machine.links[hop.link].latency_ps for hop in hops)
+        latency = reader.latency_ps + writer.latency_ps + machine.flight_ps(hops)
         who = ("copy", source, destination)
 
         def through() -> None:

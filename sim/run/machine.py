@@ -64,7 +64,7 @@ class Machine(Parts):
     ) -> None:  # fmt: skip
         """Move bytes between a tier and an engine that is not a core, occupying memory and links side by side."""
         memory, hops = self.tiers[tier], self.layout.engine_routes[tier, own.view.path]
-        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        latency = memory.latency_ps + self.flight_ps(hops)
 
         def through() -> None:
             ledger = own.loaded if into else own.stored
@@ -96,7 +96,7 @@ class Machine(Parts):
         """Move results of an engine inside a memory over the links into a core's scratchpad; its own time has the pins."""
         tier = self.tier_of(own)
         hops = self.layout.routes[tier, core.view.index]
-        latency = self.tiers[tier].latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        latency = self.tiers[tier].latency_ps + self.flight_ps(hops)
 
         def through() -> None:
             own.results[core.view.index] = own.results.get(core.view.index, 0) + size_bytes
@@ -105,8 +105,7 @@ class Machine(Parts):
         served = countdown(1 + len(hops), through)
         for hop in hops:
             self.links[hop.link].move(hop.source, hop.destination, own.view.path, size_bytes, activity, served)
-        core.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
-        core.scratchpad.access("dma", 0, size_bytes, activity, served)
+        core.take_in(size_bytes, activity, served)
 
     def pass_on(
         self, source: Core, target: Core, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None]
@@ -123,15 +122,13 @@ class Machine(Parts):
         if link is not None:
             ends = source.view.scratchpad_path, target.view.scratchpad_path
             self.links[link.path].move(*ends, (source.view.index, stream), size_bytes, activity, served)
-        source.scratchpad.ledger[activity.owner, "dma_out"] += size_bytes
-        source.scratchpad.access("dma", size_bytes, 0, activity, served)
-        target.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
-        target.scratchpad.access("dma", 0, size_bytes, activity, served)
+        source.take_out(size_bytes, activity, served)
+        target.take_in(size_bytes, activity, served)
 
     def place(self, core: Core, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None]) -> None:
         """Move bytes from a core's scratchpad to the channels of a memory with units, whose own commands write them."""
         memory, hops = self.tiers[tier], self.layout.routes[tier, core.view.index]
-        latency = memory.latency_ps + sum(self.links[hop.link].latency_ps for hop in hops)
+        latency = memory.latency_ps + self.flight_ps(hops)
 
         def through() -> None:
             core.stored[tier] = core.stored.get(tier, 0) + size_bytes
@@ -143,8 +140,7 @@ class Machine(Parts):
             self.links[hop.link].move(
                 hop.destination, hop.source, (core.view.index, "place"), size_bytes, activity, served
             )
-        core.scratchpad.ledger[activity.owner, "dma_out"] += size_bytes
-        core.scratchpad.access("dma", size_bytes, 0, activity, served)
+        core.take_out(size_bytes, activity, served)
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,
@@ -155,7 +151,7 @@ class Machine(Parts):
         behind = self.layout.behind_cache(tier, core.view.index)
         moves = [(hop, missed if place < behind else size) for place, hop in enumerate(hops)]
         moves = [(hop, amount) for hop, amount in moves if amount]
-        latency = (memory.latency_ps if missed else 0) + sum(self.links[hop.link].latency_ps for hop, _ in moves)
+        latency = (memory.latency_ps if missed else 0) + self.flight_ps(hop for hop, _ in moves)
         who = (core.view.index, stream)
 
         def through() -> None:
@@ -180,5 +176,4 @@ class Machine(Parts):
         for hop, amount in moves:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
             self.links[hop.link].move(*ends, who, amount, activity, served)
-        core.scratchpad.ledger[activity.owner, "dma_in" if into else "dma_out"] += size
-        core.scratchpad.access("dma", 0 if into else size, size if into else 0, activity, served)
+        (core.take_in if into else core.take_out)(size, activity, served)

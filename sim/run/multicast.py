@@ -61,14 +61,13 @@ class Multicasts:
             raise InconsistencyError("multicast", f"sharers ask for different bytes: {group}")
         memory, messages = machine.tiers[first.tier], self._messages(group)
         latency = memory.latency_ps + max(
-            sum(machine.links[hop.link].latency_ps for hop in machine.layout.routes[first.tier, one.core])
-            for one in group
+            machine.flight_ps(machine.layout.routes[first.tier, one.core]) for one in group
         )
-        ends = [_End(machine, one, latency) for one in group]
+        ends = [self._end(one, latency) for one in group]
 
         def through() -> None:
             for end in ends:
-                end.part_done()
+                end()
 
         served = countdown(1 + len(messages), through)
         self._save(group, messages)
@@ -77,9 +76,20 @@ class Multicasts:
         for (link, source), destinations in messages.items():
             machine.links[link].multicast(source, destinations, who, first.size_bytes, first.activity, served)
         for one, end in zip(group, ends, strict=True):
-            pad = machine.cores[one.core].scratchpad
-            pad.ledger[one.activity.owner, "dma_in"] += one.size_bytes
-            pad.access("dma", 0, one.size_bytes, one.activity, end.part_done)
+            machine.cores[one.core].take_in(one.size_bytes, one.activity, end)
+
+    def _end(self, load: SharedLoad, latency_ps: int) -> Callable[[], None]:
+        """One core's share is there when the message and its own scratchpad are through, and the latency has passed."""
+        core, engine = self.machine.cores[load.core], self.machine.engine
+
+        def through() -> None:
+            core.loaded[load.tier] = core.loaded.get(load.tier, 0) + load.size_bytes
+            if latency_ps:
+                engine.at(engine.now + latency_ps, load.done, Phase.FINISH, core.dma.rank)
+            else:
+                load.done()
+
+        return countdown(2, through)
 
     def _messages(self, group: list[SharedLoad]) -> dict[tuple[str, str], tuple[str, ...]]:
         """(link, source) -> where the message goes over that link; routes that share their first hops share those."""
@@ -97,25 +107,3 @@ class Multicasts:
         for link in set(crossings):
             spared = crossings.count(link) - sum(1 for key in messages if key[0] == link)
             self.not_moved[link] = self.not_moved.get(link, 0) + first.size_bytes * spared
-
-
-class _End:
-    """One core's share is there when the message and its own scratchpad are through, and the latency has passed."""
-
-    __slots__ = ("_latency", "_left", "_load", "_machine")
-
-    def __init__(self, machine: Parts, load: SharedLoad, latency_ps: int) -> None:
-        self._machine, self._load, self._latency = machine, load, latency_ps
-        self._left = 2
-
-    def part_done(self) -> None:
-        self._left -= 1
-        if self._left:
-            return
-        core, load = self._machine.cores[self._load.core], self._load
-        core.loaded[load.tier] = core.loaded.get(load.tier, 0) + load.size_bytes
-        if self._latency:
-            engine = self._machine.engine
-            engine.at(engine.now + self._latency, load.done, Phase.FINISH, core.dma.rank)
-        else:
-            load.done()

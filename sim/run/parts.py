@@ -5,15 +5,16 @@ Ranks, which decide ties, follow the sorted instance paths, so the order of keys
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sim.config.spec import components as component_kinds
-from sim.core.component import Component, Context
+from sim.core.component import Activity, Component, Context
 from sim.core.credits import CreditPool
 from sim.core.engine import Engine
 from sim.core.probe import Probe
-from sim.hardware.cache_layout import CacheView
+from sim.hardware.cache_layout import CacheView, Hop
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.engine import EngineView
 from sim.hardware.host import Host
@@ -47,6 +48,16 @@ class Core:
     """Of the bytes loaded per tier, those found in the cache in front of it."""
     sent: dict[int, int]
     """Bytes of partial sums that went to other cores, by their index."""
+
+    def take_in(self, size_bytes: int, activity: Activity, done: Callable[[], None]) -> None:
+        """The DMA writes bytes into the scratchpad."""
+        self.scratchpad.ledger[activity.owner, "dma_in"] += size_bytes
+        self.scratchpad.access("dma", 0, size_bytes, activity, done)
+
+    def take_out(self, size_bytes: int, activity: Activity, done: Callable[[], None]) -> None:
+        """The DMA reads bytes from the scratchpad."""
+        self.scratchpad.ledger[activity.owner, "dma_out"] += size_bytes
+        self.scratchpad.access("dma", size_bytes, 0, activity, done)
 
 
 @dataclass
@@ -91,6 +102,10 @@ class Parts:
     def tier_of(self, own: BoundEngine) -> int:
         """Index of the tier that an engine is part of."""
         return next(tier.index for tier in self.layout.tiers if tier.path == own.view.memory)
+
+    def flight_ps(self, hops: Iterable[Hop]) -> int:
+        """Time of flight over links one after the other, on top of the time that they are occupied."""
+        return sum(self.links[hop.link].latency_ps for hop in hops)
 
     def _paths(self) -> list[str]:
         """Instance paths of everything that will be built."""
