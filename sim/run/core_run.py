@@ -14,6 +14,7 @@ from itertools import chain
 from typing import cast
 
 from sim.core.component import Activity, Cause
+from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.core.server import ClockedServer
@@ -147,17 +148,15 @@ class CoreRun:
 
     def _transfer_in(self, tile: Tile, load: Load, place: TilePlace | None, cause: str) -> None:
         stream = FLOW if tile.run.producers[load.operand] else PREFETCH
-        left = len(load.split)
         tile.run.touch(self._engine.now)
         if tile.step.array is None and tile.step.vector is None:
             tile.run.start(self._engine.now)
+        waited = Cause.COPY if cause == Cause.COPY else Cause.OPERAND
+        one_less = countdown(len(load.split), lambda: self._arrived(tile, waited))
 
         def arrived() -> None:
-            nonlocal left
-            left -= 1
             self._core.dma.load.finish(tile.activity, "load")
-            if left == 0:
-                self._arrived(tile, Cause.COPY if cause == Cause.COPY else Cause.OPERAND)
+            one_less()
 
         loaded = tile.run.loaded_bytes
         hits = load.hit
@@ -326,14 +325,11 @@ class CoreRun:
             self._stored(tile)
             return
         tile.run.start(self._engine.now)  # a copy out of the scratchpad has done nothing before
-        left = len(step.stores)
+        one_less = countdown(len(step.stores), lambda: self._stored(tile))
 
         def one_stored() -> None:
-            nonlocal left
-            left -= 1
             self._core.dma.store.finish(tile.activity, "store")
-            if left == 0:
-                self._stored(tile)
+            one_less()
 
         for tier, size in step.stores:
             when = self._core.dma.store.start(tile.activity, Cause.RESULT)
