@@ -148,15 +148,22 @@ def test_reads_among_writes_pay_for_turning_the_bus_round() -> None:
 
 
 @given(
+    name=st.sampled_from(["HBM2_2000", "HBM3_6400", "DDR4_3200"]),
     arrivals=st.lists(
-        st.tuples(st.integers(0, 4000), st.sampled_from("abc"), st.booleans(), st.integers(1, 200_000)),
+        st.tuples(
+            st.integers(0, 4000), st.sampled_from("abc"), st.booleans(), st.integers(1, 100_000),
+            st.sampled_from([(), (), (0, 256, 8192), (1 << 20, 64, 1024)]),
+        ),
         min_size=1, max_size=12,
     ),
     peeks=st.lists(st.integers(0, 60_000), max_size=20),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_looking_in_between_changes_nothing(arrivals: list[tuple[int, str, bool, int]], peeks: list[int]) -> None:
-    model = BankModel(DEVICES["HBM2_2000"])
+def test_looking_in_between_changes_nothing(
+    name: str, arrivals: list[tuple[int, str, bool, int, tuple[int, ...]]], peeks: list[int]
+) -> None:
+    """Nor has anything completed before the instant that the engine asked to be woken at."""
+    model = BankModel(replace(DEVICES[name], channels=1, pseudochannels=1))
 
     def run(extra: list[int]) -> list[tuple[int, int]]:
         engine = model.engine()
@@ -168,8 +175,8 @@ def test_looking_in_between_changes_nothing(arrivals: list[tuple[int, str, bool,
             if kind == 0:
                 assert engine.advance(now) == []
             else:
-                _, stream, write, size = arrivals[k]
-                engine.submit(now, Access(stream, write), size, k)
+                _, stream, write, size, rows = arrivals[k]
+                engine.submit(now, Access(stream, write, *rows), size, k)
         while (when := engine.next_event_ps()) is not None:
             finished.extend((when, token) for token in engine.advance(when))
         return finished

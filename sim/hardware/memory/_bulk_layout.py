@@ -55,3 +55,4 @@ TRANSFER = 12
 ) = range(10)  # fmt: skip
 SLOTS = 16
 DRAINED = -2
+LOOK_AHEAD = 2048

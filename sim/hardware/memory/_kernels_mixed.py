@@ -299,6 +299,43 @@ def serve(parameters, request_parameters, state, controller, book, transfers, ri
     )  # fmt: skip
 
 
+@inner
+def _given_until_one_ends(p, s, transfers, ring):
+    """Requests that are given up to the last one of the transfer that comes to its last first (at most LOOK_AHEAD)."""
+    for k in range(s[at.ACTIVE]):
+        if transfers[ring[k] * at.TRANSFER + at.TO_GIVE] == 0:
+            return 0
+    given, turn = 0, s[at.TURN]
+    while given < at.LOOK_AHEAD:
+        t = ring[turn] * at.TRANSFER
+        burst = transfers[t + at.NEXT_BURST]
+        bursts = min(transfers[t + at.TO_GIVE], transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - burst % p[at.RUN_BURSTS])
+        given += bursts
+        transfers[t + at.TO_GIVE] -= bursts
+        if transfers[t + at.TO_GIVE] == 0:
+            return given
+        go_on(transfers, t, bursts)
+        if (burst + bursts) % p[at.RUN_BURSTS] == 0 or transfers[t + at.NEXT_BURST] != burst + bursts:
+            turn = 0 if turn + 1 >= s[at.ACTIVE] else turn + 1
+    return given
+
+
+@njit(int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1]), cache=True)
+def none_ends_before(parameters, request_parameters, state, controller, book, transfers, ring):
+    """A cycle before which no transfer completes, whatever arrives; CLOCK where one may soon. Spends ``transfers``.
+
+    Requests are given in a fixed order, at most all slots of the queues are not served, and data do not overlap on the
+    bus (a read's come after its command at another distance than a write's).
+    """
+    clock = controller[rq.CLOCK]
+    if book[at.GIVING] == 0:
+        return clock
+    given = _given_until_one_ends(words(parameters), words(state), words(transfers), words(ring))
+    served = book[at.OUTSTANDING] + given - book[at.SLOT_COUNT]
+    skew = abs(request_parameters[rq.READ_DELAY] - request_parameters[rq.WRITE_DELAY])
+    return clock + max(0, served * parameters[at.BURST] - skew)
+
+
 @njit(void(int64[::1], int64[::1], int64[::1], int64[::1], int64), cache=True)
 def pass_time(request_parameters, controller, requests, log, until):
     """Refreshes go on through cycle ``until`` on a channel without work."""

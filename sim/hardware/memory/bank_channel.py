@@ -39,6 +39,9 @@ class BankChannel(Channel):
         self._wake = None
         now = self._environment._now
         finished = self.model.advance(now)
+        if not finished:
+            self._arm(now)
+            return
         for (_, activity), opened in zip(finished, self._banks.rows_opened, strict=True):
             self._component.count(activity.owner, "activates", opened * self._channels)
         activity = finished[-1][1]

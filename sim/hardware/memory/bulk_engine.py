@@ -6,7 +6,8 @@ comes back, state and all.
 Symmetric channels are simulated once: a transfer spreads evenly over all of them, so they do the same at the same time.
 
 Causality: a run is decided when the run before it starts on the bus; the next completion is planned on a copy of the
-state and thrown away when something arrives before.
+state and thrown away when something arrives before. Request by request that is worth it only when the completion is near;
+before, the engine asks to be woken at an instant that no completion comes before.
 """
 
 from __future__ import annotations
@@ -158,11 +159,20 @@ class BulkEngine:
         self._free = list(range(2 * count - 1, count - 1, -1))
 
     def next_event_ps(self) -> int | None:
-        """When the next transfer completes if nothing else arrives."""
+        """When the next transfer completes if nothing else arrives, or an instant before, while that is far off.
+
+        What is served request by request takes long to plan, and most of a long plan would be thrown away.
+        """
         cycles = [self._ready[0][0]] if self._ready else []
         if self.state[at.ACTIVE] > 0:
-            cycles.append(self._planned()[0])
+            cycles.append(self._not_before() or self._planned()[0])
         return self._clock.edge_ps(min(cycles)) if cycles else None
+
+    def _not_before(self) -> int:
+        """A cycle before which nothing completes; 0: plan it."""
+        if self._plan is not None or not self._path.serving:
+            return 0
+        return self._path.none_ends_before(self.state, self._transfers, self._ring)
 
     def _planned(self) -> tuple[int, Array, Array, Array, RequestPath, int]:
         if self._plan is None:

@@ -23,6 +23,7 @@ KERNELS = "sim.hardware.memory._kernels_mixed"
 SHORT_BURSTS = 4
 FEW = 2
 FINE_BYTES = 2048
+NEAR_BURSTS = 256
 Array = npt.NDArray[np.int64]
 
 
@@ -74,6 +75,13 @@ class RequestPath:
             self._log, until,
         )  # fmt: skip
         return slot
+
+    def none_ends_before(self, state: Array, transfers: Array, ring: Array) -> int:
+        """A cycle before which no transfer completes, found without serving any; 0 where it is within NEAR_BURSTS."""
+        cycle: int = self._kernels.none_ends_before(
+            self._parameters, self._own, state, self._controller, self._book, transfers.copy(), ring
+        )
+        return cycle if cycle - self._controller[rq.CLOCK] > NEAR_BURSTS * self._parameters[at.BURST] else 0
 
     def leave(self, state: Array) -> None:
         """Hand the channel back; the controller's queues are empty."""
