@@ -22,6 +22,7 @@ SECTION = "chip.attacc.hbm"
         ({f"{SECTION}.pim.commands": "attac_bank"}, "attacc_bank"),
         ({f"{SECTION}.pim.commands": "newton"}, "does not have this PIM command set"),
         ({f"{SECTION}.pim.access": "concurrent"}, "two row buffers"),
+        ({f"{SECTION}.pim.command_bus": "own"}, "command_bus own needs access concurrent"),
         ({f"{SECTION}.pim.share": "token"}, "head"),
         ({f"{SECTION}.capacity": "1000000 B"}, "does not divide"),
     ],
@@ -38,6 +39,13 @@ def test_the_place_of_a_wrong_section_is_told(tmp_path: Path) -> None:
         load_architecture(file)
     assert "wrong.yaml:" in str(caught.value) or "pim_gpt.yaml:" in str(caught.value)
     assert "does not have this PIM command set" in str(caught.value)
+
+
+def test_an_unknown_command_set_is_told_at_its_own_line(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("extends: pim_gpt\nname: wrong\nchip:\n  gddr:\n    pim:\n      commands: newtom\n")
+    with pytest.raises(InputError, match=r"wrong.yaml:6:\d+: .*unknown command set 'newtom'.*did you mean 'newton'"):
+        load_architecture(file)
 
 
 def test_a_model_larger_than_the_tier_is_refused_with_the_bytes() -> None:

@@ -84,6 +84,7 @@ ARCHITECTURES = [
     _architecture("an unknown data type", machine("int8: 1", "imt8: 1"), "f.yaml:3:53", "did you mean 'int8'"),
     _architecture("an unknown dataflow", machine("rows: 4", "dataflow: wss, rows: 4"), "f.yaml:3", "did you mean 'ws'"),
     _architecture("an unknown device", machine("bandwidth: 1 GB/s", "device: HBM22"), "f.yaml:5"),
+    _architecture("channels of no device", machine("1 GB/s", "1 GB/s, channels: 4"), "f.yaml:5", "without a `device`"),
     _architecture("no component", "name: x\n", "f.yaml:1:1", "no component"),
     _architecture("no name", MACHINE.replace("name: x\n", ""), "needs the key 'name'"),
     _architecture("an empty group", MACHINE + "g: {}\n", "f.yaml:6:1", "empty group"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
 from sim.config.spec import components
@@ -30,6 +30,9 @@ from sim.hardware.memory.paced_channel import PacedChannel
 from sim.hardware.memory.tier import Access, OffChipSpec, TierModel, TierTiming, Where, tier_models
 from sim.hardware.pim.pim_spec import PimSpec
 from sim.hardware.pim.turns import Turns
+
+OF_A_DEVICE = frozenset({"channels", "mapping", "policy"})
+"""Keys that are about the banks of a device."""
 
 
 class DramSpec(OffChipSpec):
@@ -64,6 +67,15 @@ class DramSpec(OffChipSpec):
         description="controller policy of `model: bank`: bank_round_robin (default), closed_page or per_bank_refresh",
     )
 
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, name: str | None) -> str | None:
+        if name is not None and name not in DEVICES:
+            near = nearest(name, DEVICES)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"unknown device {name!r}; one of {', '.join(sorted(DEVICES))}{hint}")
+        return name
+
     @model_validator(mode="before")
     @classmethod
     def _choose_model(cls, values: Any) -> Any:
@@ -78,12 +90,11 @@ class DramSpec(OffChipSpec):
     def _complete(self) -> Self:
         if self.device is None and self.bandwidth is None:
             raise ValueError("give either `device` or `bandwidth`")
-        if self.device is not None and self.device not in DEVICES:
-            near = nearest(self.device, DEVICES)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"unknown device {self.device!r}; one of {', '.join(sorted(DEVICES))}{hint}")
         if self.model == "bank" and self.device is None:
             raise ValueError("`model: bank` needs a `device`")
+        idle = sorted(self.model_fields_set & OF_A_DEVICE) if self.device is None else []
+        if idle:
+            raise ValueError(f"{', '.join(f'`{key}`' for key in idle)} says nothing without a `device`")
         if self.pim is not None:
             if self.model != "bank":
                 raise ValueError(f"pim: processing units work on banks; give the tier `model: bank`, not {self.model}")

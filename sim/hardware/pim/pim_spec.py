@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sim.config.fields import Frequency
 from sim.config.spec import FrozenSpec
@@ -50,12 +50,17 @@ class PimSpec(FrozenSpec):
     )
     source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
 
+    @field_validator("commands")
+    @classmethod
+    def _known_commands(cls, name: str) -> str:
+        if name not in command_sets:
+            near = nearest(name, command_sets.names())
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ValueError(f"unknown command set {name!r}; one of {', '.join(command_sets.names())}{hint}")
+        return name
+
     def problem(self, device: str | None) -> str | None:
         """What is wrong with this section on a tier of ``device``; None when nothing is."""
-        if self.commands not in command_sets:
-            near = nearest(self.commands, command_sets.names())
-            hint = f"; did you mean {near!r}?" if near else ""
-            return f"pim: unknown command set {self.commands!r}; one of {', '.join(command_sets.names())}{hint}"
         if device is None or device not in PIM_DEVICES:
             return (
                 f"pim: {device or 'a tier without a device'} has no processing units; one of {', '.join(PIM_DEVICES)}"
@@ -66,6 +71,9 @@ class PimSpec(FrozenSpec):
             return f"pim: {error}"
         if self.access not in (None, "blocked", at_best(commands)):
             return f"pim: access {self.access} needs {NEEDS[self.access]}, which {self.commands} has not"
+        access = self.access or at_best(commands)
+        if self.command_bus == "own" and access != "concurrent":
+            return f"pim: command_bus own needs access concurrent, host and PIM on two row buffers, not {access}"
         return None
 
     def is_blocked(self, commands: CommandSet) -> bool:
