@@ -48,9 +48,9 @@ class MatrixChoice:
 
 def matrix_reuse(
     shape: MatrixRegionShape, geometry: Geometry, tiles: tuple[Any, Any, Any, Any], order: str,
-    split: SplitOverCores,
+    split: tuple[Any, Any, Any, int],
 ) -> tuple[Reuse, Reuse]:  # fmt: skip
-    """Hits of A and B in a cache, for tiles in units (b, m, n, k), integers or arrays.
+    """Hits of A and B in a cache, for tiles in units (b, m, n, k) and cores along these, integers or arrays.
 
     Between two loads of a tile of A lie one block of rows of A, one of columns of B (in order "nm": all of A) and the
     results; likewise for B. Cores along N share A, those along M share B.
@@ -59,7 +59,7 @@ def matrix_reuse(
     used = pb * pm * pn * pk
     k_units = int(ceil_div(geometry.k_units, pk))
     kept = kept_k(min(segment.k, k_units * geometry.k_unit), shape.sparsity)
-    m_share, n_share = int(ceil_div(geometry.m_units, pm)), int(ceil_div(segment.n, pn))
+    m_share, n_share = ceil_div(geometry.m_units, pm), ceil_div(segment.n, pn)
     extra = sum(int(ceil_div(through(source, total), shape.results)) for total, source in shape.extras)
 
     def a(m: Any, k: Any) -> Any:

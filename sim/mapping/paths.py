@@ -24,14 +24,14 @@ def rate_ps(amount: Any, per_s: Any) -> Any:
 
 
 class Flow(NamedTuple):
-    """Bytes of one operand for one core; ``sharers`` cores take the same bytes from one message.
+    """Bytes of one operand for one core; ``sharers`` cores take the same bytes from one message (integers or arrays).
 
     ``hit`` of them are found in the cache in front of its tiers.
     """
 
     source: Sources
     amount: Any
-    sharers: int = 1
+    sharers: Any = 1
     hit: Any = 0
 
 
@@ -43,7 +43,7 @@ class Paths:
         self._core = core
         self._links = {link.path: link for link in layout.links}
 
-    def slowest_ps(self, flows: Sequence[Flow], cores: int, from_cores: Any = 0) -> Any:
+    def slowest_ps(self, flows: Sequence[Flow], cores: Any, from_cores: Any = 0) -> Any:
         """Time of the busiest tier, cache or link port when each of ``cores`` cores transfers these bytes per operand.
 
         ``from_cores``: bytes that come from other cores besides.
@@ -77,7 +77,7 @@ class Paths:
         link = self._layout.link_between_cores
         return 0 * amount if link is None else rate_ps(amount, link.model.bytes_per_s) + link.model.latency_ps
 
-    def off_chip(self, flows: Sequence[Flow], cores: int) -> Any:
+    def off_chip(self, flows: Sequence[Flow], cores: Any) -> Any:
         """Bytes of these flows of ``cores`` cores that go through off-chip tiers."""
         total: Any = 0
         for source, each, sharers, hit in flows:
@@ -109,7 +109,7 @@ class Paths:
         return slowest + latency
 
 
-def _by_tier(flows: Sequence[Flow], cores: int) -> dict[int, tuple[Any, Any, Any]]:
+def _by_tier(flows: Sequence[Flow], cores: Any) -> dict[int, tuple[Any, Any, Any]]:
     """Tier -> bytes into one core, those sent for all ``cores``, and of these the ones that miss in the cache before it."""
     tiers: dict[int, tuple[Any, Any, Any]] = {}
     for source, amount, sharers, hit in flows:
