@@ -1,137 +1,192 @@
-"""Rows of the packet model's pool, and what is in them, compiled: packets queued, messages booked to their end."""
+"""Rows of the packet model's pool, compiled: taken and freed, pieces that come first in their source's line."""
 
 from __future__ import annotations
 
 from numba import int64, njit, void
 
+from sim.hardware._kernel import kernel
 from sim.hardware.noc._packet_layout import (
     ALLOWED,
     ASKED,
     BEHIND,
     BLOCKED,
-    CHANNEL,
     CHANNEL_WIDTH,
-    CLASS,
     COPIES,
-    CREATED,
     DESTINATION,
-    DONE,
-    DUE_FIRST,
     END,
+    ENDS_MESSAGE,
+    ENDS_PACKET,
     ENTERED,
-    FIRST_MESSAGE,
+    FIRST_RECORD,
     FLITS,
+    FOLLOWS,
     FREE_ROW,
     FRESH,
     HELD,
     HOPS,
-    IS_HEAD,
-    IS_LAST,
-    LAST_MESSAGE,
+    IN_PACKET,
+    KIND,
+    KIND_BITS,
+    LAST_RECORD,
     M_NEXT,
-    M_PREVIOUS,
-    MESSAGE,
+    MESSAGES,
     N_CLASSES,
+    N_TERMINALS,
     NEXT,
     NODE,
-    ORIGIN,
+    OWNER,
     PACKET,
+    PACKET_FLITS,
+    PIECE_FLITS,
     PIECE_WIDTH,
-    PIECES,
-    ROUTER,
-    SOURCE,
+    POOL,
+    PORT_ROW,
+    R_CREATED,
+    R_FLITS,
+    R_NEXT,
+    R_WHERE_KIND,
+    RECORD_WIDTH,
+    ROOT,
+    ROWS_LEFT,
+    SENT_AT,
     SOURCES,
-    UNBOOKED,
+    TIED,
+    TREE,
     UNCONSTRAINED,
+    UNCUT,
     VARIANT,
+    VARIANTS,
     WAIT_FIRST,
-    WAIT_LAST,
+    WHERE,
 )
 
 ROWS = int64[::1]
 
 
 @njit(inline="always")
+def row(at):  # type: ignore[no-untyped-def]
+    """``at``, where something stands, as an index that is known not to be negative, so that nobody checks at every use
+    whether to count from the end of the array."""
+    return at & 0xFFFFFFFF
+
+
+@njit(inline="always")
 def new_row(s):  # type: ignore[no-untyped-def]
-    """Where a row begins that nobody uses; whoever sends has made sure that there is one."""
-    row = s[FREE_ROW]
-    if row >= 0:
-        s[FREE_ROW] = s[row + NEXT]
-        return row
-    row = s[PIECES] + s[FRESH] * PIECE_WIDTH
+    """Where a row begins that nobody uses; the event loop has made sure that there is one."""
+    s[ROWS_LEFT] -= 1
+    free = s[FREE_ROW]
+    if free >= 0:
+        free = row(free)
+        s[FREE_ROW] = s[free + NEXT]
+        return free
+    fresh = row(s[POOL] + s[FRESH] * PIECE_WIDTH)
     s[FRESH] += 1
-    return row
+    return fresh
 
 
 @njit(inline="always")
-def free_row(s, row):  # type: ignore[no-untyped-def]
-    """Nobody uses ``row`` any more."""
-    s[row + NEXT] = s[FREE_ROW]
-    s[FREE_ROW] = row
+def free_row(s, one):  # type: ignore[no-untyped-def]
+    """Nobody uses the row ``one`` any more."""
+    s[ROWS_LEFT] += 1
+    s[one + NEXT] = s[FREE_ROW]
+    s[FREE_ROW] = one
 
 
 @njit(inline="always")
-def booked_to_the_end(s, message, flits, end):  # type: ignore[no-untyped-def]
-    """``flits`` of ``message`` will all have reached a terminal in cycle ``end``; with the last, its end is known."""
-    s[message + END] = max(s[message + END], end)
-    s[message + UNBOOKED] -= flits
-    if s[message + UNBOOKED] == 0:
-        leave_source(s, message)
-        insert_due(s, message)
+def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
+    """The first record of the line of the source ``port`` as a piece; -1 when there is none."""
+    record = s[port + FIRST_RECORD]
+    if record < 0:
+        return int64(-1)
+    record = row(record)
+    s[port + FIRST_RECORD] = r[record + R_NEXT]
+    piece = new_row(s)
+    where = r[record + R_WHERE_KIND]
+    s[piece + OWNER], s[piece + FLITS], s[piece + ASKED] = record, r[record + R_FLITS], r[record + R_CREATED]
+    s[piece + WHERE], s[piece + KIND] = where >> KIND_BITS, where & ((1 << KIND_BITS) - 1)
+    return piece
 
 
 @njit(inline="always")
-def leave_source(s, message):  # type: ignore[no-untyped-def]
-    """Take ``message`` out of the list of its source."""
-    source = s[message + ORIGIN]
-    previous, following = s[message + M_PREVIOUS], s[message + M_NEXT]
-    if previous >= 0:
-        s[previous + M_NEXT] = following
-    else:
-        s[source + FIRST_MESSAGE] = following
-    if following >= 0:
-        s[following + M_PREVIOUS] = previous
-    else:
-        s[source + LAST_MESSAGE] = previous
+def part_of_message(s, port):  # type: ignore[no-untyped-def]
+    """A piece cut off the message that the source ``port`` is at, or off the next one; -1 when there is none."""
+    message = s[port + FIRST_RECORD]
+    if message >= 0 and s[message + UNCUT] == 0:
+        message = s[message + M_NEXT]
+        s[port + FIRST_RECORD] = message
+    if message < 0:
+        return int64(-1)
+    message = row(message)
+    kind = FOLLOWS
+    if s[message + IN_PACKET] == 0:
+        kind = 0
+        s[message + IN_PACKET] = min(s[message + UNCUT], s[message + PACKET_FLITS])
+        s[message + VARIANT] = (s[message + VARIANT] + 1) % s[message + VARIANTS]
+    part = min(s[message + IN_PACKET], s[message + PIECE_FLITS])
+    s[message + IN_PACKET] -= part
+    s[message + UNCUT] -= part
+    if s[message + IN_PACKET] == 0:
+        kind |= ENDS_PACKET
+    if kind != ENDS_PACKET:
+        kind |= TIED
+    if s[message + ROOT] >= 0:
+        kind |= TREE
+    elif s[message + UNCUT] == 0:
+        kind |= ENDS_MESSAGE
+    piece = new_row(s)
+    s[piece + OWNER], s[piece + FLITS], s[piece + ASKED], s[piece + KIND] = message, part, s[message + SENT_AT], kind
+    s[piece + WHERE] = s[message + VARIANT] * s[N_TERMINALS] + s[message + DESTINATION]
+    s[piece + NODE], s[piece + COPIES] = s[message + ROOT], -1
+    return piece
 
 
-@njit(inline="always")
-def insert_due(s, message):  # type: ignore[no-untyped-def]
-    """Put ``message`` in the list of known ends, behind those that end no later."""
-    at, following = DUE_FIRST, s[DUE_FIRST]
-    while following >= 0 and s[following + END] <= s[message + END]:
-        at = following + M_NEXT
-        following = s[at]
-    s[at] = message
-    s[message + M_NEXT] = following
+@kernel(void(ROWS, ROWS, int64, int64))
+def next_in_line(s, r, channel, ahead):  # type: ignore[no-untyped-def]
+    """Put the next piece of the source of ``channel`` first in its line; ``ahead`` is the one that leaves it, or -1."""
+    channel = row(channel)
+    port = row(s[channel + PORT_ROW])
+    piece = part_of_message(s, port) if s[MESSAGES] else part_of_record(s, r, port)
+    s[channel + WAIT_FIRST] = piece
+    if piece < 0:
+        return
+    piece = row(piece)
+    s[piece + HELD], s[piece + NEXT] = -1, -1
+    kind = s[piece + KIND]
+    if kind & TIED:
+        s[piece + BEHIND], s[piece + HOPS], s[piece + BLOCKED] = -1, 0, 0
+        if kind & FOLLOWS:
+            s[piece + ALLOWED] = 0
+            s[row(ahead) + BEHIND] = piece
+        else:
+            s[piece + ALLOWED] = UNCONSTRAINED
 
 
-@njit(void(ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, int64, int64, int64), cache=True)
-def queue_packets(s, source, destination, flits, created, variant, first, last, number, packet, longest):  # type: ignore[no-untyped-def]
-    """Put packets behind the lines of their sources, in pieces of at most ``longest`` flits: rows from piece ``number`` on.
-    ``first`` and ``last`` become each packet's first and last piece; their own numbers begin with ``packet``."""
+@kernel(void(ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, int64, int64, int64))
+def queue_records(s, r, source, destination, flits, created, variant, record, packet, longest):  # type: ignore[no-untyped-def]
+    """Put packets behind the lines of their sources, in pieces of at most ``longest`` flits: a record for each from where
+    ``record`` stands on; their own numbers begin with ``packet``. The pool has a row for every source."""
+    terminals, classes = s[N_TERMINALS], s[N_CLASSES]
     for one in range(len(source)):
-        line = s[SOURCES] + source[one] * s[N_CLASSES] * CHANNEL_WIDTH
+        channel = row(s[SOURCES] + source[one] * classes * CHANNEL_WIDTH)
+        port = row(s[channel + PORT_ROW])
         left = flits[one]
-        first[one] = number
+        where = (variant[one] * terminals + destination[one]) << KIND_BITS
         while left > 0:
             part = min(left, longest)
-            head = left == flits[one]
+            kind = 0 if left == flits[one] else FOLLOWS
             left -= part
-            piece = s[PIECES] + number * PIECE_WIDTH
-            number += 1
-            s[piece + FLITS], s[piece + SOURCE], s[piece + DESTINATION] = part, source[one], destination[one]
-            s[piece + CREATED], s[piece + ASKED], s[piece + VARIANT] = created[one], created[one], variant[one]
-            s[piece + PACKET], s[piece + IS_HEAD], s[piece + IS_LAST] = packet + one, int64(head), int64(left == 0)
-            s[piece + BEHIND] = -1 if left == 0 else piece + PIECE_WIDTH
-            s[piece + ALLOWED] = UNCONSTRAINED if head else 0
-            s[piece + HOPS], s[piece + CLASS], s[piece + BLOCKED], s[piece + CHANNEL] = 0, 0, 0, 0
-            s[piece + HELD], s[piece + ROUTER], s[piece + NEXT] = -1, -1, -1
-            s[piece + MESSAGE], s[piece + NODE], s[piece + COPIES] = -1, -1, -1
-            s[piece + ENTERED], s[piece + DONE] = -1, -1
-            if s[line + WAIT_FIRST] >= 0:
-                s[s[line + WAIT_LAST] + NEXT] = piece
+            if left == 0:
+                kind |= ENDS_PACKET
+            if kind != ENDS_PACKET:
+                kind |= TIED
+            r[record + R_NEXT], r[record + R_CREATED], r[record + R_FLITS] = -1, created[one], part
+            r[record + R_WHERE_KIND], r[record + PACKET] = where | kind, packet + one
+            r[record + ENTERED], r[record + END] = -1, -1
+            if s[port + FIRST_RECORD] < 0:
+                s[port + FIRST_RECORD] = record
             else:
-                s[line + WAIT_FIRST] = piece
-            s[line + WAIT_LAST] = piece
-        last[one] = number - 1
+                r[row(s[port + LAST_RECORD]) + R_NEXT] = record
+            s[port + LAST_RECORD] = record
+            if s[channel + WAIT_FIRST] < 0:
+                next_in_line(s, r, channel, -1)
+            record += RECORD_WIDTH

@@ -61,20 +61,18 @@ class MessageNetwork(PacketNetwork):
     def __init__(self, routes: Routes, spec: RouterSpec, packet_flits: int, train_flits: int = 0) -> None:
         if train_flits:
             check_trains(routes, spec)
-        super().__init__(routes, spec, train_flits)
+        super().__init__(routes, spec, train_flits, messages=True)
         self._packet_flits, self._train_flits = packet_flits, train_flits
         self._kernels = load_kernels("sim.hardware.noc._kernels_send")
         self._ways: dict[tuple[int, tuple[int, ...]], Way] = {}
-        self._rows_of: dict[int, int] = {}
-        self._promised = self._room = 0
-        self._sent = 0
+        self._sent = self._active = 0
         self._next_end = 0
         self._answers: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
 
     @property
     def active(self) -> int:
         """Messages sent and not taken yet."""
-        return len(self._rows_of)
+        return self._active
 
     def way(self, source: int, destinations: tuple[int, ...]) -> Way:
         """The way from one terminal to one or several."""
@@ -91,18 +89,12 @@ class MessageNetwork(PacketNetwork):
         piece = min(packet, buffer)
         if flits > packet and self._train_flits > packet:
             packet = piece = self._train_flits
-        packets = -(-flits // packet)
-        rows = 1 + packets * -(-packet // piece) * (2 * way.copies if way.is_tree else 1)
         number = self._sent
         self._sent += 1
-        self._rows_of[number] = rows
-        self._promised += rows
-        if self._promised > self._room:
-            self._state.grow(self._promised)
-            self._room = len(self._state.pieces)
-        result = self._kernels.send(self._state.flat, self._answers, way.columns, self.now, now, flits, packet, piece,
-                                    number, number)  # fmt: skip
-        self._reached(result)
+        self._active += 1
+        while not self._reached(self._kernels.send(self._state.flat, self._answers, way.columns, self.now, now, flits,
+                                                   packet, piece, number, number)):  # fmt: skip
+            pass
         self._next_end = int(self._answers[AT_ONCE])
         return number
 
@@ -113,16 +105,15 @@ class MessageNetwork(PacketNetwork):
     def take(self, cycle: int) -> list[int]:
         """The messages that end by ``cycle``, in order; the state stays that before ``cycle``."""
         taken: list[int] = []
-        count = AT_ONCE
-        while count == AT_ONCE:
+        ended = False
+        while not ended:
             found = self._kernels.advance(self._state.flat, self._answers, self.now, cycle)
             result, count = found >> 20, found & ((1 << 20) - 1)
-            self._reached(result)
+            ended = self._reached(result) and count < AT_ONCE
             if count:
                 taken += self._answers[:count].tolist()
         self._next_end = int(self._answers[AT_ONCE])
-        for number in taken:
-            self._promised -= self._rows_of.pop(number)
+        self._active -= len(taken)
         return taken
 
     def waited_cycles(self) -> tuple[Ints, Ints]:
@@ -162,6 +153,7 @@ class MessageNetwork(PacketNetwork):
     def _plant(self, source: int, destinations: tuple[int, ...]) -> int:
         """Rows for the tree's nodes; returns the root's."""
         links, state = self.routes.links, self._state
+        state.counters[at.RESERVE] = max(int(state.counters[at.RESERVE]), len(destinations))
         rows: dict[tuple[int, ...], int] = {(): self._node(-1, -1)}
         for destination in destinations:
             ports = [(int(links.source[link] * self.routes.ports + links.source_port[link]), vc_class)
@@ -175,11 +167,12 @@ class MessageNetwork(PacketNetwork):
 
     def _node(self, channel: int, parent: int) -> int:
         """A row that stays for the run."""
-        self._promised += 1
-        self._state.grow(max(self._promised, int(self._state.counters[at.FRESH]) + 1))
-        flat = self._state.flat
-        row = int(flat[at.PIECES]) + int(self._state.counters[at.FRESH]) * at.PIECE_WIDTH
-        self._state.counters[at.FRESH] += 1
+        counters = self._state.counters
+        self._state.grow(int(counters[at.FRESH]) + 1)
+        flat, counters = self._state.flat, self._state.counters
+        row = int(flat[at.POOL]) + int(counters[at.FRESH]) * at.PIECE_WIDTH
+        counters[at.FRESH] += 1
+        counters[at.ROWS_LEFT] -= 1
         flat[row + at.N_CHANNEL], flat[row + at.N_CHILD], flat[row + at.N_SIBLING] = channel, -1, -1
         if parent >= 0:
             flat[row + at.N_SIBLING] = flat[parent + at.N_CHILD]

@@ -30,7 +30,7 @@ TRUSTED_LINK_LOAD = 0.3
 class PacketNetwork:
     """State of one run of the packet model on ``routes`` with routers ``spec``. Times are cycles."""
 
-    def __init__(self, routes: Routes, spec: RouterSpec, longest: int = 0) -> None:
+    def __init__(self, routes: Routes, spec: RouterSpec, longest: int = 0, messages: bool = False) -> None:
         self.routes, self.spec = routes, spec
         problems = Problems()
         if spec.virtual_channels < routes.classes:
@@ -38,12 +38,12 @@ class PacketNetwork:
             problems.add(message, found=spec.virtual_channels, allowed=f">= {routes.classes}")
         problems.raise_if_any()
         self.now = 0
-        self._state = PacketState(routes, spec, longest)
+        self._state = PacketState(routes, spec, longest, messages)
 
     @property
     def submitted(self) -> int:
         """How many packets have been submitted."""
-        return len(self._state.last_piece)
+        return self._state.submitted
 
     def submit(self, packets: Packets) -> int:
         """Append packets to their sources' queues; returns the number of the first. None may lie in the past."""
@@ -52,15 +52,20 @@ class PacketNetwork:
     def run(self, until: int, stop_after: int = 0) -> None:
         """Advance to cycle ``until``, not including it, or to the end of the cycle in which ``stop_after`` packets have
         finished. Raises InconsistencyError when packets are under way and none can move."""
-        kernels = load_kernels("sim.hardware.noc._kernels_packet")
-        self._reached(int(kernels.run(self._state.flat, self.now, until, stop_after)))
+        run = load_kernels("sim.hardware.noc._kernels_packet").run
+        while not self._reached(int(run(self._state.flat, self._state.records, self.now, until, stop_after))):
+            pass
 
-    def _reached(self, result: int) -> None:
-        """Take over what the event loop returned."""
+    def _reached(self, result: int) -> bool:
+        """Take over what the event loop returned. False when it wanted rows, which are there now: to be called again."""
         self.now = result >> 2
+        if result & 3 == at.NEEDS_ROWS:
+            self._state.grow_by(2 * int(self._state.counters[at.RESERVE]) + 2)
+            return False
         if result & 3 == at.DEADLOCK:
             count = int(self._state.counters[at.UNDER_WAY])
             raise InconsistencyError("deadlock", f"at cycle {self.now} none of {count} packets under way can move")
+        return True
 
     def copy(self) -> PacketNetwork:
         """An independent network in the same state."""
@@ -80,23 +85,33 @@ class PacketNetwork:
 
     def order(self, first: int = 0, end: int | None = None) -> Ints:
         """Packet numbers in the order in which their tails arrived, from the ``first`` arrival to before the ``end``."""
-        return self._state.pieces[first : self.finished if end is None else end, at.ORDER].copy()
+        booked = self._state.pieces()[: int(self._state.counters[at.BOOKED]), at.ORDER]
+        order: Ints = booked[np.argsort(self._last_ends()[booked], kind="stable")]
+        return order[first : self.finished if end is None else end]
 
     def entered(self) -> Ints:
         """The cycle in which each packet's head left its source; -1 when it did not."""
-        cycles: Ints = self._state.pieces[self._state.first_piece, at.ENTERED]
+        pieces = self._state.pieces()
+        cycles: Ints = pieces[np.flatnonzero(np.diff(pieces[:, at.PACKET], prepend=-1)), at.ENTERED]
         return cycles
 
     def done(self) -> Ints:
         """The cycle in which each packet's tail arrived; -1 when it did not."""
-        cycles: Ints = self._state.pieces[self._state.last_piece, at.DONE]
-        return cycles
+        ends = self._last_ends()
+        return np.where(ends < self.now, ends, -1)
+
+    def _last_ends(self) -> Ints:
+        """When the tail of each packet arrives, -1 when that is not known."""
+        pieces = self._state.pieces()
+        ends: Ints = pieces[np.flatnonzero(np.diff(pieces[:, at.PACKET], append=-1)), at.END]
+        return ends
 
     def ejected_flits(self) -> Ints:
         """Flits of the packet pieces received so far, by destination; a piece counts when its last flit is in."""
-        pieces = self._state.used_pieces()
-        there = pieces[(pieces[:, at.DONE] >= 0)]
-        counts = np.bincount(there[:, at.DESTINATION], weights=there[:, at.FLITS], minlength=self.routes.terminals)
+        pieces = self._state.pieces()
+        there = pieces[(pieces[:, at.END] >= 0) & (pieces[:, at.END] < self.now)]
+        destination = (there[:, at.R_WHERE_KIND] >> at.KIND_BITS) % self.routes.terminals
+        counts = np.bincount(destination, weights=there[:, at.R_FLITS], minlength=self.routes.terminals)
         return counts.astype(np.int64)
 
     def link_flits(self) -> Ints:

@@ -1,0 +1,251 @@
+"""What a piece does when it takes a link, compiled: books it, gives back its place in the buffers, makes way, moves on."""
+
+from __future__ import annotations
+
+from numba import int64, njit, void
+
+from sim.hardware._kernel import kernel
+from sim.hardware.noc._kernels_message import booked_to_the_end
+from sim.hardware.noc._kernels_rows import ROWS, free_row, row
+from sim.hardware.noc._packet_layout import (
+    ALLOW_RING,
+    ALLOW_TIMES,
+    ALLOWED,
+    ASKED,
+    BEHIND,
+    BLOCKED,
+    BOOKED,
+    C_LEFT,
+    CAPACITY,
+    CHANNEL,
+    CHANNEL_WIDTH,
+    CLASS,
+    COPIES,
+    DELAY,
+    END,
+    ENDS_MESSAGE,
+    ENDS_PACKET,
+    ENTERED,
+    FLIT_BITS,
+    FLITS,
+    FOLLOWS,
+    FREE,
+    HEAD_CYCLES,
+    HELD,
+    HOPS,
+    IDLE,
+    KIND,
+    MESSAGES,
+    NEXT,
+    ORDER,
+    OWNER,
+    PACKET,
+    PENDING,
+    POOL_WIDTH,
+    PORT_ROW,
+    RECORD_WIDTH,
+    RELEASE_FIRST,
+    RELEASE_RING,
+    RELEASES,
+    RETURN,
+    RING,
+    SENT,
+    SLOT_ENDS,
+    SLOTS,
+    STALLED,
+    TAIL,
+    TARGET,
+    TIED,
+    TO,
+    TREE,
+    UNDER_WAY,
+    USED,
+    WAIT_FIRST,
+    WAITED,
+    WAKING,
+    WHERE,
+)
+
+
+@njit(inline="always")
+def post(s, actor, when):  # type: ignore[no-untyped-def]
+    """Make ``actor``, a row of a channel or a piece, due in cycle ``when``, after those that already are."""
+    slot = row(s[SLOT_ENDS] + (when & (s[SLOTS] - 1)) * 4)
+    s[actor + NEXT] = -1
+    if s[slot] < 0:
+        s[slot] = actor
+    else:
+        s[row(s[slot + 1]) + NEXT] = actor
+    s[slot + 1] = actor
+    s[PENDING] += 1
+
+
+@kernel(void(ROWS, int64, int64))
+def wake(s, channel, when):  # type: ignore[no-untyped-def]
+    """Look at the line of ``channel`` again in cycle ``when``, unless it will be looked at anyway."""
+    channel = row(channel)
+    if s[channel + WAKING] == 0:
+        s[channel + WAKING] = 1
+        post(s, channel, when)
+
+
+@njit(inline="always")
+def release(s, channel, flits, when, now):  # type: ignore[no-untyped-def]
+    """``flits`` of buffer behind ``channel`` are free again from ``when`` on."""
+    first, count = s[channel + RELEASE_FIRST], s[channel + RELEASES]
+    at = first + count
+    if at >= s[POOL_WIDTH]:
+        at -= s[POOL_WIDTH]
+    ring, bits = s[channel + RELEASE_RING], s[FLIT_BITS]
+    s[row(ring + at)] = (when << bits) | flits
+    s[channel + RELEASES] = count + 1
+    if s[channel + WAIT_FIRST] >= 0:
+        wake(s, channel, max(s[row(ring + first)] >> bits, now))
+
+
+@njit(inline="always")
+def leave(s, channel, flits, back, now):  # type: ignore[no-untyped-def]
+    """A piece starts on its next link, so that credits for ``channel`` come back from ``back`` on, one a cycle.
+
+    A train longer than the buffers has them to itself until its tail is in, and stops its link while they are full."""
+    capacity = s[channel + CAPACITY]
+    if flits > capacity:
+        back += flits - capacity
+        port = row(s[channel + PORT_ROW])
+        s[port + FREE] = max(s[port + FREE], back)
+    release(s, channel, min(flits, capacity), back, now)
+
+
+@njit(inline="always")
+def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
+    """Is there buffer for ``flits`` behind ``channel``? Returns 1, or minus the cycle of the next release (0: unknown)."""
+    bits = s[FLIT_BITS]
+    while s[channel + USED] + flits > s[channel + CAPACITY]:
+        if s[channel + RELEASES] == 0:
+            return 0
+        first = s[channel + RELEASE_FIRST]
+        entry = s[row(s[channel + RELEASE_RING] + first)]
+        if entry >> bits > now:
+            return -(entry >> bits)
+        s[channel + USED] -= entry & ((1 << bits) - 1)
+        s[channel + RELEASES] -= 1
+        s[channel + RELEASE_FIRST] = first + 1 if first + 1 < s[POOL_WIDTH] else 0
+    return 1
+
+
+@njit(inline="always")
+def way_is_free(s, piece, now):  # type: ignore[no-untyped-def]
+    """Has the piece ahead made way? Returns 1, or minus the cycle in which it will have (0: unknown)."""
+    hop, allowed = s[piece + HOPS], s[piece + ALLOWED]
+    if allowed <= hop:
+        return 0
+    if allowed - hop > ALLOW_RING:
+        return 1
+    when = s[piece + ALLOW_TIMES + (hop & (ALLOW_RING - 1))]
+    return 1 if when <= now else -when
+
+
+@kernel(void(ROWS, int64, int64, int64))
+def make_way(s, piece, when, now):  # type: ignore[no-untyped-def]
+    """The piece behind ``piece`` may take its next hop from ``when`` on: its first credit is back."""
+    behind = s[row(piece) + BEHIND]
+    if behind < 0:
+        return
+    behind = row(behind)
+    s[behind + ALLOW_TIMES + (s[behind + ALLOWED] & (ALLOW_RING - 1))] = when
+    s[behind + ALLOWED] += 1
+    if s[behind + BLOCKED] == 1:
+        s[behind + BLOCKED] = 0
+        post(s, behind, max(when, now))
+    elif s[behind + BLOCKED] == 2:
+        s[behind + BLOCKED] = 0
+        wake(s, row(s[behind + CHANNEL]), max(when, now))
+
+
+@njit(inline="always")
+def last_copy(s, piece):  # type: ignore[no-untyped-def]
+    """Is ``piece``, which starts now, the last of the copies that share its place in the buffer (or the only one)?"""
+    copies = s[piece + COPIES]
+    if copies < 0:
+        return True
+    s[piece + COPIES] = -1
+    s[copies + C_LEFT] -= 1
+    if s[copies + C_LEFT] > 0:
+        return False
+    free_row(s, copies)
+    return True
+
+
+@njit(inline="always")
+def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
+    """The piece starts, in cycle ``start``, from the buffers behind ``held`` or (-1) from its source."""
+    flits, kind, owner = s[piece + FLITS], s[piece + KIND], row(s[piece + OWNER])
+    if held < 0:
+        s[UNDER_WAY] += 1
+        if s[MESSAGES]:
+            s[owner + TAIL] = start + flits
+        else:
+            r[owner + ENTERED] = start
+        return
+    held = row(held)
+    if kind & ENDS_MESSAGE:
+        s[owner + IDLE] += start - s[piece + ASKED]
+    if kind & TREE and not last_copy(s, piece):
+        return
+    back = start + s[row(s[held + PORT_ROW]) + RETURN]
+    leave(s, held, flits, back, now)
+    if kind & TIED:
+        make_way(s, piece, back, now)
+
+
+@njit(inline="always")
+def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
+    """The piece takes its last link, behind which its first flit arrives in cycle ``arrival``."""
+    flits, kind, owner = s[piece + FLITS], s[piece + KIND], row(s[piece + OWNER])
+    back, last = arrival + s[row(s[channel + PORT_ROW]) + RETURN], arrival + flits - 1
+    leave(s, channel, flits, back, now)
+    if kind & TIED:
+        make_way(s, piece, back, now)
+    free_row(s, piece)
+    if s[MESSAGES]:
+        s[UNDER_WAY] -= 1
+        booked_to_the_end(s, owner, flits, last)
+        return
+    slot = row(s[SLOT_ENDS] + (last & (s[SLOTS] - 1)) * 4)
+    r[owner + END] = last
+    s[slot + 2] += 1
+    s[PENDING] += 1
+    if kind & ENDS_PACKET:
+        s[slot + 3] += 1
+        r[row(s[BOOKED] * RECORD_WIDTH + ORDER)] = r[owner + PACKET]
+        s[BOOKED] += 1
+
+
+@kernel(void(ROWS, ROWS, int64, int64, int64), forceinline=True)
+def book(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
+    """The piece takes the link of ``channel`` from the first free cycle on."""
+    piece, channel = row(piece), row(channel)
+    port = row(s[channel + PORT_ROW])
+    flits, held, asked, free = s[piece + FLITS], s[piece + HELD], s[piece + ASKED], s[port + FREE]
+    start = max(now, free)
+    s[port + STALLED] += start - max(free, asked)
+    s[port + WAITED] += start - asked
+    s[port + FREE] = start + flits
+    s[port + SENT] += flits
+    s[channel + USED] += min(flits, s[channel + CAPACITY])
+    s[piece + HELD] = channel
+    kind = s[piece + KIND]
+    if kind & TIED:
+        s[piece + HOPS] += 1
+    start_from(s, r, piece, held, start, now)
+    arrival, target = start + s[port + DELAY], s[port + TARGET]
+    if target < 0:
+        end(s, r, piece, channel, arrival, now)
+        return
+    if not kind & TREE:
+        to = row(s[row(target + s[piece + WHERE])])
+        ring = s[to + RING]
+        if ring >= 0 and ring == s[channel + RING]:
+            to += (s[channel + CLASS] - s[to + CLASS]) * CHANNEL_WIDTH
+        s[piece + TO] = to
+    post(s, piece, arrival if kind & FOLLOWS else arrival + s[HEAD_CYCLES])
