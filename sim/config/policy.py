@@ -74,6 +74,10 @@ class Policy(FrozenSpec):
         description="how partial sums of products whose K is split over cores are sent and added up; none: K is not split",
     )
     lookahead: PositiveInt = Field(default=8, description="operators in flight at once")
+    core_groups: PositiveInt = Field(
+        default=1,
+        description="equal groups of cores, each of which executes some of the layers, as stages of a pipeline",
+    )
     sub_batches: PositiveInt = Field(
         default=1, description="streams that the requests of a batch are split into; they take turns at every attention"
     )

@@ -104,7 +104,8 @@ class LinkView:
 
 @dataclass(frozen=True)
 class TierView:
-    """One home of tensors. ``core`` is set when it is that core's own scratchpad (no transfer needed there).
+    """One home of tensors. ``core`` is set when it is that core's own scratchpad (no transfer needed there), ``buffer_of``
+    when it is a part of that core's scratchpad which groups of cores hand tensors over in (:mod:`sim.hardware.core_groups`).
 
     ``bytes_per_s`` is what an endless stream gets, ``limit_bytes_per_s`` what nothing can exceed however short.
     """
@@ -118,6 +119,7 @@ class TierView:
     on_chip: bool
     core: int | None
     limit_bytes_per_s: Fraction
+    buffer_of: int | None = None
 
 
 class Layout:
@@ -130,6 +132,8 @@ class Layout:
         self._problems = Problems()
         self._resident_bytes = resident_bytes
         self.grid = grid or ChipGrid()
+        self.group_of: dict[int, int] = {}
+        self.buffer_stripes: dict[int, tuple[int, ...]] = {}
         self.chips = find_chips(architecture)
         self.chip_links: tuple[LinkView, ...] = ()
         if self.chips is not None:
@@ -179,10 +183,15 @@ class Layout:
         cache, hops = self.caches.get(tier), self.routes[tier, core]
         return 0 if cache is None else next((n + 1 for n, hop in enumerate(hops) if hop.destination == cache.path), 0)
 
+    @property
+    def homes(self) -> tuple[TierView, ...]:
+        """The tiers that a placement may choose."""
+        return tuple(tier for tier in self.tiers if tier.buffer_of is None)
+
     @cached_property
     def backing(self) -> tuple[TierView, ...]:
         """Where model inputs, weights and final outputs live: off-chip tiers, or every tier when there is none."""
-        return tuple(tier for tier in self.tiers if not tier.on_chip) or self.tiers
+        return tuple(tier for tier in self.tiers if not tier.on_chip) or self.homes
 
     @cached_property
     def near(self) -> tuple[TierView, ...]:
@@ -318,16 +327,19 @@ class Layout:
 
     def _find_routes(self) -> dict[tuple[int, int], tuple[Hop, ...]]:
         """Shortest routes (fewest links; ties by declaration) from every tier to every core's scratchpad."""
+        return {ends: hops for tier in self.tiers for ends, hops in self.routes_from(tier, self._problems).items()}
+
+    def routes_from(self, tier: TierView, problems: Problems) -> dict[tuple[int, int], tuple[Hop, ...]]:
+        """(``tier``, core) -> the links between them, for every core."""
         routes: dict[tuple[int, int], tuple[Hop, ...]] = {}
-        for tier in self.tiers:
-            reached = self._reach(tier.path)
-            for core in self.cores:
-                if tier.core == core.index or not self.links:
-                    routes[tier.index, core.index] = ()
-                elif core.scratchpad_path in reached:
-                    routes[tier.index, core.index] = reached[core.scratchpad_path]
-                else:
-                    self._problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
+        reached = self._reach(tier.path)
+        for core in self.cores:
+            if tier.core == core.index or not self.links:
+                routes[tier.index, core.index] = ()
+            elif core.scratchpad_path in reached:
+                routes[tier.index, core.index] = reached[core.scratchpad_path]
+            else:
+                problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
         return routes
 
     @cached_property

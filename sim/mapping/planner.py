@@ -20,6 +20,7 @@ from sim.hardware.noc.traffic_collectives import chunk_bytes
 from sim.mapping.dispatch.policy import IDLE, Divider, Moment, Narrowing, dispatchers
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.engines.engine import Explains, PlanningEngine, Request, compute_type, engine_kinds
+from sim.mapping.kept_weights import WEIGHTS, Kept, here
 from sim.mapping.pins import check_pins
 from sim.mapping.placement.policy import placements
 from sim.mapping.plan import Offers, Part, Plan, Sources, divided
@@ -47,12 +48,13 @@ class Planner:
         self._cache: OrderedDict[object, tuple[Plan, ...]] = OrderedDict()
         self.resident = {core.index: 0 for core in layout.cores}
         for tier in layout.tiers:
-            if tier.core is not None:
-                self.resident[tier.core] = tier.capacity
+            inside = tier.core if tier.core is not None else tier.buffer_of
+            if inside in self.resident:
+                self.resident[inside] = tier.capacity
         self.engines: list[PlanningEngine] = [
             engine for kind in engine_kinds.names() for engine in engine_kinds.get(kind).of(layout, self.resident)
         ]
-        self.stripes = placements.get(policy.placement).stripes(layout)
+        self.stripes = placements.get(policy.placement).stripes(layout) | layout.buffer_stripes
         self._dispatcher = dispatchers.get(policy.dispatch)(layout)
         check_pins(layout, dataflow, [engine.name for engine in self.engines])
 
@@ -60,12 +62,15 @@ class Planner:
         """The region's operands by position, as the plan's loads name them."""
         return region.operands
 
-    def plan(self, region: Region, homes: Homes, moment: Moment = IDLE, cached: frozenset[Any] = frozenset()) -> Plan:
+    def plan(
+        self, region: Region, homes: Homes, moment: Moment = IDLE, cached: frozenset[Any] = frozenset(),
+        kept: Kept | None = None,
+    ) -> Plan:  # fmt: skip
         """The plan for ``region`` with its tensors where ``homes`` says, as dispatched at this ``moment``.
 
-        ``cached``: keys of tensors that are in a cache by then.
+        ``cached``: keys of tensors that are in a cache by then; ``kept``: weights that the cores hold.
         """
-        request = self._request(region, homes, cached)
+        request = self._request(region, homes, cached, kept)
         found = self._plans(request)
         if not found:
             raise InputError([self._refusal(request.region, request.sizes)])
@@ -132,14 +137,21 @@ class Planner:
             return None
         return Offers(self._dispatcher.rule, tuple((plan.engine, plan.predicted_ps) for plan in plans), tuple(declined))
 
-    def _request(self, region: Region, homes: Homes, cached: frozenset[Any] = frozenset()) -> Request:
+    def _request(
+        self, region: Region, homes: Homes, cached: frozenset[Any] = frozenset(), kept: Kept | None = None
+    ) -> Request:
         slices = self.operands(region)
+        operands = [self.sources(one, homes, cached) for one in slices]
+        pin = self._pin(region.head.name)
+        if kept is not None:
+            operands[WEIGHTS] = here(slices[WEIGHTS])
+            pin = kept.pinned(pin)
         return Request(
             region,
-            tuple(self.sources(one, homes, cached) for one in slices),
+            tuple(operands),
             tuple(sum(part.size_bytes for part in one) for one in slices),
             self.sources(region.tail.outputs, homes),
-            self._pin(region.head.name),
+            pin,
             tuple(self._leaving(region, part, homes) for part in region.parts),
         )
 

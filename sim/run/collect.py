@@ -153,7 +153,9 @@ def _demand(machine: Machine) -> dict[int, dict[str, int]]:
         entry = found.setdefault(owner, {})
         entry[declared] = max(entry.get(declared, 0), duration)
 
-    rates = {tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None}
+    rates = {
+        tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None and tier.buffer_of is None
+    }
     rates |= {cache.path: cache.bytes_per_s for cache in machine.layout.caches.values()}
     for path, component in sorted(machine.components.items()):
         if path in rates or isinstance(component, Link):

@@ -16,6 +16,7 @@ from sim.core.errors import InconsistencyError
 from sim.hardware.memory.cache import Cache
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
+from sim.hardware.memory.stage_buffer import StageBuffer
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
 from sim.hardware.vector.vector_unit import FUNCTIONS
@@ -93,12 +94,12 @@ def check_run(machine: Machine, tally: Tally, elapsed_ps: int) -> None:
     _check_rooflines(machine, tally, elapsed_ps)
 
 
-def total(component: Component, action: str) -> int:
+def total(component: Component | StageBuffer, action: str) -> int:
     """An action of a component over all operators."""
     return sum(amount for (_, name), amount in component.actions.items() if name == action)
 
 
-def ledger(component: Component, name: str) -> int:
+def ledger(component: Component | StageBuffer, name: str) -> int:
     """A ledger entry of a component over all operators."""
     return sum(amount for (_, entry), amount in component.ledger.items() if entry == name)
 
@@ -223,12 +224,16 @@ def _check_scratchpads(machine: Machine, tally: Tally) -> None:
     stored = sum(sum(one.stored.values()) for one in _movers(machine))
     _equal("bytes", "loaded for tiles against into the cores", tally.loaded_bytes, loaded)
     _equal("bytes", "stored by tiles against out of the cores", tally.stored_bytes, stored)
+    handed: dict[str, int] = {}
+    for one in machine.tiers:
+        if isinstance(one, StageBuffer):
+            handed[one.path] = total(one, "read_bytes") + total(one, "write_bytes")
     for core in machine.cores:
         pad = core.scratchpad
         units = [unit for unit in (core.arrays, core.vector) if unit is not None]
         wanted = (
             sum(ledger(unit, "scratchpad_bytes") for unit in units) + ledger(pad, "dma_in") + ledger(pad, "dma_out")
-        )
+        ) + handed.get(pad.path, 0)
         _equal("bytes", f"through {pad.path} against moved by its users", total(pad, "read_bytes")
                + total(pad, "write_bytes"), wanted)  # fmt: skip
 

@@ -18,12 +18,14 @@ from sim.run.jobs import JobSource
 from sim.run.machine import Machine
 from sim.run.off_chip import OffChip
 from sim.run.program import Program, Progress, Shared
+from sim.run.stage_programs import Stage, pipeline_programs
 from sim.run.tally import Tally
 
 
 class Executor:
     """Runs the jobs of ``source`` on ``layout``; ``tally`` collects per-operator facts for the record.
 
+    ``stages``: what groups of its cores execute in place of the source's jobs, a program each.
     Several chips that do different things are an executor each, on the clock and the links of the ``first``.
     """
 
@@ -35,8 +37,10 @@ class Executor:
         dataflow: str | None = None,
         progress: Progress | None = None,
         first: Executor | None = None,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self.layout = layout
+        self.stages = stages
         planner = Planner(layout, dataflow)
         self.machine: Machine = Machine(layout, probe, planner.resident, first.machine if first is not None else None)
         self.tally: Tally = Tally(first.tally.entries if first is not None else None)
@@ -45,7 +49,10 @@ class Executor:
         self.off_chip = OffChip(layout)
         shared = Shared(self.machine, self.tally, self.arenas, CacheContents(layout), self.off_chip, progress)
         self.units: list[Unit] = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
-        self.programs = [Program(shared, layout, planner, source, self.units)]
+        if stages:
+            self.programs = pipeline_programs(shared, stages, self.units, dataflow)
+        else:
+            self.programs = [Program(shared, layout, planner, source, self.units)]
 
     @property
     def elapsed_ps(self) -> int:

@@ -71,7 +71,7 @@ class Multicasts:
 
         served = countdown(1 + len(messages), through)
         self._save(group, messages)
-        who = ("multicast", first.stream)
+        who = ("multicast", first.stream, machine.layout.group_of.get(first.core, 0))
         memory.access(who, first.size_bytes, 0, first.activity, served, at=first.at)
         for (link, source), destinations in messages.items():
             machine.links[link].multicast(source, destinations, who, first.size_bytes, first.activity, served)

@@ -22,6 +22,7 @@ from sim.hardware.layout import CoreView, Layout, LinkView, link_class, natural_
 from sim.hardware.memory.cache import Cache
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
+from sim.hardware.memory.stage_buffer import StageBuffer
 from sim.hardware.noc.link import Link
 from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.pim.pim_units import PimUnits
@@ -29,6 +30,9 @@ from sim.hardware.vector.vector_unit import VectorUnit
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.residency.policy import residencies
 from sim.run.mailbox import Mailbox
+
+Memory = Dram | Scratchpad | StageBuffer
+"""What tensors live in."""
 
 
 @dataclass
@@ -87,7 +91,7 @@ class Parts:
         self.components: dict[str, Component] = {}
         self.ranks = {path: rank for rank, path in enumerate(sorted(self._paths(), key=natural_key))}
         self.cores = [self._core(view, resident[view.index]) for view in layout.cores]
-        self.tiers: list[Dram | Scratchpad] = [self._tier(index) for index in range(len(layout.tiers))]
+        self.tiers: list[Memory] = [self._tier(index) for index in range(len(layout.tiers))]
         self.caches: dict[int, Cache] = {tier: self._cache(view) for tier, view in sorted(layout.caches.items())}
         self.links = {link.path: self._link(link) for link in layout.links}
         self.chip_links: dict[str, Link] = (
@@ -152,10 +156,12 @@ class Parts:
         self.components[view.path] = made
         return BoundEngine(view, made, {}, {}, {})
 
-    def _tier(self, index: int) -> Dram | Scratchpad:
+    def _tier(self, index: int) -> Memory:
         tier = self.layout.tiers[index]
         if tier.core is not None:
             return self.cores[tier.core].scratchpad
+        if tier.buffer_of is not None:
+            return StageBuffer(self.cores[tier.buffer_of].scratchpad)
         made: Dram | Scratchpad = self.make(tier.path, tier.node, component_kinds.get(tier.node.kind))
         return made
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sim.core.component import Activity, Cause
@@ -21,7 +21,7 @@ from sim.mapping.appends import with_readers
 from sim.mapping.dispatch.policy import Moment
 from sim.mapping.fusion import Fusion
 from sim.mapping.placement.arena import Arena
-from sim.mapping.placement.policy import placements
+from sim.mapping.placement.policy import Placement, placements
 from sim.mapping.plan import Plan
 from sim.mapping.planner import Planner
 from sim.mapping.regions import Region, form_regions
@@ -30,6 +30,7 @@ from sim.run.addresses import Addresses
 from sim.run.cache_contents import CacheContents
 from sim.run.conservation import check_moved
 from sim.run.engines.unit import Unit
+from sim.run.held_weights import HeldWeights
 from sim.run.homes import Homes, Settled
 from sim.run.job_run import JobRun
 from sim.run.jobs import JobSource
@@ -38,6 +39,7 @@ from sim.run.off_chip import OffChip
 from sim.run.region_run import RegionRun
 from sim.run.tally import Tally
 from sim.trace.expand import Slice
+from sim.trace.model import Trace
 
 Progress = Callable[[int, str], None]
 
@@ -54,6 +56,7 @@ class Shared:
     progress: Progress | None
     done: int = 0
     """Regions completed."""
+    programs: list[Program] = field(default_factory=list)
 
     def completed(self, run: RegionRun) -> None:
         """One more region is done."""
@@ -62,13 +65,22 @@ class Shared:
         if self.progress is not None:
             self.progress(self.done, str(run))
 
+    def changed(self) -> None:
+        """What one program has given back another may wait for."""
+        for one in self.programs:
+            one.wake()
+
 
 class Program:
-    """Executes the jobs of ``source`` with ``planner`` on ``units``, which are those of ``layout``."""
+    """Executes the jobs of ``source`` with ``planner`` on ``units``, which are those of ``layout``.
+
+    ``placed`` makes of a job's placement that of this program; ``held``: the weights that its cores keep.
+    """
 
     def __init__(
-        self, shared: Shared, layout: Layout, planner: Planner, source: JobSource, units: Sequence[Unit]
-    ) -> None:
+        self, shared: Shared, layout: Layout, planner: Planner, source: JobSource, units: Sequence[Unit],
+        placed: Callable[[Placement], Placement] | None = None, held: HeldWeights | None = None,
+    ) -> None:  # fmt: skip
         policy = layout.architecture.policy
         self.layout = layout
         self.planner = planner
@@ -77,7 +89,10 @@ class Program:
         self._shared = shared
         self._source = source
         self._scheduler = schedulers.get(policy.scheduler)
-        self._placement = placements.get(policy.placement)
+        self._number = len(shared.programs)
+        self._placed = placed
+        self._held = held
+        shared.programs.append(self)
         self.homes = Homes(self.machine, planner, shared.arenas, shared.off_chip, self._something_changed)
         self._engines: dict[str, list[Unit]] = {}
         for unit in units:
@@ -102,7 +117,7 @@ class Program:
             job = whole.in_streams(policy.sub_batches, policy.sub_batch_split)
             if job.arrival_ps > engine.now:
                 yield engine.timeout(job.arrival_ps - engine.now)
-            owner = JobRun(number, job, self._placement(self.layout, job.trace, self._shared.arenas))
+            owner = JobRun(self._number + number, job, self._placement(job.trace))
             while self._active and not self.homes.has_room(owner):
                 yield self._wait()
             self.homes.admit_job(owner)
@@ -117,6 +132,12 @@ class Program:
                 self._begin(owner, region, settled)
             owner.exhausted()
 
+    def _placement(self, trace: Trace) -> Placement:
+        own: Placement = placements.get(self.layout.architecture.policy.placement)(
+            self.layout, trace, self._shared.arenas
+        )
+        return own if self._placed is None else self._placed(own)
+
     def _distance(self, region: Region) -> Distance:
         """How far ``region`` is from the oldest unfinished one."""
         oldest = self._active[0]
@@ -124,13 +145,17 @@ class Program:
 
     @property
     def _busy(self) -> bool:
-        """Will a region or a copy between tiers finish yet?"""
+        """Will a region or a copy between tiers finish yet, or another program change something?"""
         copies = self.machine.copies
-        return bool(self._active) or (copies is not None and copies.open > 0)
+        return len(self._shared.programs) > 1 or bool(self._active) or (copies is not None and copies.open > 0)
 
     def _something_changed(self) -> None:
-        """A region or a copy between tiers has finished: whoever waits for room looks again."""
+        """A region or a copy between tiers has finished."""
         self.elapsed_ps = max(self.elapsed_ps, self.machine.engine.now)
+        self.wake()
+
+    def wake(self) -> None:
+        """Whoever waits for room looks again."""
         if self._room is not None and not self._room.triggered:
             self._room.succeed()
 
@@ -166,7 +191,8 @@ class Program:
         homes, operands, outputs = settled.homes, settled.operands, region.outputs
         producers = [self._producers(owner, slices) for slices in operands]
         cached = self._shared.cached.use(owner.number, (one for slices in operands for one in slices), outputs, homes)
-        plan = self.planner.plan(region, homes, self._moment(producers), cached)
+        kept = self._held.of(region, homes) if self._held is not None else None
+        plan = self.planner.plan(region, homes, self._moment(producers), cached, kept)
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
         addresses = Addresses(operands, outputs, homes, settled.addresses, plan, self.planner.stripes)
@@ -175,6 +201,8 @@ class Program:
         run.predicted_end_ps = self._predicted_end(plan, producers)
         run.expected_bytes = self._moved(outputs, homes)
         run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
+        if kept is not None and self._held is not None:
+            self._held.use(kept, run, homes)
         self.homes.fetch(settled, run, entry.span)
         for one in outputs:
             self._writers.setdefault((owner.number, one.tensor.key), []).append(run)
@@ -208,7 +236,8 @@ class Program:
         if self.machine.host is None:
             self._admit(run)
             return
-        lanes = [server.lane for core in self.machine.cores if core.arrays and run.plan.uses_arrays
+        cores = [self.machine.cores[view.index] for view in self.layout.cores]
+        lanes = [server.lane for core in cores if core.arrays and run.plan.uses_arrays
                  for server in core.arrays.servers]  # fmt: skip
         now = self.machine.engine.now
         for lane in lanes:
@@ -235,6 +264,8 @@ class Program:
     def _share_out(self, run: RegionRun) -> None:
         """Give the region's shares to the units of its engine that have been given least so far."""
         members = sorted(self._engines[run.plan.engine], key=lambda unit: (unit.predicted_ps, unit.index))
+        if run.cores:
+            members = [unit for unit in members if unit.index in run.cores]
         chosen = sorted(members[: run.plan.slots], key=lambda unit: unit.index)
         for slot, unit in enumerate(chosen):
             unit.predicted_ps += run.plan.predicted_ps
@@ -245,7 +276,8 @@ class Program:
         check_moved(run)
         probe = self.machine.probe
         if probe.listening:
-            probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, run.number)
+            number = run.number * len(self._shared.programs) + self._number
+            probe.span(EXECUTION_LANE, run.started_ps, self.machine.engine.now, "execute", run.owner, number)
         for one in run.region.outputs:
             key = (owner.number, one.tensor.key)
             self._writers[key].remove(run)

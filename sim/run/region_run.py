@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from sim.core.component import Cause
 from sim.hardware.copy_engine import Copy
 from sim.mapping.plan import Part, Plan
 from sim.mapping.regions import Region
 from sim.run.addresses import Addresses
+
+
+class Fill(Protocol):
+    """Weights on their way into the scratchpads of the cores that keep them."""
+
+    on_complete: list[Callable[[], None]]
+
+    @property
+    def complete(self) -> bool: ...
 
 
 class OperatorClock:
@@ -42,7 +52,8 @@ class RegionRun:
 
     ``producers[position]`` are the regions still to finish before operand ``position`` can be loaded (or, local, read).
     ``loaded_bytes`` and ``expected_loads`` are per operand position: bytes moved in, and those that have to move at least.
-    ``copies`` are those of its weights and caches from slower tiers. ``reduced_bytes``: partial
+    ``copies`` are those of its weights and caches from slower tiers. ``cores``: those that it has to run on, where its
+    weights are; none: any. ``reduced_bytes``: partial
     sums sent between cores. ``staged_bytes``: of those stored, operands put where
     an engine in memory reads them. ``predicted_end_ps``: when the dispatcher thinks it ends. ``owners`` numbers the
     region's operators as written, head first. ``addresses``: of what it moves. ``clock`` runs while it executes, ``span``
@@ -62,7 +73,8 @@ class RegionRun:
         self.span = span
         self.addresses = addresses
         self.producers: list[tuple[RegionRun, ...]] = []
-        self.copies: tuple[Copy, ...] = ()
+        self.copies: tuple[Copy | Fill, ...] = ()
+        self.cores: tuple[int, ...] = ()
         self.open_slots = plan.slots
         self.complete = False
         self.started = False
@@ -137,7 +149,7 @@ class RegionRun:
 
         ``go`` is told what it was that cleared last, or None when nothing was to be waited for.
         """
-        missing: dict[RegionRun | Copy, Cause] = {
+        missing: dict[RegionRun | Copy | Fill, Cause] = {
             producer: Cause.DEPENDENCY for position in positions for producer in self.producers[position]
             if not producer.complete
         }  # fmt: skip
@@ -158,7 +170,7 @@ class RegionRun:
 
     def waits_for(self) -> str:
         """Who it is and what it still waits for, for a report of a deadlock."""
-        awaited: list[RegionRun | Copy] = [*(one for group in self.producers for one in group), *self.copies]
+        awaited: list[RegionRun | Copy | Fill] = [*(one for group in self.producers for one in group), *self.copies]
         missing = sorted({str(one) for one in awaited if not one.complete})
         cause = f"the results of {', '.join(missing)}" if missing else "its own transfers or tiles"
         return f"{self} waits for {cause} ({self.open_slots} of {self.plan.slots} cores unfinished)"

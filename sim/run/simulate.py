@@ -26,6 +26,7 @@ from sim.run.jobs import Job, JobSource, ListedJobs
 from sim.run.program import Progress
 from sim.run.record import OperatorRecord, RunRecord
 from sim.run.replicas import Replicas
+from sim.run.stage_programs import Stage, stages_of
 from sim.trace.model import Trace
 from sim.trace.parallel.pipeline import pipeline_stages
 from sim.trace.writer import trace_lines
@@ -47,11 +48,10 @@ def run_jobs(
     probe = Probe()
     for listener in listeners:
         probe.attach(listener)
-    stages = _stages(source, architecture, trace)
     executors: list[Executor] = []
-    for layout, jobs in stages:
+    for layout, jobs, stages in _chips(source, architecture, trace):
         first = executors[0] if executors else None
-        executors.append(Executor(layout, jobs, probe, dataflow, progress, first))
+        executors.append(Executor(layout, jobs, probe, dataflow, progress, first, stages))
     elapsed_ps = run_together(executors)
     for one in executors:
         check_run(one.machine, one.tally, elapsed_ps)
@@ -112,8 +112,11 @@ def run_trace(
     return run_jobs(ListedJobs([Job(trace, trace.name)]), architecture, dataflow, listeners, progress, trace)
 
 
-def _stages(source: JobSource, architecture: Architecture, trace: Trace | None) -> list[tuple[Layout, JobSource]]:
-    """The simulated chips, one per stage of a pipeline, with what each executes. Raises InputError."""
+def _chips(
+    source: JobSource, architecture: Architecture, trace: Trace | None
+) -> list[tuple[Layout, JobSource, Sequence[Stage]]]:
+    """The simulated chips, one per stage of a pipeline over chips, with what each executes: jobs, or stages on groups of its
+    cores. Raises InputError."""
     degrees = dict(trace.parallel) if trace is not None else {}
     grid = grid_of(degrees)
     chips = find_chips(architecture)
@@ -121,10 +124,17 @@ def _stages(source: JobSource, architecture: Architecture, trace: Trace | None) 
     if trace is not None and grid.total > count:
         message, found = f"{trace.name} is for {grid.total} chips", f"{architecture.name} has {count}"
         raise InputError([Problem(message, Place(architecture.file), found=found)])
-    if trace is None or grid.stages == 1:
-        return [(_laid_out(architecture, grid, trace), source)]
+    groups = architecture.policy.core_groups
+    if groups > 1:
+        if trace is None:
+            place = architecture.policy_place("core_groups")
+            raise InputError([Problem("policy.core_groups is for one trace", place, found="several jobs", allowed="1")])
+        layout, parts = stages_of(trace, Layout(architecture, grid))
+        return [(layout, source, parts)]
+    if trace is None or (grid.stages == 1 and trace.micro_batches == 1):
+        return [(_laid_out(architecture, grid, trace), source, ())]
     return [
-        (_laid_out(architecture, grid_of(degrees, number), stage), ListedJobs([Job(stage, stage.name)]))
+        (_laid_out(architecture, grid_of(degrees, number), stage), ListedJobs([Job(stage, stage.name)]), ())
         for number, stage in enumerate(pipeline_stages(trace))
     ]
 

@@ -139,16 +139,17 @@ def output_keys(trace: Trace) -> frozenset[tuple[str, Indices]]:
 
     Where a block carries an output, that is an instance of what the block's last iteration made.
     """
-    return frozenset(_final_key(trace.items, name, ()) for name in trace.outputs)
+    return frozenset(final_key(trace.items, name, ()) for name in trace.outputs)
 
 
-def _final_key(items: tuple[Item, ...], name: str, indices: Indices) -> tuple[str, Indices]:
+def final_key(items: tuple[Item, ...], name: str, indices: Indices) -> tuple[str, Indices]:
+    """Key of the instance that ``name`` means behind ``items``, a scope whose loops stand at ``indices``."""
     for position, item in reversed(list(enumerate(items))):
         source = dict(item.carry).get(name) if isinstance(item, Repeat) else None
         if isinstance(item, Repeat) and source is not None:
             if any(isinstance(inner, Tensor) and inner.name == source for inner in item.body):
-                return _final_key(item.body, source, (*indices, (item.index, item.count - 1)))
-            return _final_key(items[:position], source, indices)
+                return final_key(item.body, source, (*indices, (item.index, item.count - 1)))
+            return final_key(items[:position], source, indices)
     return (name, indices)
 
 

@@ -45,27 +45,27 @@ def _parallel(
 ) -> Trace:
     """What one chip does: of its part of the requests, of a mixture's experts, and of every layer."""
     place = Place(str(model) if isinstance(model, Path) else name)
-    alone = _checked(name, frontend, chosen, place)
     chosen = micro_batched(chosen, place)
     of_stage = chosen.dp * (chosen.micro_batches or 1)
-    own = replace(alone, batch=alone.batch // of_stage // chosen.ep)
+    alone = _checked(name, frontend, replace(chosen, batch=chosen.batch // of_stage), place)
+    own = replace(alone, batch=alone.batch // chosen.ep)
     trace = read(model, own)
     if chosen.ep > 1:
         from sim.trace.parallel.expert import expert_parallel
 
-        trace = expert_parallel(trace, read(model, replace(alone, batch=alone.batch // of_stage)), chosen.ep, place)
+        trace = expert_parallel(trace, read(model, alone), chosen.ep, place)
     if chosen.tp > 1:
         from sim.trace.parallel.tensor import tensor_parallel
 
         trace = tensor_parallel(trace, chosen.tp, place)
     degrees = tuple((name, degree) for name, degree in (("pp", chosen.pp), ("dp", chosen.dp)) if degree > 1)
-    if not degrees:
+    if not degrees and (chosen.micro_batches or 1) == 1:
         return trace
     label = "".join(f"_{name}{degree}" for name, degree in degrees)
     trace = replace(
         trace, name=trace.name + label, parallel=(*trace.parallel, *degrees), micro_batches=chosen.micro_batches or 1
     )
-    if chosen.pp > 1:
+    if chosen.pp > 1 or not degrees:
         from sim.trace.parallel.pipeline import pipeline_stages
 
         pipeline_stages(trace, place)

@@ -83,7 +83,8 @@ def test_stages_of_stages_of_tensor_ranks_and_of_copies_do_all_the_work(tmp_path
     [
         ({"pp": 64}, "more stages than layers and operators to divide"),
         ({"batch": 3, "dp": 2}, "--dp 2: every chip has equally many requests"),
-        ({"batch": 4, "micro_batches": 2}, "--micro-batches means nothing without --pp"),
+        ({"batch": 4, "micro_batches": 3}, "found --batch 4; allowed: a multiple of 3"),
+        ({"batch": 2, "micro_batches": 2, "phase": "generate", "generate": 2}, "--micro-batches 2: steps that feed"),
         ({"batch": 4, "pp": 2, "micro_batches": 3}, "found --batch 4; allowed: a multiple of 3"),
         ({"pp": 2, "phase": "generate", "generate": 2}, "not modelled in a pipeline"),
     ],

@@ -74,7 +74,7 @@ class ByLifetime:
 
     def candidates(self, backing: bool) -> tuple[TierView, ...]:
         """The tiers a new tensor may live in, the preferred first."""
-        return self._layout.backing if backing else self._layout.tiers
+        return self._layout.backing if backing else self._layout.homes
 
     def placed(self, tensor: TensorInstance) -> bool:
         return tensor.key in self._homes

@@ -41,7 +41,7 @@ class Interleave(ByLifetime):
     def stripes(layout: Layout) -> dict[int, tuple[int, ...]]:
         """As in :class:`~sim.mapping.placement.policy.Placement`: the copies of one declaration, by the first."""
         copies: dict[str, list[int]] = {}
-        for tier in layout.tiers:
+        for tier in layout.homes:
             if tier.core is None:
                 copies.setdefault(tier.node.path, []).append(tier.index)
         return {tiers[0]: tuple(tiers) for tiers in copies.values() if len(tiers) > 1}

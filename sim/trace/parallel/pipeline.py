@@ -31,10 +31,16 @@ class _Unit:
     cost: int
 
 
-def pipeline_stages(trace: Trace, place: Place | None = None) -> tuple[Trace, ...]:
-    """The trace of each stage of ``trace``, whose ``parallel`` says how many there are. Raises InputError."""
-    count = dict(trace.parallel).get("pp", 1)
-    _check(trace, count, place)
+def pipeline_stages(trace: Trace, place: Place | None = None, groups: int | None = None) -> tuple[Trace, ...]:
+    """The trace of each stage of ``trace``, whose ``parallel`` says how many there are. Raises InputError.
+
+    ``groups``: the number of stages where they are groups of cores of one chip, which ``policy.core_groups`` asks for.
+    """
+    count = groups or dict(trace.parallel).get("pp", 1)
+    asked = f"policy.core_groups: {groups}" if groups else f"--pp {count}"
+    if count == 1:
+        asked = f"--micro-batches {trace.micro_batches}"
+    _check(trace, count, place, asked)
     parts = [_joined(units) for units in _divided(_units(trace), count)]
     crossing = [_crossing(trace, parts, cut) for cut in range(1, count)]
     made = []
@@ -46,25 +52,23 @@ def pipeline_stages(trace: Trace, place: Place | None = None) -> tuple[Trace, ..
     return tuple(made)
 
 
-def _check(trace: Trace, stages: int, place: Place | None) -> None:
+def _check(trace: Trace, stages: int, place: Place | None, asked: str) -> None:
     problems, units = Problems(), len(_units(trace))
     if units < stages:
-        message = f"--pp {stages}: more stages than layers and operators to divide"
+        message = f"{asked}: more stages than layers and operators to divide"
         problems.add(message, place, found=trace.name, allowed=f"at most {units}")
     if any(isinstance(item, Repeat) and item.over == "steps" for item in trace.items):
-        problems.add(f"--pp {stages}: steps that feed their results back are not modelled in a pipeline", place,
+        problems.add(f"{asked}: steps that feed their results back are not modelled in a pipeline", place,
                      found=trace.name, allowed="--phase prefill or decode")  # fmt: skip
     if any(tensor.role in ("gradient", "optimizer_state") for tensor, _ in trace.tensors()):
-        problems.add(f"--pp {stages}: backward passes are not modelled in a pipeline", place, found=trace.name)
+        problems.add(f"{asked}: backward passes are not modelled in a pipeline", place, found=trace.name)
     carried = {name for item in trace.items if isinstance(item, Repeat) for name, _ in item.carry}
     for name in trace.outputs:
         if name in carried and trace.micro_batches > 1:
-            problems.add(
-                f"--pp {stages}: an output that a block carries has no place per micro-batch", place, found=name
-            )
+            problems.add(f"{asked}: an output that a block carries has no place per micro-batch", place, found=name)
     made = {name for item in trace.items if isinstance(item, Operator) for name in _written(item)}
     for name in sorted(carried - made) if trace.micro_batches > 1 else ():
-        problems.add(f"--pp {stages}: an input that a block carries has no place per micro-batch", place, found=name)
+        problems.add(f"{asked}: an input that a block carries has no place per micro-batch", place, found=name)
     problems.raise_if_any()
 
 

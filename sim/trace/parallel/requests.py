@@ -12,15 +12,15 @@ from sim.trace.options import LowerOptions
 def micro_batched(chosen: LowerOptions, place: Place) -> LowerOptions:
     """The options with the number of micro-batches settled; raises InputError for a batch that does not divide.
 
-    The default is the largest number up to that of the stages that divides each chip's requests evenly: gcd.
+    The default is the largest number up to that of the stages that divides each chip's requests evenly: gcd. (How many
+    groups of cores a machine has is not known here: without ``--pp`` the default is one.)
     """
     problems = Problems()
     copies = chosen.dp * chosen.ep
     parts = chosen.micro_batches
-    if parts is not None and chosen.pp == 1:
-        problems.add("--micro-batches means nothing without --pp", place, found=parts)
-    if chosen.pp > 1 and chosen.phase == "generate":
-        problems.add(f"--pp {chosen.pp}: steps that feed their results back are not modelled in a pipeline", place,
+    if (chosen.pp > 1 or (parts or 1) > 1) and chosen.phase == "generate":
+        asked = f"--pp {chosen.pp}" if chosen.pp > 1 else f"--micro-batches {parts}"
+        problems.add(f"{asked}: steps that feed their results back are not modelled in a pipeline", place,
                      found="--phase generate", allowed="prefill, decode")  # fmt: skip
     if parts is None and chosen.pp > 1:
         parts = gcd(max(1, chosen.batch // copies), chosen.pp)

@@ -1,0 +1,144 @@
+"""A trace as a pipeline over groups of cores: the stages, what each keeps in its scratchpads, and what they hand over.
+
+What a group's scratchpads keep for whole tensors is at most their ``resident_share``. Buffers for what comes in go first,
+cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one): then a stage writes the
+next micro-batch while its neighbour reads this one. The rest may hold weights (:mod:`sim.run.held_weights`), at most all of
+the stage's; what is not needed stays with the streaming tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sim.core.errors import InputError, Problem
+from sim.hardware.core_groups import CoreGroup, core_groups, grouped_cores, resident_limit
+from sim.hardware.layout import Layout
+from sim.mapping.engines.stages import NAME as STAGES
+from sim.mapping.placement.arena import Arena
+from sim.mapping.placement.of_stage import Boundary, OfStage, sent_keys
+from sim.mapping.placement.policy import Placement
+from sim.mapping.planner import Planner
+from sim.run.engines.unit import Unit
+from sim.run.held_weights import HeldWeights
+from sim.run.jobs import Job, ListedJobs
+from sim.run.program import Program, Shared
+from sim.trace.expand import final_key
+from sim.trace.model import Item, Operator, Repeat, Tensor, Trace
+from sim.trace.parallel.micro_batches import INDEX
+from sim.trace.parallel.pipeline import pipeline_stages
+from sim.trace.summary import persistent_tensors
+
+HELD_ROLES = ("weight", "constant")
+"""Roles of what does not change from one micro-batch to the next."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its group of cores, its trace, and what comes in per micro-batch.
+
+    ``buffer_bytes``: of the group's scratchpads together, for what comes in; 0: it comes through memory.
+    """
+
+    group: CoreGroup
+    trace: Trace
+    micro_batches: int
+    received: tuple[Tensor, ...]
+    buffer_bytes: int
+
+
+def stages_of(trace: Trace, layout: Layout) -> tuple[Layout, tuple[Stage, ...]]:
+    """The stages of ``trace`` on the groups of ``policy.core_groups``, and the layout that all have. Raises InputError."""
+    policy = layout.architecture.policy
+    groups, place = policy.core_groups, layout.architecture.policy_place("core_groups")
+    if dict(trace.parallel):
+        degrees = ", ".join(f"--{name} {count}" for name, count in trace.parallel)
+        raise InputError([Problem(f"policy.core_groups: {groups} is for one chip", place, found=degrees, allowed="1")])
+    members = grouped_cores(layout)
+    parts = pipeline_stages(trace, place, groups)
+    received = [_received(part) for part in parts]
+    count = trace.micro_batches
+    needs = []
+    for cores, part, tensors in zip(members, parts, received, strict=True):
+        most = resident_limit(cores)
+        buffers = _buffer_bytes(tensors, count, len(cores), most)
+        weights = sum(one.size_bytes for one in persistent_tensors(part) if one.role in HELD_ROLES)
+        needs.append((buffers, min(most, _share(buffers, len(cores)) + (weights if count > 1 else 0))))
+    chip, made = core_groups(layout, [size for _, size in needs])
+    return chip, tuple(
+        Stage(group, part, count, tensors, buffers)
+        for group, part, tensors, (buffers, _) in zip(made, parts, received, needs, strict=True)
+    )
+
+
+def boundaries_of(stages: Sequence[Stage], arenas: Sequence[Arena], changed: Callable[[], None]) -> list[Boundary]:
+    """The boundary before each stage but the first. Its buffers are taken from the scratchpads for the whole run."""
+    found = []
+    for stage in stages[1:]:
+        for tier in stage.group.buffers if stage.buffer_bytes else ():
+            arenas[tier].claim(0, _share(stage.buffer_bytes, len(stage.group.buffers)), "activation")
+        found.append(Boundary(stage.group.buffers[0], Arena(stage.buffer_bytes), changed))
+    return found
+
+
+def pipeline_programs(
+    shared: Shared, stages: Sequence[Stage], units: Sequence[Unit], dataflow: str | None
+) -> list[Program]:
+    """A program per stage, on the units of its group."""
+    boundaries = [None, *boundaries_of(stages, shared.arenas, shared.changed), None]
+    return [
+        _program(shared, stage, units, dataflow, boundaries[number], boundaries[number + 1])
+        for number, stage in enumerate(stages)
+    ]
+
+
+def _program(
+    shared: Shared, stage: Stage, units: Sequence[Unit], dataflow: str | None, before: Boundary | None,
+    behind: Boundary | None,
+) -> Program:  # fmt: skip
+    group = stage.group
+    planner = Planner(group.layout, dataflow)
+    cores = {core.index for core in group.layout.cores}
+    own = [unit for unit in units if unit.index in (cores if unit.engine != STAGES else (group.index,))]
+    held = None
+    if stage.micro_batches > 1:
+        tiers = [group.layout.tiers[tier] for tier in group.buffers]
+        arenas = {tier.buffer_of: shared.arenas[tier.index] for tier in tiers if tier.buffer_of is not None}
+        held = HeldWeights(shared.machine, planner, arenas, [unit for unit in own if unit.engine != STAGES])
+    jobs = ListedJobs([Job(stage.trace, stage.trace.name)])
+    return Program(shared, group.layout, planner, jobs, own, partial(placement_of, stage, before, behind), held)
+
+
+def placement_of(stage: Stage, before: Boundary | None, behind: Boundary | None, own: Placement) -> OfStage:
+    """``own`` with what crosses the stage's boundaries."""
+    names = [use.tensor for one in _operators(stage.trace, "send") for _, uses in one.inputs for use in uses]
+    keys = {final_key(_body(stage.trace), name, ()): name for name in names}
+    return OfStage(own, before, behind, sent_keys(keys, INDEX), frozenset(one.name for one in stage.received))
+
+
+def _operators(trace: Trace, kind: str) -> list[Operator]:
+    """The operators of a kind that stand outside every block of layers."""
+    return [item for item in _body(trace) if isinstance(item, Operator) and item.kind == kind]
+
+
+def _body(trace: Trace) -> tuple[Item, ...]:
+    """The items of one micro-batch."""
+    blocks = [item for item in trace.items if isinstance(item, Repeat) and item.index == INDEX]
+    return blocks[0].body if blocks else trace.items
+
+
+def _received(trace: Trace) -> tuple[Tensor, ...]:
+    names = {use.tensor for item in _operators(trace, "recv") for use in item.outputs}
+    return tuple(item for item in _body(trace) if isinstance(item, Tensor) and item.name in names)
+
+
+def _buffer_bytes(received: Sequence[Tensor], micro_batches: int, cores: int, most: int) -> int:
+    sets = min(2, micro_batches)
+    whole = sets * sum(Arena(0).rounded(one.size_bytes({})) for one in received)
+    return whole if _share(whole, cores) <= most else 0
+
+
+def _share(size_bytes: int, cores: int) -> int:
+    """What each of the group's scratchpads has of a buffer cut over them."""
+    return Arena(0).rounded(-(-size_bytes // cores)) if size_bytes else 0

@@ -1,0 +1,35 @@
+"""Four toy cores behind one crossbar, for closed forms of pipelines over groups of cores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sim import load_architecture
+from sim.config.architecture import Architecture
+
+TOY = """
+name: toy_cores
+clocks: {core: 1 GHz}
+chip:
+  core:
+    count: 4
+    array:
+      {kind: systolic_array, rows: 16, cols: 16, dataflow: ws, fold_overlap: double_buffered, types: {bf16: 1}, clock: core}
+    vector: {kind: vector_unit, lanes: 16, clock: core}
+    pad: {kind: scratchpad, capacity: 512 KiB, banks: 16, width: 64 B, clock: core}
+  hbm: {kind: dram, device: HBM2_2400, channels: 16, capacity: 1 GiB}
+  links:
+    - {kind: crossbar, name: xbar, connects: [core.pad, hbm], bandwidth: 1 TB/s}
+policy:
+  core_groups: 4
+  lookahead: 3
+energy: {table: cmos_7nm}
+"""
+
+
+def toy_cores(folder: Path, text: str = TOY, **policy: Any) -> Architecture:
+    """The cores, from a file in ``folder``; ``policy`` overrides the file's."""
+    file = folder / "toy_cores.yaml"
+    file.write_text(text)
+    return load_architecture(file, {f"policy.{name}": value for name, value in policy.items()})
