@@ -16,7 +16,6 @@ from functools import cached_property
 from typing import Any
 
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
-from sim.config.spec import links as link_kinds
 from sim.core.errors import InputError, Place, Problems
 from sim.hardware.cache_layout import Hop, find_caches
 from sim.hardware.chip_groups import ChipGrid
@@ -24,9 +23,9 @@ from sim.hardware.chips import find_chips, one_chip
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
+from sim.hardware.link_view import LinkView, link_class
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
 from sim.hardware.memory.tier import OffChipSpec
-from sim.hardware.noc.link import LinkModel
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
 from sim.hardware.vector.vector_unit import VectorModel, VectorSpec
 
@@ -81,25 +80,6 @@ class CoreView:
     def scratchpad_model(self) -> ScratchpadModel:
         assert isinstance(self.scratchpad.spec, ScratchpadSpec) and self.scratchpad.clock_hz is not None
         return ScratchpadModel(self.scratchpad.spec, self.scratchpad.clock_hz)
-
-
-@dataclass(frozen=True)
-class LinkView:
-    """One link instance and the memories it joins."""
-
-    path: str
-    node: LinkNode
-    endpoints: tuple[str, ...]
-
-    @cached_property
-    def model(self) -> LinkModel:
-        made: LinkModel = link_class(self).model_of(self.node.spec, self.node.clock_hz)
-        return made
-
-    @property
-    def one_port_per_endpoint(self) -> bool:
-        """Do messages to different destinations share the source's port?"""
-        return self.node.kind != "point_to_point"
 
 
 @dataclass(frozen=True)
@@ -398,8 +378,3 @@ class Layout:
                         reached[there] = (*reached[here], Hop(link.path, here, there))
                         queue.append(there)
         return reached
-
-
-def link_class(view: LinkView) -> Any:
-    """The component class of a link."""
-    return link_kinds.get(view.node.kind)

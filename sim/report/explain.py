@@ -17,7 +17,8 @@ from sim.config.yaml_source import dump_yaml, parse_yaml
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
-from sim.hardware.layout import Layout, link_class
+from sim.hardware.layout import Layout
+from sim.hardware.link_view import link_class
 from sim.report.balance import CoreLoads
 from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines

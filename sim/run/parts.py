@@ -18,7 +18,8 @@ from sim.hardware.cache_layout import CacheView, Hop
 from sim.hardware.dma import Dma, DmaSpec
 from sim.hardware.engine import EngineView
 from sim.hardware.host import Host
-from sim.hardware.layout import CoreView, Layout, LinkView, link_class, natural_key
+from sim.hardware.layout import CoreView, Layout, natural_key
+from sim.hardware.link_view import LinkView, link_class
 from sim.hardware.memory.cache import Cache
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
