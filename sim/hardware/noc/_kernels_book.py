@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from numba import int64, njit, void
-
-from sim.hardware._kernel import kernel
+from sim.hardware._kernel import inner, merged
 from sim.hardware.noc._kernels_message import booked_to_the_end
-from sim.hardware.noc._kernels_rows import ROWS, free_row, row
+from sim.hardware.noc._kernels_rows import free_row
 from sim.hardware.noc._packet_layout import (
     ALLOW_RING,
     ALLOW_TIMES,
@@ -67,29 +65,28 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@njit(inline="always")
+@merged
 def post(s, actor, when):  # type: ignore[no-untyped-def]
     """Make ``actor``, a row of a channel or a piece, due in cycle ``when``, after those that already are."""
-    slot = row(s[SLOT_ENDS] + (when & (s[SLOTS] - 1)) * 4)
+    slot = s[SLOT_ENDS] + (when & (s[SLOTS] - 1)) * 4
     s[actor + NEXT] = -1
     if s[slot] < 0:
         s[slot] = actor
     else:
-        s[row(s[slot + 1]) + NEXT] = actor
+        s[s[slot + 1] + NEXT] = actor
     s[slot + 1] = actor
     s[PENDING] += 1
 
 
-@kernel(void(ROWS, int64, int64))
+@inner
 def wake(s, channel, when):  # type: ignore[no-untyped-def]
     """Look at the line of ``channel`` again in cycle ``when``, unless it will be looked at anyway."""
-    channel = row(channel)
     if s[channel + WAKING] == 0:
         s[channel + WAKING] = 1
         post(s, channel, when)
 
 
-@njit(inline="always")
+@merged
 def release(s, channel, flits, when, now):  # type: ignore[no-untyped-def]
     """``flits`` of buffer behind ``channel`` are free again from ``when`` on."""
     first, count = s[channel + RELEASE_FIRST], s[channel + RELEASES]
@@ -97,13 +94,13 @@ def release(s, channel, flits, when, now):  # type: ignore[no-untyped-def]
     if at >= s[POOL_WIDTH]:
         at -= s[POOL_WIDTH]
     ring, bits = s[channel + RELEASE_RING], s[FLIT_BITS]
-    s[row(ring + at)] = (when << bits) | flits
+    s[ring + at] = (when << bits) | flits
     s[channel + RELEASES] = count + 1
     if s[channel + WAIT_FIRST] >= 0:
-        wake(s, channel, max(s[row(ring + first)] >> bits, now))
+        wake(s, channel, max(s[ring + first] >> bits, now))
 
 
-@njit(inline="always")
+@merged
 def leave(s, channel, flits, back, now):  # type: ignore[no-untyped-def]
     """A piece starts on its next link, so that credits for ``channel`` come back from ``back`` on, one a cycle.
 
@@ -111,12 +108,12 @@ def leave(s, channel, flits, back, now):  # type: ignore[no-untyped-def]
     capacity = s[channel + CAPACITY]
     if flits > capacity:
         back += flits - capacity
-        port = row(s[channel + PORT_ROW])
+        port = s[channel + PORT_ROW]
         s[port + FREE] = max(s[port + FREE], back)
     release(s, channel, min(flits, capacity), back, now)
 
 
-@njit(inline="always")
+@merged
 def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
     """Is there buffer for ``flits`` behind ``channel``? Returns 1, or minus the cycle of the next release (0: unknown)."""
     bits = s[FLIT_BITS]
@@ -124,7 +121,7 @@ def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
         if s[channel + RELEASES] == 0:
             return 0
         first = s[channel + RELEASE_FIRST]
-        entry = s[row(s[channel + RELEASE_RING] + first)]
+        entry = s[s[channel + RELEASE_RING] + first]
         if entry >> bits > now:
             return -(entry >> bits)
         s[channel + USED] -= entry & ((1 << bits) - 1)
@@ -133,7 +130,7 @@ def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
     return 1
 
 
-@njit(inline="always")
+@merged
 def way_is_free(s, piece, now):  # type: ignore[no-untyped-def]
     """Has the piece ahead made way? Returns 1, or minus the cycle in which it will have (0: unknown)."""
     hop, allowed = s[piece + HOPS], s[piece + ALLOWED]
@@ -145,13 +142,12 @@ def way_is_free(s, piece, now):  # type: ignore[no-untyped-def]
     return 1 if when <= now else -when
 
 
-@kernel(void(ROWS, int64, int64, int64))
+@inner
 def make_way(s, piece, when, now):  # type: ignore[no-untyped-def]
     """The piece behind ``piece`` may take its next hop from ``when`` on: its first credit is back."""
-    behind = s[row(piece) + BEHIND]
+    behind = s[piece + BEHIND]
     if behind < 0:
         return
-    behind = row(behind)
     s[behind + ALLOW_TIMES + (s[behind + ALLOWED] & (ALLOW_RING - 1))] = when
     s[behind + ALLOWED] += 1
     if s[behind + BLOCKED] == 1:
@@ -159,10 +155,10 @@ def make_way(s, piece, when, now):  # type: ignore[no-untyped-def]
         post(s, behind, max(when, now))
     elif s[behind + BLOCKED] == 2:
         s[behind + BLOCKED] = 0
-        wake(s, row(s[behind + CHANNEL]), max(when, now))
+        wake(s, s[behind + CHANNEL], max(when, now))
 
 
-@njit(inline="always")
+@merged
 def last_copy(s, piece):  # type: ignore[no-untyped-def]
     """Is ``piece``, which starts now, the last of the copies that share its place in the buffer (or the only one)?"""
     copies = s[piece + COPIES]
@@ -176,10 +172,10 @@ def last_copy(s, piece):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(inline="always")
+@merged
 def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
     """The piece starts, in cycle ``start``, from the buffers behind ``held`` or (-1) from its source."""
-    flits, kind, owner = s[piece + FLITS], s[piece + KIND], row(s[piece + OWNER])
+    flits, kind, owner = s[piece + FLITS], s[piece + KIND], s[piece + OWNER]
     if held < 0:
         s[UNDER_WAY] += 1
         if s[MESSAGES]:
@@ -187,22 +183,21 @@ def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
         else:
             r[owner + ENTERED] = start
         return
-    held = row(held)
     if kind & ENDS_MESSAGE:
         s[owner + IDLE] += start - s[piece + ASKED]
     if kind & TREE and not last_copy(s, piece):
         return
-    back = start + s[row(s[held + PORT_ROW]) + RETURN]
+    back = start + s[s[held + PORT_ROW] + RETURN]
     leave(s, held, flits, back, now)
     if kind & TIED:
         make_way(s, piece, back, now)
 
 
-@njit(inline="always")
+@merged
 def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
     """The piece takes its last link, behind which its first flit arrives in cycle ``arrival``."""
-    flits, kind, owner = s[piece + FLITS], s[piece + KIND], row(s[piece + OWNER])
-    back, last = arrival + s[row(s[channel + PORT_ROW]) + RETURN], arrival + flits - 1
+    flits, kind, owner = s[piece + FLITS], s[piece + KIND], s[piece + OWNER]
+    back, last = arrival + s[s[channel + PORT_ROW] + RETURN], arrival + flits - 1
     leave(s, channel, flits, back, now)
     if kind & TIED:
         make_way(s, piece, back, now)
@@ -211,21 +206,20 @@ def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
         s[UNDER_WAY] -= 1
         booked_to_the_end(s, owner, flits, last)
         return
-    slot = row(s[SLOT_ENDS] + (last & (s[SLOTS] - 1)) * 4)
+    slot = s[SLOT_ENDS] + (last & (s[SLOTS] - 1)) * 4
     r[owner + END] = last
     s[slot + 2] += 1
     s[PENDING] += 1
     if kind & ENDS_PACKET:
         s[slot + 3] += 1
-        r[row(s[BOOKED] * RECORD_WIDTH + ORDER)] = r[owner + PACKET]
+        r[s[BOOKED] * RECORD_WIDTH + ORDER] = r[owner + PACKET]
         s[BOOKED] += 1
 
 
-@kernel(void(ROWS, ROWS, int64, int64, int64), forceinline=True)
+@merged
 def book(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
     """The piece takes the link of ``channel`` from the first free cycle on."""
-    piece, channel = row(piece), row(channel)
-    port = row(s[channel + PORT_ROW])
+    port = s[channel + PORT_ROW]
     flits, held, asked, free = s[piece + FLITS], s[piece + HELD], s[piece + ASKED], s[port + FREE]
     start = max(now, free)
     s[port + STALLED] += start - max(free, asked)
@@ -243,7 +237,7 @@ def book(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
         end(s, r, piece, channel, arrival, now)
         return
     if not kind & TREE:
-        to = row(s[row(target + s[piece + WHERE])])
+        to = s[target + s[piece + WHERE]]
         ring = s[to + RING]
         if ring >= 0 and ring == s[channel + RING]:
             to += (s[channel + CLASS] - s[to + CLASS]) * CHANNEL_WIDTH

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from numba import int64, njit
 
+from sim.hardware._kernel import words
 from sim.hardware.noc._flit_layout import (
     ACTIVE,
     COUNT,
@@ -183,9 +184,9 @@ def send(s, b, now):  # type: ignore[no-untyped-def]
 
 
 @njit(int64(ROWS, LAYOUT, int64, int64, int64), cache=True)
-def run(s, b, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
+def run(state, b, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
     """Cycles from ``now`` on, not including ``until``. Returns 4 * (next cycle to run) + why it ended."""
-    width = b.router_width
+    s, width = words(state), b.router_width
     while now < until:
         before = s[b.counters + MOVES]
         take_events(s, b, now)

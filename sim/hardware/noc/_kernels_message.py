@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from numba import int64, njit, void
-
-from sim.hardware._kernel import kernel
-from sim.hardware.noc._kernels_rows import ROWS
+from sim.hardware._kernel import inner, merged
 from sim.hardware.noc._packet_layout import (
     DUE_FIRST,
     FIRST_MESSAGE,
@@ -18,7 +15,7 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@njit(inline="always")
+@merged
 def leave_source(s, message):  # type: ignore[no-untyped-def]
     """Take ``message`` out of the list of its source."""
     source = s[message + ORIGIN]
@@ -33,7 +30,7 @@ def leave_source(s, message):  # type: ignore[no-untyped-def]
         s[source + LAST_MESSAGE] = previous
 
 
-@njit(inline="always")
+@merged
 def insert_due(s, message):  # type: ignore[no-untyped-def]
     """Put ``message`` in the list of known ends, behind those that end no later."""
     at, following = DUE_FIRST, s[DUE_FIRST]
@@ -44,7 +41,7 @@ def insert_due(s, message):  # type: ignore[no-untyped-def]
     s[message + M_NEXT] = following
 
 
-@kernel(void(ROWS, int64, int64, int64))
+@inner
 def booked_to_the_end(s, message, flits, end):  # type: ignore[no-untyped-def]
     """``flits`` of ``message`` will all have reached a terminal in cycle ``end``; with the last, its end is known."""
     s[message + M_END] = max(s[message + M_END], end)

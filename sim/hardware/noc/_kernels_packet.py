@@ -9,11 +9,11 @@ only counted, in the slot of its last flit.
 
 from __future__ import annotations
 
-from numba import boolean, int64, njit, void
+from numba import int64, njit
 
-from sim.hardware._kernel import kernel
+from sim.hardware._kernel import inner, merged, words
 from sim.hardware.noc._kernels_book import book, has_room, post, wake, way_is_free
-from sim.hardware.noc._kernels_rows import ROWS, new_row, next_in_line, row
+from sim.hardware.noc._kernels_rows import ROWS, new_row, next_in_line
 from sim.hardware.noc._packet_layout import (
     ASKED,
     ASLEEP,
@@ -56,10 +56,9 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@kernel(void(ROWS, ROWS, int64, int64, int64), forceinline=True)
+@merged
 def ask(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
     """The piece takes the link of ``channel`` now, or stands in line for it."""
-    piece, channel = row(piece), row(channel)
     room = int64(0)
     if s[channel + WAIT_FIRST] < 0:
         room = has_room(s, channel, min(s[piece + FLITS], s[channel + CAPACITY]), now)
@@ -72,15 +71,14 @@ def ask(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
         if room < 0:
             wake(s, channel, -room)
     else:
-        s[row(s[channel + WAIT_LAST]) + NEXT] = piece
+        s[s[channel + WAIT_LAST] + NEXT] = piece
     s[channel + WAIT_LAST] = piece
 
 
-@kernel(void(ROWS, ROWS, int64, int64))
+@inner
 def branch(s, r, piece, now):  # type: ignore[no-untyped-def]
     """A piece of a multicast asks for every link that its tree takes from here, with one copy for each."""
-    piece = row(piece)
-    first = s[row(s[piece + NODE]) + N_CHILD]
+    first = s[s[piece + NODE] + N_CHILD]
     child, count = first, 0
     while child >= 0:
         count += 1
@@ -98,11 +96,11 @@ def branch(s, r, piece, now):  # type: ignore[no-untyped-def]
             for column in range(PIECE_WIDTH):
                 s[one + column] = s[piece + column]
         s[one + COPIES], s[one + NODE] = copies, child
-        ask(s, r, one, row(s[child + N_CHANNEL]), now)
+        ask(s, r, one, s[child + N_CHANNEL], now)
         child = following
 
 
-@njit(inline="always")
+@merged
 def arrive(s, r, piece, now):  # type: ignore[no-untyped-def]
     """A piece that is due asks for its next link."""
     kind = s[piece + KIND]
@@ -118,17 +116,16 @@ def arrive(s, r, piece, now):  # type: ignore[no-untyped-def]
     if kind & TREE:
         branch(s, r, piece, now)
     else:
-        ask(s, r, piece, row(s[piece + TO]), now)
+        ask(s, r, piece, s[piece + TO], now)
 
 
-@kernel(boolean(ROWS, ROWS, int64, int64))
+@inner
 def serve(s, r, channel, now):  # type: ignore[no-untyped-def]
     """Let the line of ``channel`` move as far as creation times (at sources), the pieces ahead and buffers allow. False when
     it could go on if there were rows."""
-    channel = row(channel)
     s[channel + WAKING] = 0
     while s[channel + WAIT_FIRST] >= 0:
-        piece = row(s[channel + WAIT_FIRST])
+        piece = s[channel + WAIT_FIRST]
         if channel >= s[SOURCES]:
             if s[ROWS_LEFT] < s[RESERVE]:
                 return False
@@ -158,19 +155,19 @@ def serve(s, r, channel, now):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel(boolean(ROWS, ROWS, int64))
+@inner
 def rouse(s, r, now):  # type: ignore[no-untyped-def]
     """Look again at the sources that wait for a creation time. False when rows ran out: to be called again then."""
     s[ASLEEP] = NEVER
     for terminal in range(s[N_TERMINALS]):
-        channel = row(s[SOURCES] + terminal * s[N_CLASSES] * CHANNEL_WIDTH)
+        channel = s[SOURCES] + terminal * s[N_CLASSES] * CHANNEL_WIDTH
         if s[channel + WAKING] == 0 and s[channel + WAIT_FIRST] >= 0 and not serve(s, r, channel, now):
             s[ASLEEP] = now
             return False
     return True
 
 
-@njit(inline="always")
+@merged
 def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
     """All that is due in cycle ``now``, whose slot of the calendar is ``slot``. False when rows ran out on the way."""
     s[FINISHED] += s[slot + 3]
@@ -182,7 +179,7 @@ def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
     while s[slot] >= 0:
         if s[ROWS_LEFT] < s[RESERVE]:
             return False
-        actor = row(s[slot])
+        actor = s[slot]
         s[PENDING] -= 1
         s[slot] = s[actor + NEXT]
         if actor >= pool:
@@ -198,8 +195,8 @@ def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
     return True
 
 
-@kernel(int64(ROWS, ROWS, int64, int64, int64))
-def run(s, r, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
+@inner
+def run_until(s, r, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
     """Cycles from ``now`` on, not including ``until``. Returns 4 * (next cycle to run) + why it ended; NEEDS_ROWS: to be
     called again, from that cycle on, when the pool has grown."""
     while now < until:
@@ -213,9 +210,15 @@ def run(s, r, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
                 return until * 4 + REACHED
         if s[ASLEEP] - now < s[SLOTS] // 2 and not rouse(s, r, now):
             return now * 4 + NEEDS_ROWS
-        if not do_slot(s, r, row(s[SLOT_ENDS] + (now & (s[SLOTS] - 1)) * 4), now):
+        if not do_slot(s, r, s[SLOT_ENDS] + (now & (s[SLOTS] - 1)) * 4, now):
             return now * 4 + NEEDS_ROWS
         now += 1
         if stop_when_finished != 0 and s[FINISHED] >= stop_when_finished:
             return now * 4 + STOPPED
     return now * 4 + REACHED
+
+
+@njit(int64(ROWS, ROWS, int64, int64, int64), cache=True)
+def run(state, records, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
+    """:func:`run_until` for arrays."""
+    return run_until(words(state), words(records), now, until, stop_when_finished)

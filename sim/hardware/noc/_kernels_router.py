@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from numba import int64, njit, types
 
+from sim.hardware._kernel import inner
 from sim.hardware.noc._flit_layout import (
     ACCEPT,
     ACTIVE,
@@ -183,7 +184,7 @@ def first_waiting(s, b, slot, inputs, pointer):  # type: ignore[no-untyped-def]
     return port * n_vcs + lowest(s[b.waiting + slot + port])
 
 
-@njit(int64(ROWS, LAYOUT, int64, int64, int64, int64), cache=True)
+@inner
 def grant_channels(s, b, router, out, vc_class, winners):  # type: ignore[no-untyped-def]
     """Free channels of one output and class grant to waiting heads, which accept. Winners' rows go to scratch."""
     n_ports, n_vcs, classes, width = b.n_ports, b.n_vcs, b.n_classes, b.input_width

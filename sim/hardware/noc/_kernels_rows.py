@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import int64, njit, void
 
-from sim.hardware._kernel import kernel
+from sim.hardware._kernel import inner, merged, words
 from sim.hardware.noc._packet_layout import (
     ALLOWED,
     ASKED,
@@ -63,28 +63,20 @@ from sim.hardware.noc._packet_layout import (
 ROWS = int64[::1]
 
 
-@njit(inline="always")
-def row(at):  # type: ignore[no-untyped-def]
-    """``at``, where something stands, as an index that is known not to be negative, so that nobody checks at every use
-    whether to count from the end of the array."""
-    return at & 0xFFFFFFFF
-
-
-@njit(inline="always")
+@merged
 def new_row(s):  # type: ignore[no-untyped-def]
     """Where a row begins that nobody uses; the event loop has made sure that there is one."""
     s[ROWS_LEFT] -= 1
     free = s[FREE_ROW]
     if free >= 0:
-        free = row(free)
         s[FREE_ROW] = s[free + NEXT]
         return free
-    fresh = row(s[POOL] + s[FRESH] * PIECE_WIDTH)
+    fresh = s[POOL] + s[FRESH] * PIECE_WIDTH
     s[FRESH] += 1
     return fresh
 
 
-@njit(inline="always")
+@merged
 def free_row(s, one):  # type: ignore[no-untyped-def]
     """Nobody uses the row ``one`` any more."""
     s[ROWS_LEFT] += 1
@@ -92,13 +84,12 @@ def free_row(s, one):  # type: ignore[no-untyped-def]
     s[FREE_ROW] = one
 
 
-@njit(inline="always")
+@merged
 def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
     """The first record of the line of the source ``port`` as a piece; -1 when there is none."""
     record = s[port + FIRST_RECORD]
     if record < 0:
         return int64(-1)
-    record = row(record)
     s[port + FIRST_RECORD] = r[record + R_NEXT]
     piece = new_row(s)
     where = r[record + R_WHERE_KIND]
@@ -107,7 +98,7 @@ def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
     return piece
 
 
-@njit(inline="always")
+@merged
 def part_of_message(s, port):  # type: ignore[no-untyped-def]
     """A piece cut off the message that the source ``port`` is at, or off the next one; -1 when there is none."""
     message = s[port + FIRST_RECORD]
@@ -116,7 +107,6 @@ def part_of_message(s, port):  # type: ignore[no-untyped-def]
         s[port + FIRST_RECORD] = message
     if message < 0:
         return int64(-1)
-    message = row(message)
     kind = FOLLOWS
     if s[message + IN_PACKET] == 0:
         kind = 0
@@ -140,35 +130,34 @@ def part_of_message(s, port):  # type: ignore[no-untyped-def]
     return piece
 
 
-@kernel(void(ROWS, ROWS, int64, int64))
+@inner
 def next_in_line(s, r, channel, ahead):  # type: ignore[no-untyped-def]
     """Put the next piece of the source of ``channel`` first in its line; ``ahead`` is the one that leaves it, or -1."""
-    channel = row(channel)
-    port = row(s[channel + PORT_ROW])
+    port = s[channel + PORT_ROW]
     piece = part_of_message(s, port) if s[MESSAGES] else part_of_record(s, r, port)
     s[channel + WAIT_FIRST] = piece
     if piece < 0:
         return
-    piece = row(piece)
     s[piece + HELD], s[piece + NEXT] = -1, -1
     kind = s[piece + KIND]
     if kind & TIED:
         s[piece + BEHIND], s[piece + HOPS], s[piece + BLOCKED] = -1, 0, 0
         if kind & FOLLOWS:
             s[piece + ALLOWED] = 0
-            s[row(ahead) + BEHIND] = piece
+            s[ahead + BEHIND] = piece
         else:
             s[piece + ALLOWED] = UNCONSTRAINED
 
 
-@kernel(void(ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, int64, int64, int64))
-def queue_records(s, r, source, destination, flits, created, variant, record, packet, longest):  # type: ignore[no-untyped-def]
+@njit(void(ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, ROWS, int64, int64, int64), cache=True)
+def queue_records(state, records, source, destination, flits, created, variant, record, packet, longest):  # type: ignore[no-untyped-def]
     """Put packets behind the lines of their sources, in pieces of at most ``longest`` flits: a record for each from where
     ``record`` stands on; their own numbers begin with ``packet``. The pool has a row for every source."""
+    s, r = words(state), words(records)
     terminals, classes = s[N_TERMINALS], s[N_CLASSES]
     for one in range(len(source)):
-        channel = row(s[SOURCES] + source[one] * classes * CHANNEL_WIDTH)
-        port = row(s[channel + PORT_ROW])
+        channel = s[SOURCES] + source[one] * classes * CHANNEL_WIDTH
+        port = s[channel + PORT_ROW]
         left = flits[one]
         where = (variant[one] * terminals + destination[one]) << KIND_BITS
         while left > 0:
@@ -185,7 +174,7 @@ def queue_records(s, r, source, destination, flits, created, variant, record, pa
             if s[port + FIRST_RECORD] < 0:
                 s[port + FIRST_RECORD] = record
             else:
-                r[row(s[port + LAST_RECORD]) + R_NEXT] = record
+                r[s[port + LAST_RECORD] + R_NEXT] = record
             s[port + LAST_RECORD] = record
             if s[channel + WAIT_FIRST] < 0:
                 next_in_line(s, r, channel, -1)

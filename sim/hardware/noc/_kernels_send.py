@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from numba import int64, njit
 
-from sim.hardware._kernel import kernel
+from sim.hardware._kernel import inner, merged, words
 from sim.hardware.noc._kernels_book import wake
-from sim.hardware.noc._kernels_packet import run
-from sim.hardware.noc._kernels_rows import ROWS, free_row, new_row, next_in_line, row
+from sim.hardware.noc._kernels_packet import run_until
+from sim.hardware.noc._kernels_rows import ROWS, free_row, new_row, next_in_line
 from sim.hardware.noc._packet_layout import (
     ALL_PORTS,
     CHANNEL_WIDTH,
@@ -67,11 +67,11 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@njit(inline="always")
+@merged
 def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
     """A row for a message of ``flits`` at the end of its source's list."""
     message = new_row(s)
-    source = row(PORTS + (s[ALL_PORTS] + way[W_SOURCE]) * PORT_WIDTH)
+    source = PORTS + (s[ALL_PORTS] + way[W_SOURCE]) * PORT_WIDTH
     s[source + QUEUED] += flits
     s[message + ORIGIN], s[message + TICKET] = source, s[source + QUEUED]
     s[message + LEAVES], s[message + UNBOOKED] = way[W_COPIES], flits * way[W_COPIES]
@@ -80,14 +80,14 @@ def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
     last = s[source + LAST_MESSAGE]
     s[message + M_PREVIOUS], s[message + M_NEXT] = last, -1
     if last >= 0:
-        s[row(last) + M_NEXT] = message
+        s[last + M_NEXT] = message
     else:
         s[source + FIRST_MESSAGE] = message
     s[source + LAST_MESSAGE] = message
     return message
 
 
-@njit(inline="always")
+@merged
 def to_cut(s, message, way, flits, packet, longest, variant, now):  # type: ignore[no-untyped-def]
     """What its source has to know to cut ``message`` into packets and pieces."""
     s[message + UNCUT], s[message + IN_PACKET], s[message + SENT_AT] = flits, 0, now
@@ -98,44 +98,44 @@ def to_cut(s, message, way, flits, packet, longest, variant, now):  # type: igno
     s[message + LAST_FLITS] = in_last % longest + 1
 
 
-@njit(inline="always")
+@merged
 def bound(s, message, now):  # type: ignore[no-untyped-def]
     """A cycle before which ``message`` cannot end."""
-    source = row(s[message + ORIGIN])
+    source = s[message + ORIGIN]
     ahead = s[message + TICKET] - s[source + SENT]
     tail = max(now, s[source + FREE]) + ahead if ahead > 0 else s[message + TAIL]
     port, start = s[message + EJECT], now
     if port >= 0:
-        start = max(now, s[row(port) + FREE])
+        start = max(now, s[port + FREE])
     flits, leaves = s[message + UNBOOKED], s[message + LEAVES]
     if leaves > 1:
         flits = max((flits + leaves - 1) // leaves, s[message + LAST_FLITS])
     return max(tail - 1 + s[message + IDLE], start + flits + s[EJECT_CYCLES] - 1)
 
 
-@kernel(int64(ROWS, int64))
+@inner
 def next_end(s, now):  # type: ignore[no-untyped-def]
     """The cycle in which the next message ends, or an earlier one that is not before ``now``; NEVER without messages."""
     found = s[DUE_FIRST]
     earliest = s[found + M_END] if found >= 0 else NEVER
-    first = row(PORTS + s[ALL_PORTS] * PORT_WIDTH)
+    first = PORTS + s[ALL_PORTS] * PORT_WIDTH
     for terminal in range(s[N_TERMINALS]):
-        message = s[row(first + terminal * PORT_WIDTH) + FIRST_MESSAGE]
+        message = s[first + terminal * PORT_WIDTH + FIRST_MESSAGE]
         while message >= 0:
-            message = row(message)
+            message = message
             earliest = min(earliest, bound(s, message, now))
             message = s[message + M_NEXT]
     return earliest
 
 
-@kernel(int64(ROWS, ROWS, ROWS, int64, int64, int64, int64, int64, int64, int64))
-def send(s, answers, way, now, cycle, flits, packet, longest, variant, token):  # type: ignore[no-untyped-def]
+@njit(int64(ROWS, ROWS, ROWS, int64, int64, int64, int64, int64, int64, int64), cache=True)
+def send(state, answers, way, now, cycle, flits, packet, longest, variant, token):  # type: ignore[no-untyped-def]
     """Run from ``now`` up to ``cycle``, not including it, then queue a message of ``flits`` on its ``way`` (see the
     ``W_`` columns), in packets of ``packet`` flits and pieces of at most ``longest``, on route sets from ``variant`` on.
     The last of ``answers`` becomes :func:`next_end`. Returns what :func:`run` did; nothing is queued with NEEDS_ROWS."""
-    result = now * 4
+    s, result = words(state), now * 4
     if now < cycle:
-        result = run(s, s, now, cycle, 0)
+        result = run_until(s, s, now, cycle, 0)
         now = result >> 2
     if s[ROWS_LEFT] < 2:
         result = now * 4 + NEEDS_ROWS
@@ -143,23 +143,23 @@ def send(s, answers, way, now, cycle, flits, packet, longest, variant, token):  
         return result
     message = new_message(s, way, flits, token, now)
     to_cut(s, message, way, flits, packet, longest, variant, now)
-    channel = row(s[SOURCES] + way[W_SOURCE] * s[N_CLASSES] * CHANNEL_WIDTH)
+    channel = s[SOURCES] + way[W_SOURCE] * s[N_CLASSES] * CHANNEL_WIDTH
     if s[channel + WAIT_FIRST] < 0:
-        s[row(s[channel + PORT_ROW]) + FIRST_RECORD] = message
+        s[s[channel + PORT_ROW] + FIRST_RECORD] = message
         next_in_line(s, s, channel, -1)
         wake(s, channel, now)
     answers[len(answers) - 1] = next_end(s, now)
     return result
 
 
-@kernel(int64(ROWS, ROWS, int64, int64))
-def advance(s, tokens, now, cycle):  # type: ignore[no-untyped-def]
+@njit(int64(ROWS, ROWS, int64, int64), cache=True)
+def advance(state, tokens, now, cycle):  # type: ignore[no-untyped-def]
     """Run from ``now`` up to ``cycle``, not including it, then take at most len(tokens) - 1 messages that end by ``cycle``
     into ``tokens``, whose last entry becomes :func:`next_end`. Returns (what :func:`run` returned << 20) + how many; none
     are taken when the run did not get to ``cycle``."""
-    result = now * 4
+    s, result = words(state), now * 4
     if now < cycle:
-        result = run(s, s, now, cycle, 0)
+        result = run_until(s, s, now, cycle, 0)
     count = 0
     if result & 3:
         return result << 20

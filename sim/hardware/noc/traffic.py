@@ -94,8 +94,9 @@ def bernoulli(
 ) -> Packets:
     """Packets of ``flits`` flits created in cycles ``start`` to ``end`` (not included) by independent coin tosses, so
     that every source offers ``rate`` flits per cycle on average. Each draws one of ``variants`` route sets."""
-    tossed = random.random((end - start, pattern.terminals)) < rate / flits
-    when, source = (index.astype(np.int64) for index in np.nonzero(tossed))
+    heads = np.flatnonzero(random.random((end - start) * pattern.terminals) < rate / flits)
+    when = heads // pattern.terminals
+    source = heads - when * pattern.terminals
     destination = pattern.draw(source, random)
     variant = random.integers(0, variants, len(source))
     return Packets(source, destination, np.full(len(source), flits, dtype=np.int64), when + start, variant)
