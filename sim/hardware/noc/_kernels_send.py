@@ -71,11 +71,11 @@ from sim.hardware.noc._packet_layout import (
 def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
     """A row for a message of ``flits`` at the end of its source's list."""
     message = new_row(s)
-    source = PORTS + (s[ALL_PORTS] + way[W_SOURCE]) * PORT_WIDTH
+    source = PORTS + (s[ALL_PORTS] + s[way + W_SOURCE]) * PORT_WIDTH
     s[source + QUEUED] += flits
     s[message + ORIGIN], s[message + TICKET] = source, s[source + QUEUED]
-    s[message + LEAVES], s[message + UNBOOKED] = way[W_COPIES], flits * way[W_COPIES]
-    s[message + IDLE], s[message + EJECT], s[message + TOKEN] = way[W_IDLE], way[W_PORT], token
+    s[message + LEAVES], s[message + UNBOOKED] = s[way + W_COPIES], flits * s[way + W_COPIES]
+    s[message + IDLE], s[message + EJECT], s[message + TOKEN] = s[way + W_IDLE], s[way + W_PORT], token
     s[message + M_END] = now
     last = s[source + LAST_MESSAGE]
     s[message + M_PREVIOUS], s[message + M_NEXT] = last, -1
@@ -88,12 +88,12 @@ def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
 
 
 @merged
-def to_cut(s, message, way, flits, packet, longest, variant, now):  # type: ignore[no-untyped-def]
+def to_cut(s, message, way, flits, packet, longest, now):  # type: ignore[no-untyped-def]
     """What its source has to know to cut ``message`` into packets and pieces."""
     s[message + UNCUT], s[message + IN_PACKET], s[message + SENT_AT] = flits, 0, now
     s[message + PACKET_FLITS], s[message + PIECE_FLITS] = packet, longest
-    s[message + DESTINATION], s[message + ROOT] = way[W_DESTINATION], way[W_TREE]
-    s[message + VARIANT], s[message + VARIANTS] = variant + way[W_VARIANTS] - 1, way[W_VARIANTS]
+    s[message + DESTINATION], s[message + ROOT] = s[way + W_DESTINATION], s[way + W_TREE]
+    s[message + VARIANT], s[message + VARIANTS] = s[message + TOKEN] + s[way + W_VARIANTS] - 1, s[way + W_VARIANTS]
     in_last = (flits - 1) % packet
     s[message + LAST_FLITS] = in_last % longest + 1
 
@@ -128,11 +128,11 @@ def next_end(s, now):  # type: ignore[no-untyped-def]
     return earliest
 
 
-@njit(int64(ROWS, ROWS, ROWS, int64, int64, int64, int64, int64, int64, int64), cache=True)
-def send(state, answers, way, now, cycle, flits, packet, longest, variant, token):  # type: ignore[no-untyped-def]
-    """Run from ``now`` up to ``cycle``, not including it, then queue a message of ``flits`` on its ``way`` (see the
-    ``W_`` columns), in packets of ``packet`` flits and pieces of at most ``longest``, on route sets from ``variant`` on.
-    The last of ``answers`` becomes :func:`next_end`. Returns what :func:`run` did; nothing is queued with NEEDS_ROWS."""
+@njit(int64(ROWS, int64, int64, int64, int64, int64, int64, int64), cache=True)
+def send(state, way, now, cycle, flits, packet, longest, number):  # type: ignore[no-untyped-def]
+    """Run from ``now`` up to ``cycle``, not including it, then queue message ``number`` of ``flits`` on its ``way`` (a row),
+    in packets of ``packet`` flits and pieces of at most ``longest``. Returns :func:`next_end`; or, with nothing queued, -1
+    minus what the run returned when it did not get there or there are no rows."""
     s, result = words(state), now * 4
     if now < cycle:
         result = run_until(s, s, now, cycle, 0)
@@ -140,29 +140,29 @@ def send(state, answers, way, now, cycle, flits, packet, longest, variant, token
     if s[ROWS_LEFT] < 2:
         result = now * 4 + NEEDS_ROWS
     if result & 3:
-        return result
-    message = new_message(s, way, flits, token, now)
-    to_cut(s, message, way, flits, packet, longest, variant, now)
-    channel = s[SOURCES] + way[W_SOURCE] * s[N_CLASSES] * CHANNEL_WIDTH
+        return -1 - result
+    message = new_message(s, way, flits, number, now)
+    to_cut(s, message, way, flits, packet, longest, now)
+    channel = s[SOURCES] + s[way + W_SOURCE] * s[N_CLASSES] * CHANNEL_WIDTH
     if s[channel + WAIT_FIRST] < 0:
         s[s[channel + PORT_ROW] + FIRST_RECORD] = message
         next_in_line(s, s, channel, -1)
         wake(s, channel, now)
-    answers[len(answers) - 1] = next_end(s, now)
-    return result
+    return next_end(s, now)
 
 
 @njit(int64(ROWS, ROWS, int64, int64), cache=True)
 def advance(state, tokens, now, cycle):  # type: ignore[no-untyped-def]
     """Run from ``now`` up to ``cycle``, not including it, then take at most len(tokens) - 1 messages that end by ``cycle``
-    into ``tokens``, whose last entry becomes :func:`next_end`. Returns (what :func:`run` returned << 20) + how many; none
-    are taken when the run did not get to ``cycle``."""
-    s, result = words(state), now * 4
+    into ``tokens``, whose last entry becomes :func:`next_end`. Returns how many; or, with none taken, -1 minus what the run
+    returned when it did not get there."""
+    s = words(state)
     if now < cycle:
         result = run_until(s, s, now, cycle, 0)
+        if result & 3:
+            return -1 - result
+        now = cycle
     count = 0
-    if result & 3:
-        return result << 20
     while count < len(tokens) - 1:
         message = s[DUE_FIRST]
         if message < 0 or s[message + M_END] > cycle:
@@ -171,5 +171,5 @@ def advance(state, tokens, now, cycle):  # type: ignore[no-untyped-def]
         tokens[count] = s[message + TOKEN]
         count += 1
         free_row(s, message)
-    tokens[len(tokens) - 1] = next_end(s, result >> 2)
-    return (result << 20) + count
+    tokens[len(tokens) - 1] = next_end(s, now)
+    return count

@@ -71,8 +71,8 @@ R_NEXT, R_CREATED, R_FLITS, R_WHERE_KIND, ENTERED, END, PACKET, ORDER = range(8)
 RECORD_WIDTH = 8
 KIND_BITS = 5
 
-# how messages go from a source to their destinations: copies, cycles of an idle head, the terminal's port (its row, -1:
-# several), the root of the tree or -1, how many route sets there are
+# rows of ways, how messages go from a source to their destinations: copies, cycles of an idle head, the terminal's port
+# (its row, -1: several), the root of the tree or -1, how many route sets there are
 W_SOURCE, W_DESTINATION, W_COPIES, W_IDLE, W_PORT, W_TREE, W_VARIANTS = range(7)
 
 # rows of messages; ORIGIN is the row of its source, TICKET is QUEUED of the source behind its last flit, UNBOOKED flits (of

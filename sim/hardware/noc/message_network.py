@@ -46,13 +46,13 @@ def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -
 
 @dataclass(frozen=True)
 class Way:
-    """How messages go from one terminal to one or several: links taken, copies that arrive, is it a tree; ``columns`` tell
-    the kernel (see :mod:`sim.hardware.noc._packet_layout`)."""
+    """How messages go from one terminal to one or several: links taken, copies that arrive, is it a tree; ``row`` tells the
+    kernel (see :mod:`sim.hardware.noc._packet_layout`)."""
 
     links: int
     copies: int
     is_tree: bool
-    columns: Ints
+    row: int
 
 
 class MessageNetwork(PacketNetwork):
@@ -68,6 +68,7 @@ class MessageNetwork(PacketNetwork):
         self._sent = self._active = 0
         self._next_end = 0
         self._answers: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
+        self._read = self._answers.data
 
     @property
     def active(self) -> int:
@@ -92,10 +93,12 @@ class MessageNetwork(PacketNetwork):
         number = self._sent
         self._sent += 1
         self._active += 1
-        while not self._reached(self._kernels.send(self._state.flat, self._answers, way.columns, self.now, now, flits,
-                                                   packet, piece, number, number)):  # fmt: skip
-            pass
-        self._next_end = int(self._answers[AT_ONCE])
+        end = -1
+        while end < 0:
+            end = self._kernels.send(self._state.flat, way.row, self.now, now, flits, packet, piece, number)
+            if end < 0:
+                self._reached(-1 - end)
+        self.now, self._next_end = max(self.now, now), end
         return number
 
     def next_end(self) -> int:
@@ -105,14 +108,14 @@ class MessageNetwork(PacketNetwork):
     def take(self, cycle: int) -> list[int]:
         """The messages that end by ``cycle``, in order; the state stays that before ``cycle``."""
         taken: list[int] = []
-        ended = False
-        while not ended:
-            found = self._kernels.advance(self._state.flat, self._answers, self.now, cycle)
-            result, count = found >> 20, found & ((1 << 20) - 1)
-            ended = self._reached(result) and count < AT_ONCE
-            if count:
-                taken += self._answers[:count].tolist()
-        self._next_end = int(self._answers[AT_ONCE])
+        count = AT_ONCE
+        while count < 0 or count == AT_ONCE:
+            count = self._kernels.advance(self._state.flat, self._answers, self.now, cycle)
+            if count < 0:
+                self._reached(-1 - count)
+            elif count:
+                taken += self._read[:count].tolist()
+        self.now, self._next_end = max(self.now, cycle), self._read[AT_ONCE]
         self._active -= len(taken)
         return taken
 
@@ -135,8 +138,8 @@ class MessageNetwork(PacketNetwork):
         else:
             port, tree = -1, self._plant(source, destinations)
         copies = len(destinations)
-        columns = np.array([source, destinations[0], copies, idle, port, tree, routes.variants], dtype=np.int64)
-        return Way(len(branches), copies, copies > 1, columns)
+        row = self._keep((source, destinations[0], copies, idle, port, tree, routes.variants))
+        return Way(len(branches), copies, copies > 1, row)
 
     def _idle_cycles(self, steps: list[tuple[int, int]]) -> int:
         header, ports = self._state.flat, self._state.ports
@@ -166,15 +169,20 @@ class MessageNetwork(PacketNetwork):
         return rows[()]
 
     def _node(self, channel: int, parent: int) -> int:
-        """A row that stays for the run."""
-        counters = self._state.counters
-        self._state.grow(int(counters[at.FRESH]) + 1)
+        """A node of a tree, the first behind its ``parent`` from now on."""
+        row = self._keep((channel, -1, -1))
+        flat = self._state.flat
+        if parent >= 0:
+            flat[row + at.N_SIBLING] = flat[parent + at.N_CHILD]
+            flat[parent + at.N_CHILD] = row
+        return row
+
+    def _keep(self, values: tuple[int, ...]) -> int:
+        """A row of the pool that stays for the run, with ``values`` in its first places."""
+        self._state.grow(int(self._state.counters[at.FRESH]) + 1)
         flat, counters = self._state.flat, self._state.counters
         row = int(flat[at.POOL]) + int(counters[at.FRESH]) * at.PIECE_WIDTH
         counters[at.FRESH] += 1
         counters[at.ROWS_LEFT] -= 1
-        flat[row + at.N_CHANNEL], flat[row + at.N_CHILD], flat[row + at.N_SIBLING] = channel, -1, -1
-        if parent >= 0:
-            flat[row + at.N_SIBLING] = flat[parent + at.N_CHILD]
-            flat[parent + at.N_CHILD] = row
+        flat[row : row + len(values)] = values
         return row
