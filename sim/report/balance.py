@@ -1,9 +1,9 @@
 """How evenly the cores share the work: the busiest core against the mean of all, for operators and for the run.
 
 A core's busy time is the sum over the lanes of its arrays and its vector unit. An operator counts with all that is fused
-into it; the mean is over every core of the chip that executed it, so cores that got no share of it lower the mean: one core
-of sixteen working alone is an imbalance of 16, equal shares are 1. Waiting is not busy: what a core lost to a late operand
-is in its stalls.
+into it; the mean is over every core of the chip (or of the group of its cores) that executed it, so cores that got no share
+of it lower the mean: one core of sixteen working alone is an imbalance of 16, equal shares are 1. Waiting is not busy: what
+a core lost to a late operand is in its stalls.
 """
 
 from __future__ import annotations
@@ -48,19 +48,22 @@ class CoreLoads:
             self._regions[one.job, one.region].append(number)
         self._owners = range(len(record.operators))
         self._chips = _busy_of_chips(record)
+        members = [set(one["cores"]) for one in record.core_groups]
+        self._groups = [{core: busy for core, busy in cores.items() if core in group}
+                        for cores in self._chips for group in members] or self._chips  # fmt: skip
 
     def of_operator(self, one: OperatorRecord) -> Balance | None:
         """Of the regions that an operator heads; None when it heads none, or ran on a machine of one core a chip."""
-        return self._balance(self._regions.get((one.job, one.name), ()))
+        return self._balance(self._regions.get((one.job, one.name), ()), self._groups)
 
     def of_run(self) -> Balance | None:
         """Of all operators together."""
-        return self._balance(self._owners)
+        return self._balance(self._owners, self._chips)
 
-    def _balance(self, owners: Sequence[int]) -> Balance | None:
-        """The chip with the busiest core speaks for the others."""
-        chips = [{core: sum(busy[owner] for owner in owners) for core, busy in cores.items()} for cores in self._chips]
-        loads = max(chips, key=lambda loads: max(loads.values()), default={})
+    def _balance(self, owners: Sequence[int], sharing: list[dict[str, Counter[int]]]) -> Balance | None:
+        """The chip (or group of cores) with the busiest core speaks for the others."""
+        found = [{core: sum(busy[owner] for owner in owners) for core, busy in cores.items()} for cores in sharing]
+        loads = max(found, key=lambda loads: max(loads.values()), default={})
         total = sum(loads.values())
         if len(loads) < 2 or not total:
             return None

@@ -13,6 +13,7 @@ from sim.observe.recorder import Recorder
 from sim.report.balance import CoreLoads
 from sim.report.chips import chip_rows
 from sim.report.components import component_rows
+from sim.report.core_groups import group_rows
 from sim.report.energy import price_run
 from sim.report.operators import operator_rows
 from sim.report.pim import pim_rows
@@ -61,6 +62,7 @@ def build_result(
         events=record.events,
         warnings=(*record.warnings, *_energy_warnings(architecture, table)),
         chips=chip_rows(record),
+        core_groups=group_rows(record),
         balance=balance.to_dict() if balance is not None else None,
         pim=pim_rows(record, architecture, prices),
         record=record,

@@ -20,6 +20,7 @@ from sim.core.units import format_si
 from sim.hardware.layout import Layout
 from sim.hardware.link_view import link_class
 from sim.report.balance import CoreLoads
+from sim.report.explain_core_groups import group_lines
 from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines
 from sim.report.operators import demands
@@ -78,6 +79,7 @@ def operator_lines(
         yield f"  fusion saved {one.fusion_saved_bytes} bytes, {each} each: results that its operators passed on on chip"
     average = one.active_ps // one.count
     yield f"  time: {_time(one.active_ps)} in {one.count} executions, {_time(average)} each; " + _share(record, one)
+    yield from group_lines(record, one)
     yield from _balance(record, one)
     yield from dispatch_lines(one)
     yield from mapping_lines(record, number, architecture)

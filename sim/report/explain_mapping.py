@@ -15,8 +15,10 @@ from sim.config.architecture import Architecture
 from sim.core.units import format_si
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
+from sim.mapping.engines.stages import NAME as STAGES
 from sim.mapping.selection import TOLERANCE, limit_ps
 from sim.report.explain_collectives import collective_lines
+from sim.report.explain_core_groups import handover_lines
 from sim.report.explain_engines import OVERLAPPING, engine_lines
 from sim.run.record import OperatorRecord, RunRecord
 from sim.trace.kinds import operator_kinds
@@ -29,6 +31,9 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
     for place, choice in enumerate(one.mapping):
         if choice["engine"] == "collectives":
             yield from collective_lines(choice)
+            continue
+        if choice["engine"] == STAGES:
+            yield from handover_lines(choice)
             continue
         segments = f" (part {place + 1} of {len(one.mapping)})" if len(one.mapping) > 1 else ""
         if choice["engine"] in OVERLAPPING:

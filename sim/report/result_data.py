@@ -20,6 +20,7 @@ NOT_REPORTED = ("record", "prices", "recorder")
 class ResultData:
     """One run. ``operators`` (as written) and ``components`` (by declared path) are plain dictionaries; their fields
     are told in :mod:`sim.report.operators` and :mod:`sim.report.components`; ``chips`` in :mod:`sim.report.chips`,
+    ``core_groups`` (stages of a pipeline on one chip) in :mod:`sim.report.core_groups`,
     ``balance`` (over cores) in :mod:`sim.report.balance`, ``pim`` in :mod:`sim.report.pim`.
 
     ``record`` is the exact record of the run, ``prices`` every energy price used; neither is part of the report.
@@ -51,6 +52,7 @@ class ResultData:
     events: dict[str, int]
     warnings: tuple[str, ...]
     chips: tuple[dict[str, Any], ...]
+    core_groups: tuple[dict[str, Any], ...]
     balance: dict[str, Any] | None
     pim: tuple[dict[str, Any], ...]
     record: RunRecord = field(repr=False)

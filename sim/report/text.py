@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.core.units import format_si
+from sim.report.core_groups import bubble, uneven_groups
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
 from sim.report.pim_text import SHOWN, channel_rows, energy_text, entry_lines
@@ -41,6 +42,8 @@ def _parts(result: ResultData, detail: bool, draw: bool, wide: bool) -> Iterable
     yield _operators(result, detail, wide)
     yield _bounds(result, draw)
     yield _components(result, draw, wide)
+    if result.core_groups:
+        yield _core_groups(result)
     yield from _memories(result)
     yield from (_pim(entry) for entry in result.pim)
     yield from (_fabric(path, one, draw) for path, one in result.components.items() if one.get("hottest_links"))
@@ -197,6 +200,28 @@ def _components(result: ResultData, draw: bool, wide: bool) -> RenderableType:
             *([rate] if wide else []),
         )  # fmt: skip
     return made
+
+
+def _core_groups(result: ResultData) -> RenderableType:
+    """Groups of cores that are the stages of a pipeline."""
+    made = table(
+        ("cores", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right"), ("weights", "right"),
+        ("kept", "right"), ("gets", "right"), ("through", "left"),
+    )  # fmt: skip
+    for row in result.core_groups:
+        got = {name: size for name, size in row["received_bytes"].items() if size}
+        made.add_row(
+            f"{short(row['first_core'])} +{row['cores'] - 1}",
+            *(percent(row[name]) for name in ("busy", "stalled", "idle")),
+            *(format_si(size, "B", 3) for size in (row["weight_bytes"], row["kept_weight_bytes"], sum(got.values()))),
+            ", ".join(got) or "-",
+        )  # fmt: skip
+    micro_batches = result.core_groups[0]["micro_batches"]
+    told = (
+        f"layers as a pipeline, {micro_batches} micro-batches: {len(result.core_groups)} equal groups would not work during "
+        f"{percent(bubble(result.record))} of the run; busiest group over mean {uneven_groups(result.core_groups):.2f}"
+    )
+    return Group(made, Text(told, style="dim"))
 
 
 def _memories(result: ResultData) -> Iterable[RenderableType]:

@@ -40,7 +40,6 @@ class Executor:
         stages: Sequence[Stage] = (),
     ) -> None:
         self.layout = layout
-        self.stages = stages
         planner = Planner(layout, dataflow)
         self.machine: Machine = Machine(layout, probe, planner.resident, first.machine if first is not None else None)
         self.tally: Tally = Tally(first.tally.entries if first is not None else None)
@@ -49,10 +48,10 @@ class Executor:
         self.off_chip = OffChip(layout)
         shared = Shared(self.machine, self.tally, self.arenas, CacheContents(layout), self.off_chip, progress)
         self.units: list[Unit] = [unit for kind in unit_kinds.names() for unit in unit_kinds.get(kind).of(self.machine)]
-        if stages:
-            self.programs = pipeline_programs(shared, stages, self.units, dataflow)
-        else:
-            self.programs = [Program(shared, layout, planner, source, self.units)]
+        self.stages = pipeline_programs(shared, stages, self.units, dataflow)
+        if not stages:
+            Program(shared, layout, planner, source, self.units)
+        self.programs = shared.programs
 
     @property
     def elapsed_ps(self) -> int:

@@ -48,7 +48,10 @@ class WeightFill:
 
 
 class HeldWeights:
-    """Of one group. ``arenas``: of each of its cores' scratchpads, by core; ``held_bytes``: in all of them together."""
+    """Of one group. ``arenas``: of each of its cores' scratchpads, by core.
+
+    ``kept_bytes``: of the weights that found room, each once. ``asked``: operator -> [those that did, all] of its instances.
+    """
 
     def __init__(self, machine: Machine, planner: Planner, arenas: Mapping[int, Arena], units: Sequence[Unit]) -> None:
         self._machine = machine
@@ -57,7 +60,8 @@ class HeldWeights:
         self._units = units
         self._kept: dict[tuple[Key, ...], Kept | None] = {}
         self._fills: dict[Kept, WeightFill] = {}
-        self.held_bytes = 0
+        self.kept_bytes = 0
+        self.asked: dict[str, list[int]] = {}
 
     def of(self, region: Region, homes: Mapping[Key, int]) -> Kept | None:
         """How the weights of ``region`` lie in the scratchpads; None when they do not."""
@@ -65,7 +69,10 @@ class HeldWeights:
             return None
         key = tuple(one.tensor.key for one in region.operands[WEIGHTS])
         if key not in self._kept:
-            self._kept[key] = self._settle(key, region, homes)
+            kept = self._kept[key] = self._settle(key, region, homes)
+            counts = self.asked.setdefault(region.head.name, [0, 0])
+            counts[0] += kept is not None
+            counts[1] += 1
         return self._kept[key]
 
     def use(self, kept: Kept, run: RegionRun, homes: Mapping[Key, int]) -> None:
@@ -82,13 +89,27 @@ class HeldWeights:
         run.copies = (*run.copies, fill)
 
     def _settle(self, key: tuple[Key, ...], region: Region, homes: Mapping[Key, int]) -> Kept | None:
+        """By the split that is fastest with weights in place; where that finds no room because cores that share rows hold
+        the same weights, with all cores along N, unless reading them from memory every time is predicted to be faster."""
         every = tuple(sorted(self._arenas))
-        plan = self._planner.plan(region, homes, kept=Kept((), (), every, ()))
-        found = weight_shares(plan)
-        if found is None:
-            return None
-        split, shares = found
-        members = sorted((unit for unit in self._units if unit.engine == plan.engine),
+        for split in ((), (1, 1, len(every), 1)):
+            if split and region.operands[WEIGHTS][0].tensor.elements < len(every):
+                break
+            plan = self._planner.plan(region, homes, kept=Kept(key, split, every, ()))
+            if split and plan.predicted_ps > self._planner.plan(region, homes).predicted_ps:
+                break
+            found = weight_shares(plan)
+            kept = None if found is None else self._room(key, plan.engine, *found)
+            if kept is not None:
+                self.kept_bytes += sum(one.size_bytes for one in region.operands[WEIGHTS])
+                return kept
+        return None
+
+    def _room(
+        self, key: tuple[Key, ...], engine: str, split: tuple[int, ...], shares: tuple[WeightShare, ...]
+    ) -> Kept | None:
+        """Take room for the shares on the cores that have been given least so far; None where one finds none."""
+        members = sorted((unit for unit in self._units if unit.engine == engine),
                          key=lambda unit: (unit.predicted_ps, unit.index))  # fmt: skip
         cores = tuple(sorted(unit.index for unit in members[: len(shares)]))
         taken: list[tuple[Arena, int, int]] = []
@@ -99,7 +120,6 @@ class HeldWeights:
                     arena.free(start, size, "weight")
                 return None
             taken.append((self._arenas[core], address, share.size_bytes))
-        self.held_bytes += sum(share.size_bytes for share in shares)
         return Kept(key, split, cores, shares)
 
     def _fill(self, kept: Kept, run: RegionRun, fill: WeightFill, homes: Mapping[Key, int]) -> None:

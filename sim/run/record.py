@@ -81,7 +81,8 @@ class OperatorRecord:
 class RunRecord:
     """A whole run. ``off_chip``: bytes to and from off-chip memory, compulsory and avoidable (:mod:`sim.run.off_chip`).
 
-    ``architecture`` holds name, sha256 and the resolved document; ``trace`` name, sha256 and source."""
+    ``architecture`` holds name, sha256 and the resolved document; ``trace`` name, sha256 and source. ``core_groups``: what
+    each group of cores of a pipeline had to do, got and kept (:meth:`sim.run.stage_programs.StageRun.record`)."""
 
     architecture: dict[str, Any]
     trace: dict[str, Any]
@@ -95,6 +96,7 @@ class RunRecord:
     warnings: tuple[str, ...]
     events: dict[str, int]
     off_chip: dict[str, int] = field(default_factory=dict)
+    core_groups: tuple[dict[str, Any], ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def record_from_dict(data: dict[str, Any]) -> RunRecord:
     )
     return RunRecord(**{
         **data, "components": tuple(components), "operators": operators, "traffic": tuple(data["traffic"]),
-        "warnings": tuple(data["warnings"]),
+        "warnings": tuple(data["warnings"]), "core_groups": tuple(data["core_groups"]),
     })  # fmt: skip
 
 

@@ -94,6 +94,7 @@ def _record(
             *_warnings(first, trace),
             *(text for executor, _ in chips for text in _run_warnings(executor, elapsed_ps)),
         ),
+        core_groups=tuple(one.record() for one in first.stages),
         events={
             "tiles": sum(unit.tiles_taken for executor, _ in chips for unit in executor.units),
             "regions": sum(executor.tally.regions for executor, _ in chips),
@@ -219,6 +220,8 @@ def _run_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:
     found = list(trace.notes) if trace is not None else []
+    if len(executor.stages) > 1 and executor.stages[0].stage.micro_batches == 1:
+        found.append("one micro-batch passes the groups of cores, one of which works at a time (--micro-batches)")
     has_arrays = any(core.arrays is not None for core in executor.machine.cores)
     refused = [one.name for one in executor.tally.entries if one.macs and one.engine == "vector" and one.untyped]
     if has_arrays and refused:

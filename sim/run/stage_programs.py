@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from sim.core.errors import InputError, Problem
 from sim.hardware.core_groups import CoreGroup, core_groups, grouped_cores, resident_limit
@@ -82,9 +83,39 @@ def boundaries_of(stages: Sequence[Stage], arenas: Sequence[Arena], changed: Cal
     return found
 
 
+@dataclass(frozen=True)
+class StageRun:
+    """One stage in a run: its program, the boundary before it, and the weights that its group keeps."""
+
+    stage: Stage
+    program: Program
+    before: Boundary | None
+    held: HeldWeights | None
+
+    def record(self) -> dict[str, Any]:
+        """Plain data: the group, paths of its cores, its trace and number of micro-batches; bytes of its weights and of
+        those it keeps; bytes that came in through scratchpads and through memory; ``kept``: operators with weights ->
+        [instances that keep them, all]."""
+        stage, before, held = self.stage, self.before, self.held
+        weights = sum(one.size_bytes for one in persistent_tensors(stage.trace) if one.role in HELD_ROLES)
+        return {
+            "group": stage.group.index,
+            "cores": [core.path for core in stage.group.layout.cores],
+            "trace": stage.trace.name,
+            "micro_batches": stage.micro_batches,
+            "weight_bytes": weights,
+            "kept_weight_bytes": held.kept_bytes if held else 0,
+            "received_bytes": {
+                "scratchpads": before.buffered_bytes if before else 0,
+                "memory": before.stored_bytes if before else 0,
+            },
+            "kept": dict(held.asked) if held else {},
+        }
+
+
 def pipeline_programs(
     shared: Shared, stages: Sequence[Stage], units: Sequence[Unit], dataflow: str | None
-) -> list[Program]:
+) -> list[StageRun]:
     """A program per stage, on the units of its group."""
     boundaries = [None, *boundaries_of(stages, shared.arenas, shared.changed), None]
     return [
@@ -96,7 +127,7 @@ def pipeline_programs(
 def _program(
     shared: Shared, stage: Stage, units: Sequence[Unit], dataflow: str | None, before: Boundary | None,
     behind: Boundary | None,
-) -> Program:  # fmt: skip
+) -> StageRun:  # fmt: skip
     group = stage.group
     planner = Planner(group.layout, dataflow)
     cores = {core.index for core in group.layout.cores}
@@ -107,7 +138,8 @@ def _program(
         arenas = {tier.buffer_of: shared.arenas[tier.index] for tier in tiers if tier.buffer_of is not None}
         held = HeldWeights(shared.machine, planner, arenas, [unit for unit in own if unit.engine != STAGES])
     jobs = ListedJobs([Job(stage.trace, stage.trace.name)])
-    return Program(shared, group.layout, planner, jobs, own, partial(placement_of, stage, before, behind), held)
+    placed = partial(placement_of, stage, before, behind)
+    return StageRun(stage, Program(shared, group.layout, planner, jobs, own, placed, held), before, held)
 
 
 def placement_of(stage: Stage, before: Boundary | None, behind: Boundary | None, own: Placement) -> OfStage:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_cores import TOY, toy_cores
+from rich.console import Console
+from toy_cores import PRODUCTS, ROWS, TOY, WIDTH, chain, toy_cores
 
 from sim import lower, simulate
 from sim.core.errors import InputError
+from sim.observe.recorder import Recorder
+from sim.report.explain import explain_run
 from sim.report.result import Result
-from sim.trace.builder import TraceBuilder
-from sim.trace.model import Trace
+from sim.report.text import show
+from sim.run.simulate import run_trace
 
-ROWS, WIDTH, PRODUCTS = 256, 128, 8
 ACTIVATION, WEIGHT = 2 * ROWS * WIDTH, 2 * WIDTH * WIDTH
 PADS = "chip.core.pad"
-
-
-def chain(micro_batches: int, products: int = PRODUCTS) -> Trace:
-    """Equal products, one after the other; ROWS of each micro-batch."""
-    builder = TraceBuilder("chain")
-    x = builder.activation("x", (ROWS, WIDTH))
-    for number in range(products):
-        weight, result = builder.weight(f"w{number}", (WIDTH, WIDTH)), builder.activation(f"y{number}", (ROWS, WIDTH))
-        builder.op(f"op{number}", "gemm", {"m": ROWS, "n": WIDTH, "k": WIDTH}, {"a": x, "b": weight}, result)
-        x = result
-    return replace(builder.build([x]), micro_batches=micro_batches)
 
 
 def moved(found: Result) -> dict[tuple[str, str], int]:
@@ -67,6 +58,46 @@ def test_what_does_not_fit_passes_through_memory(tmp_path: Path) -> None:
     found = moved(simulate(chain(4), toy_cores(tmp_path, small)))
     activations = 4 * ACTIVATION * PRODUCTS
     assert found == {(PADS, "chip.hbm"): activations, ("chip.hbm", PADS): activations + PRODUCTS * WEIGHT}
+
+
+def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:
+    groups, micro_batches = 4, 4
+    found = simulate(chain(micro_batches), toy_cores(tmp_path))
+    rows = found.core_groups
+    share = 1 - (groups - 1) / (groups + micro_batches - 1)
+    assert [row["first_core"] for row in rows] == [f"chip.core[{group}]" for group in range(groups)]
+    assert all(row["busy"] == pytest.approx(share, abs=0.03) for row in rows)
+    assert all(row["busy"] + row["stalled"] + row["idle"] == pytest.approx(1) for row in rows)
+    assert [row["received_bytes"]["scratchpads"] for row in rows] == [0, *[micro_batches * ACTIVATION] * (groups - 1)]
+    assert {row["kept_weight_bytes"] for row in rows} == {row["weight_bytes"] for row in rows} == {2 * WEIGHT}
+    assert {row["macs"] for row in rows} == {found.macs // groups}
+    assert found.balance is not None and found.balance["imbalance"] == pytest.approx(1)
+    assert all(one["imbalance"] is None for one in found.operators)  # a group of one core shares nothing
+    found.save(tmp_path / "run")
+    told = "\n".join(explain_run(tmp_path / "run", ["op3", "recv.2.y3"]))
+    assert "on group 1 of 4: 1 cores, chip.core[1] to chip.core[1]; 4 micro-batches" in told
+    assert "weights: 1 of 1 such operators found room" in told
+    assert f"hand-over: {ACTIVATION} bytes per micro-batch, read where they lie" in told
+    console = Console(file=StringIO(), width=80)
+    show(found, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "4 equal groups would not work during 42.9" in text and "busiest group over mean 1.00" in text
+
+
+def test_the_timeline_shows_who_waits_for_whom(tmp_path: Path) -> None:
+    """The second group's array waits for the first group's first micro-batch, and so does its ``recv``."""
+    recorder = Recorder()
+    record = run_trace(chain(4), toy_cores(tmp_path), listeners=(recorder,))
+    news = recorder.slices()
+    lane = recorder.lanes.index(
+        "chip.core[1].array[0]" if "chip.core[1].array[0]" in recorder.lanes else "chip.core[1].array"
+    )
+    first = next(place for place in range(len(news.lane)) if news.lane[place] == lane)
+    assert recorder.whats[news.what[first]] in ("stall:operand", "stall:dependency")
+    handed = next(one for one in record.operators if one.name == "send.0.y1")
+    assert news.start[first] < handed.first_start_ps <= news.end[first]
+    waits = next(one for one in record.operators if one.name == "recv.1.y1")
+    assert waits.first_start_ps < handed.first_start_ps and waits.last_end_ps == handed.last_end_ps
 
 
 def test_micro_batches_on_all_cores_follow_each_other(tmp_path: Path) -> None:

@@ -19,11 +19,14 @@ from sim.trace.load import load_trace
 
 PRESET = package_folder("arch") / "tpu_v4.yaml"
 SCRIPT = """
-import json, sys
+import json, pathlib, sys
+from toy_cores import chain, toy_cores
 from sim.config.load import load_architecture
 from sim.run.simulate import run_trace
 from sim.trace.load import load_trace
 record = run_trace(load_trace("bert_base"), load_architecture("tpu_v4"))
+json.dump(record.to_dict(), sys.stdout, default=str)
+record = run_trace(chain(4), toy_cores(pathlib.Path(sys.argv[1])))
 json.dump(record.to_dict(), sys.stdout, default=str)
 """
 
@@ -54,10 +57,13 @@ def test_the_order_of_keys_in_the_architecture_changes_nothing(tmp_path: Path) -
         assert facts(run_trace(trace, load_architecture(file))) == expected
 
 
-def test_the_seed_of_hashes_changes_nothing() -> None:
+def test_the_seed_of_hashes_changes_nothing(tmp_path: Path) -> None:
     runs = [
         subprocess.run(
-            [sys.executable, "-c", SCRIPT], capture_output=True, env={**os.environ, "PYTHONHASHSEED": seed}, check=True
+            [sys.executable, "-c", SCRIPT, str(tmp_path)],
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
         ).stdout
         for seed in ("0", "1", "4242")
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sim import load_architecture
 from sim.config.architecture import Architecture
+from sim.trace.builder import TraceBuilder
+from sim.trace.model import Trace
 
+ROWS, WIDTH, PRODUCTS = 256, 128, 8
 TOY = """
 name: toy_cores
 clocks: {core: 1 GHz}
@@ -33,3 +37,14 @@ def toy_cores(folder: Path, text: str = TOY, **policy: Any) -> Architecture:
     file = folder / "toy_cores.yaml"
     file.write_text(text)
     return load_architecture(file, {f"policy.{name}": value for name, value in policy.items()})
+
+
+def chain(micro_batches: int, products: int = PRODUCTS) -> Trace:
+    """Equal products, one after the other; ROWS of each micro-batch."""
+    builder = TraceBuilder("chain")
+    x = builder.activation("x", (ROWS, WIDTH))
+    for number in range(products):
+        weight, result = builder.weight(f"w{number}", (WIDTH, WIDTH)), builder.activation(f"y{number}", (ROWS, WIDTH))
+        builder.op(f"op{number}", "gemm", {"m": ROWS, "n": WIDTH, "k": WIDTH}, {"a": x, "b": weight}, result)
+        x = result
+    return replace(builder.build([x]), micro_batches=micro_batches)
