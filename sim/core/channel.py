@@ -39,7 +39,6 @@ class Channel:
     def __init__(self, component: Component, model: TransferEngine, lane: Lane) -> None:
         self._rank = component.rank
         self._events = component.engine
-        self._environment: Any = component.engine.environment  # SimPy's time may be a float; here it never is
         self.model = model
         self.lane = lane
         self._wake: Call | None = None
@@ -48,7 +47,7 @@ class Channel:
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
         """A transfer arrives now; ``done`` runs when its last quantum has been served."""
-        now = self._environment._now
+        now = self._events.now
         if not self._serving:
             self._serving = True
             self.lane.assign(now)
@@ -70,7 +69,7 @@ class Channel:
 
     def _on_wake(self) -> None:
         self._wake = None
-        now = self._environment._now
+        now = self._events.now
         finished = self.model.advance(now)
         if not finished:
             self._arm(now)

@@ -32,12 +32,12 @@ class BankChannel(Channel):
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
         """As in the base; notes where a slice of the lane begins."""
         if not self._serving:
-            self._since = self._environment._now
+            self._since = self._events.now
         super().submit(stream, size_bytes, done, activity)
 
     def _on_wake(self) -> None:
         self._wake = None
-        now = self._environment._now
+        now = self._events.now
         finished = self.model.advance(now)
         if not finished:
             self._arm(now)
