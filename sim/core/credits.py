@@ -23,12 +23,13 @@ class CreditPool:
         self.capacity = capacity
         self.used = 0
         self.peak = 0
-        self._waiting: deque[tuple[int, Callable[[], None], str]] = deque()
+        self._waiting: deque[tuple[int, Callable[[], None], object]] = deque()
 
-    def acquire(self, amount: int, granted: Callable[[], None], who: str) -> bool:
+    def acquire(self, amount: int, granted: Callable[[], None], who: object) -> bool:
         """Ask for ``amount``; ``granted`` runs at once or when it becomes free. Returns whether it ran at once.
 
-        Asking for nothing never waits, or work that only gives space back could wait behind who needs that space.
+        Asking for nothing never waits, or work that only gives space back could wait behind who needs that space. ``who``
+        is put into words only where it has to be told.
         """
         if amount > self.capacity:
             raise InconsistencyError("credits", f"{who} asks for {amount} of {self.name}, which has {self.capacity}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from typing import cast
 
@@ -92,7 +93,7 @@ class CoreRun:
                 self._pump()
 
         waited = False
-        at_once = self._core.inputs.acquire(tile.step.acquire, granted, str(tile.run))
+        at_once = self._core.inputs.acquire(tile.step.acquire, granted, tile.run)
         if not at_once:
             tile.cause = Cause.CREDIT
             waited = True
@@ -166,13 +167,12 @@ class CoreRun:
             hit = min(size, hits)
             hits -= hit
             at = tile.where(load.operand, tier, place)
+            transfer = (self._core, tier, size, stream, tile.activity, arrived, at)
             if load.shared and tier not in self._machine.caches:
                 key = (tile.run, tile.place, load.operand, tier, load.shared)
-                self._later(when, lambda key=key, tier=tier, size=size, at=at: self._machine.load_shared(  # type: ignore[misc]
-                    key, len(load.shared), self._core, tier, size, stream, tile.activity, arrived, at))  # fmt: skip
+                self._later(when, partial(self._machine.load_shared, key, len(load.shared), *transfer))
             else:
-                self._later(when, lambda tier=tier, size=size, hit=hit, at=at: self._machine.load(  # type: ignore[misc]
-                    self._core, tier, size, stream, tile.activity, arrived, hit, at))  # fmt: skip
+                self._later(when, partial(self._machine.load, *transfer, hit))
 
     def _later(self, when_ps: int, fn: Callable[[], None]) -> None:
         if when_ps <= self._engine.now:
@@ -335,8 +335,7 @@ class CoreRun:
             when = self._core.dma.store.start(tile.activity, Cause.RESULT)
             tile.run.stored_bytes += size
             at = tile.where(RESULTS, tier, step.places[-1] if step.places else None)
-            self._later(when, lambda tier=tier, size=size, at=at: self._machine.store(  # type: ignore[misc]
-                self._core, tier, size, FLOW, tile.activity, one_stored, at))  # fmt: skip
+            self._later(when, partial(self._machine.store, self._core, tier, size, FLOW, tile.activity, one_stored, at))
 
     def _send_sums(self, tile: Tile, size_bytes: int, target: int) -> None:
         """Partial sums leave for the core that goes on adding, as soon as that one has room for them."""

@@ -154,7 +154,7 @@ class HeldWeights:
             key = run, "weights", tier, share.part
             go = partial(self._machine.load_shared, key, members, core, tier, size, STREAM, activity, arrived, at)
         else:
-            go = partial(self._machine.load, core, tier, size, STREAM, activity, arrived, 0, at)
+            go = partial(self._machine.load, core, tier, size, STREAM, activity, arrived, at)
         engine = self._machine.engine
         if when <= engine.now:
             go()

@@ -14,11 +14,14 @@ from sim.core.engine import Phase
 from sim.core.probe import Probe
 from sim.hardware.layout import Layout
 from sim.hardware.memory.tier import Where
+from sim.hardware.noc.link import Link
 from sim.run.copies import TierCopies
 from sim.run.multicast import Multicasts, SharedLoad
 from sim.run.partial_sums import PartialSumMessages
 from sim.run.parts import BoundEngine, Core, Parts
 
+Way = tuple[tuple[tuple[Link, str, str], ...], int]
+"""Between a tier and a core, one way: the links with their ends, and the latencies of memory and links together, in ps."""
 PLACED = "placed_bytes"
 """In a memory's ledger: bytes written by commands of its units' channels, not by transfers on its data bus."""
 
@@ -31,16 +34,20 @@ class Machine(Parts):
         self.copies = TierCopies(self) if self.moves_tensors else None
         self.multicasts = Multicasts(self)
         self.partial_sums = PartialSumMessages()
+        self._ways: dict[tuple[int, int, bool], Way] = {}
 
     def load(
         self, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity, done: Callable[[], None],
-        hit_bytes: int = 0, at: Where | None = None,
+        at: Where | None = None, hit_bytes: int = 0,
     ) -> None:  # fmt: skip
         """Move bytes from a tier into a core's scratchpad, occupying memory, links and scratchpad side by side.
 
         ``hit_bytes`` of them come from the cache in front of the tier; ``at``: where in the tier they are.
         """
-        self._move(core, tier, size_bytes, stream, activity, done, True, at, hit_bytes)
+        if tier in self.caches:
+            self._move_cached(core, tier, size_bytes, stream, activity, done, True, at, hit_bytes)
+        else:
+            self._move(core, tier, size_bytes, stream, activity, done, True, at)
 
     def load_shared(
         self, key: Hashable, members: int, core: Core, tier: int, size_bytes: int, stream: str, activity: Activity,
@@ -56,7 +63,8 @@ class Machine(Parts):
         at: Where | None = None,
     ) -> None:  # fmt: skip
         """Move bytes from a core's scratchpad out to a tier."""
-        self._move(core, tier, size_bytes, stream, activity, done, False, at)
+        move = self._move_cached if tier in self.caches else self._move
+        move(core, tier, size_bytes, stream, activity, done, False, at)
 
     def stream(
         self, own: BoundEngine, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None], into: bool,
@@ -144,14 +152,48 @@ class Machine(Parts):
 
     def _move(
         self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,
+        at: Where | None,
+    ) -> None:  # fmt: skip
+        index, memory = core.view.index, self.tiers[tier]
+        way = self._ways.get((tier, index, into))
+        if way is None:
+            way = self._ways[tier, index, into] = self._way(tier, index, into)
+        links, latency = way
+        who = (index, stream)
+
+        def through() -> None:
+            ledger = core.loaded if into else core.stored
+            ledger[tier] = ledger.get(tier, 0) + size
+            if latency:
+                self.engine.at(self.engine.now + latency, done, Phase.FINISH, core.dma.rank)
+            else:
+                done()
+
+        served = countdown(2 + len(links), through)
+        if into:
+            memory.access(who, size, 0, activity, served, at=at)
+        else:
+            memory.access(who, 0, size, activity, served, at=at)
+        for link, source, destination in links:
+            link.move(source, destination, who, size, activity, served)
+        (core.take_in if into else core.take_out)(size, activity, served)
+
+    def _way(self, tier: int, core: int, into: bool) -> Way:
+        hops = self.layout.routes[tier, core]
+        ends = ((hop.source, hop.destination) if into else (hop.destination, hop.source) for hop in hops)
+        links = tuple((self.links[hop.link], *pair) for hop, pair in zip(hops, ends, strict=True))
+        return links, self.tiers[tier].latency_ps + self.flight_ps(hops)
+
+    def _move_cached(
+        self, core: Core, tier: int, size: int, stream: str, activity: Activity, done: Callable[[], None], into: bool,
         at: Where | None, hit: int = 0,
     ) -> None:  # fmt: skip
-        memory, cache, hops = self.tiers[tier], self.caches.get(tier), self.layout.routes[tier, core.view.index]
+        memory, cache, hops = self.tiers[tier], self.caches[tier], self.layout.routes[tier, core.view.index]
         missed = size - hit
         behind = self.layout.behind_cache(tier, core.view.index)
         moves = [(hop, missed if place < behind else size) for place, hop in enumerate(hops)]
         moves = [(hop, amount) for hop, amount in moves if amount]
-        latency = (memory.latency_ps if missed else 0) + self.flight_ps(hop for hop, _ in moves)
+        latency = (memory.latency_ps if missed else 0) + cache.latency_ps + self.flight_ps(hop for hop, _ in moves)
         who = (core.view.index, stream)
 
         def through() -> None:
@@ -164,15 +206,13 @@ class Machine(Parts):
             else:
                 done()
 
-        served = countdown(1 + len(moves) + (missed > 0) + (cache is not None), through)
+        served = countdown(2 + len(moves) + (missed > 0), through)
         if missed:
             memory.access(who, missed if into else 0, 0 if into else size, activity, served, at=at)
-        if cache is not None:
-            latency += cache.latency_ps
-            if into:
-                cache.load(who, hit, missed, activity, served)
-            else:
-                cache.access(who, 0, size, activity, served)
+        if into:
+            cache.load(who, hit, missed, activity, served)
+        else:
+            cache.access(who, 0, size, activity, served)
         for hop, amount in moves:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
             self.links[hop.link].move(*ends, who, amount, activity, served)

@@ -9,19 +9,22 @@ Left out: a core that is ready early cannot go ahead alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
 from sim.core.component import Activity
 from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
 from sim.hardware.memory.tier import Where
+from sim.hardware.noc.link import Link
 from sim.run.parts import Parts
 
 
-@dataclass(frozen=True)
-class SharedLoad:
+class SharedLoad(NamedTuple):
     """One core's part: it wants ``size_bytes`` from ``tier`` (there at ``at``) in its scratchpad; then ``done``."""
 
     core: int
@@ -33,6 +36,15 @@ class SharedLoad:
     at: Where | None = None
 
 
+class _Tree(NamedTuple):
+    """From a tier to several cores: (link, source, where it goes over that link), the latency of the longest route, and
+    how many crossings of each link sharing spares."""
+
+    messages: tuple[tuple[Link, str, tuple[str, ...]], ...]
+    latency_ps: int
+    spared: tuple[tuple[str, int], ...]
+
+
 @dataclass
 class Multicasts:
     """Loads that wait for their sharers. ``not_read``, ``not_moved``: bytes per tier (link) that sharing has saved."""
@@ -41,6 +53,7 @@ class Multicasts:
     waiting: dict[Hashable, list[SharedLoad]] = field(default_factory=dict)
     not_read: dict[int, int] = field(default_factory=dict)
     not_moved: dict[str, int] = field(default_factory=dict)
+    _trees: dict[tuple[int, tuple[int, ...]], _Tree] = field(default_factory=dict)
 
     def join(self, key: Hashable, members: int, load: SharedLoad) -> None:
         """One more of ``members`` cores asks; the last lets all of them go."""
@@ -59,22 +72,24 @@ class Multicasts:
         first, machine = group[0], self.machine
         if any((one.tier, one.size_bytes) != (first.tier, first.size_bytes) for one in group):
             raise InconsistencyError("multicast", f"sharers ask for different bytes: {group}")
-        memory, messages = machine.tiers[first.tier], self._messages(group)
-        latency = memory.latency_ps + max(
-            machine.flight_ps(machine.layout.routes[first.tier, one.core]) for one in group
-        )
-        ends = [self._end(one, latency) for one in group]
+        key = first.tier, tuple(one.core for one in group)
+        tree = self._trees.get(key)
+        if tree is None:
+            tree = self._trees[key] = self._tree(*key)
+        ends = [self._end(one, tree.latency_ps) for one in group]
 
         def through() -> None:
             for end in ends:
                 end()
 
-        served = countdown(1 + len(messages), through)
-        self._save(group, messages)
+        served = countdown(1 + len(tree.messages), through)
+        self.not_read[first.tier] = self.not_read.get(first.tier, 0) + first.size_bytes * (len(group) - 1)
+        for path, spared in tree.spared:
+            self.not_moved[path] = self.not_moved.get(path, 0) + first.size_bytes * spared
         who = ("multicast", first.stream, machine.layout.group_of.get(first.core, 0))
-        memory.access(who, first.size_bytes, 0, first.activity, served, at=first.at)
-        for (link, source), destinations in messages.items():
-            machine.links[link].multicast(source, destinations, who, first.size_bytes, first.activity, served)
+        machine.tiers[first.tier].access(who, first.size_bytes, 0, first.activity, served, at=first.at)
+        for link, source, destinations in tree.messages:
+            link.multicast(source, destinations, who, first.size_bytes, first.activity, served)
         for one, end in zip(group, ends, strict=True):
             machine.cores[one.core].take_in(one.size_bytes, one.activity, end)
 
@@ -91,19 +106,17 @@ class Multicasts:
 
         return countdown(2, through)
 
-    def _messages(self, group: list[SharedLoad]) -> dict[tuple[str, str], tuple[str, ...]]:
-        """(link, source) -> where the message goes over that link; routes that share their first hops share those."""
+    def _tree(self, tier: int, cores: tuple[int, ...]) -> _Tree:
+        """Routes that share their first hops share those."""
+        machine = self.machine
+        routes = [machine.layout.routes[tier, core] for core in cores]
         found: dict[tuple[str, str], dict[str, None]] = {}
-        for one in group:
-            for hop in self.machine.layout.routes[one.tier, one.core]:
-                found.setdefault((hop.link, hop.source), {})[hop.destination] = None
-        return {key: tuple(destinations) for key, destinations in found.items()}
-
-    def _save(self, group: list[SharedLoad], messages: dict[tuple[str, str], tuple[str, ...]]) -> None:
-        """Note what separate loads would have read and moved besides."""
-        first = group[0]
-        self.not_read[first.tier] = self.not_read.get(first.tier, 0) + first.size_bytes * (len(group) - 1)
-        crossings = [hop.link for one in group for hop in self.machine.layout.routes[one.tier, one.core]]
-        for link in set(crossings):
-            spared = crossings.count(link) - sum(1 for key in messages if key[0] == link)
-            self.not_moved[link] = self.not_moved.get(link, 0) + first.size_bytes * spared
+        for hop in chain.from_iterable(routes):
+            found.setdefault((hop.link, hop.source), {})[hop.destination] = None
+        messages = tuple(
+            (machine.links[path], source, tuple(destinations)) for (path, source), destinations in found.items()
+        )
+        crossings = Counter(hop.link for hop in chain.from_iterable(routes))
+        crossings.subtract(path for path, _ in found)
+        latency = machine.tiers[tier].latency_ps + max(machine.flight_ps(route) for route in routes)
+        return _Tree(messages, latency, tuple(crossings.items()))

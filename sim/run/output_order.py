@@ -19,7 +19,7 @@ from sim.core.credits import CreditPool
 class _Entry:
     __slots__ = ("alone", "amount", "go", "granted", "requested", "share", "who")
 
-    def __init__(self, share: object, amount: int, given_back: int, who: str) -> None:
+    def __init__(self, share: object, amount: int, given_back: int, who: object) -> None:
         self.share = share
         self.amount = amount
         self.alone = given_back >= amount
@@ -36,7 +36,7 @@ class OutputOrder:
         self._pool = pool
         self._waiting: deque[_Entry] = deque()
 
-    def enter(self, share: object, amount: int, given_back: int, who: str) -> _Entry:
+    def enter(self, share: object, amount: int, given_back: int, who: object) -> _Entry:
         """The next tile of the program, of a region's ``share``: it reserves ``amount`` and gives ``given_back`` back."""
         entry = _Entry(share, amount, given_back, who)
         self._waiting.append(entry)

@@ -149,11 +149,7 @@ class RegionRun:
 
         ``go`` is told what it was that cleared last, or None when nothing was to be waited for.
         """
-        missing: dict[RegionRun | Copy | Fill, Cause] = {
-            producer: Cause.DEPENDENCY for position in positions for producer in self.producers[position]
-            if not producer.complete
-        }  # fmt: skip
-        missing |= {copy: Cause.COPY for copy in self.copies if not copy.complete}
+        missing = self._missing(positions)
         if not missing:
             go(None)
             return
@@ -167,6 +163,17 @@ class RegionRun:
 
         for one, cause in missing.items():
             one.on_complete.append(lambda cause=cause: one_done(cause))  # type: ignore[misc]
+
+    def _missing(self, positions: tuple[int, ...]) -> dict[RegionRun | Copy | Fill, Cause]:
+        found: dict[RegionRun | Copy | Fill, Cause] = {}
+        for position in positions:
+            for producer in self.producers[position]:
+                if not producer.complete:
+                    found[producer] = Cause.DEPENDENCY
+        for copy in self.copies:
+            if not copy.complete:
+                found[copy] = Cause.COPY
+        return found
 
     def waits_for(self) -> str:
         """Who it is and what it still waits for, for a report of a deadlock."""

@@ -58,7 +58,7 @@ class Tile:
     ) -> None:
         self.run = run
         alone = step.close_output if step.sums is None else 0  # else other cores have to do their part first
-        self.room = outputs.enter(slot, step.open_output, alone, str(run))
+        self.room = outputs.enter(slot, step.open_output, alone, run)
         self.sums = None if step.sums is None else slot.next_sums(place[0])
         self.slot = slot
         self.step = step
