@@ -21,7 +21,8 @@ BOOKSIM_CYCLES_PER_S = {4: (9_000, 18_000), 8: (900, 1_800)}
 RATES = (0.05, 0.2, 0.4)
 """Flits per cycle and terminal: nearly idle, a third and two thirds of saturation on the 4x4 mesh."""
 CYCLES = {"flit": 8_000, "packet": 64_000}
-AT_ONCE = 1 << 12
+AT_ONCE = 1 << 10
+"""Cycles of traffic drawn at once: few enough that it stays in a cache."""
 TARGETS = {"flit": 15, "packet": 100}
 
 

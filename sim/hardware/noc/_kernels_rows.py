@@ -12,6 +12,7 @@ from sim.hardware.noc._packet_layout import (
     BLOCKED,
     CHANNEL_WIDTH,
     COPIES,
+    CUTS,
     DESTINATION,
     END,
     ENDS_MESSAGE,
@@ -101,10 +102,10 @@ def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
 @merged
 def part_of_message(s, port):  # type: ignore[no-untyped-def]
     """A piece cut off the message that the source ``port`` is at, or off the next one; -1 when there is none."""
-    message = s[port + FIRST_RECORD]
+    message = s[port + CUTS]
     if message >= 0 and s[message + UNCUT] == 0:
         message = s[message + M_NEXT]
-        s[port + FIRST_RECORD] = message
+        s[port + CUTS] = message
     if message < 0:
         return int64(-1)
     kind = FOLLOWS

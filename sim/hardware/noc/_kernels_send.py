@@ -18,12 +18,12 @@ from sim.hardware.noc._kernels_rows import ROWS, free_row, new_row, next_in_line
 from sim.hardware.noc._packet_layout import (
     ALL_PORTS,
     CHANNEL_WIDTH,
+    CUTS,
     DESTINATION,
     DUE_FIRST,
     EJECT,
     EJECT_CYCLES,
     FIRST_MESSAGE,
-    FIRST_RECORD,
     FREE,
     IDLE,
     IN_PACKET,
@@ -145,7 +145,7 @@ def send(state, way, now, cycle, flits, packet, longest, number):  # type: ignor
     to_cut(s, message, way, flits, packet, longest, now)
     channel = s[SOURCES] + s[way + W_SOURCE] * s[N_CLASSES] * CHANNEL_WIDTH
     if s[channel + WAIT_FIRST] < 0:
-        s[s[channel + PORT_ROW] + FIRST_RECORD] = message
+        s[s[channel + PORT_ROW] + CUTS] = message
         next_in_line(s, s, channel, -1)
         wake(s, channel, now)
     return next_end(s, now)

@@ -33,9 +33,10 @@ PORTS = 25
 FREE, SENT, TARGET, DELAY, RETURN = range(5)
 # STALLED: free, but the next piece waits for buffers; WAITED: sum over pieces from asking for the link to starting on it
 STALLED, WAITED = 5, 6
-# of sources: flits ever queued, first and last message that is not yet booked to its end; first and last record behind the
-# piece that is first in line
-QUEUED, FIRST_MESSAGE, LAST_MESSAGE, FIRST_RECORD, LAST_RECORD = range(7, 12)
+# of sources of messages: flits ever queued, first and last message that is not yet booked to its end, the one that it cuts
+QUEUED, FIRST_MESSAGE, LAST_MESSAGE, CUTS = range(7, 11)
+# of sources of records: the first and the last behind the piece that is first in line
+FIRST_RECORD, LAST_RECORD = range(8, 10)
 PORT_WIDTH = 12
 
 # channels and pieces, which both can be due: the next one that is due in the same slot of the calendar

@@ -96,9 +96,12 @@ class PacketState:
         return number
 
     def _reserve(self, records: int) -> None:
-        """Make room for at least so many records in all; a large array moves in the page tables, not in memory."""
+        """Make room for at least so many records in all, or far more: what is never written takes no memory."""
         if records * at.RECORD_WIDTH > len(self.records):
-            self.records.resize(max(len(self.records) * 3 // 2, records * at.RECORD_WIDTH), refcheck=False)
+            grown = np.empty(max(4 * len(self.records), records * at.RECORD_WIDTH), dtype=np.int64)
+            used = self._count * at.RECORD_WIDTH
+            grown[:used] = self.records[:used]
+            self.records = grown
 
     def grow(self, rows: int) -> None:
         """Make room for at least so many rows of the pool in all."""
@@ -143,7 +146,7 @@ def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[dict[int, int
 def _ports(routes: Routes, spec: RouterSpec, table: int) -> Ints:
     all_ports = routes.routers * routes.ports
     rows = np.zeros((all_ports + routes.terminals, at.PORT_WIDTH), dtype=np.int64)
-    rows[:, (at.FIRST_MESSAGE, at.LAST_MESSAGE, at.FIRST_RECORD, at.LAST_RECORD)] = -1
+    rows[:, at.FIRST_MESSAGE :] = -1
     links = routes.links
     out = links.source * routes.ports + links.source_port
     per_router = routes.variants * routes.terminals
