@@ -21,6 +21,7 @@ from sim.mapping.placement.arena import Arena
 from sim.mapping.placement.of_stage import Boundary, OfStage, sent_keys
 from sim.mapping.placement.policy import Placement
 from sim.mapping.planner import Planner
+from sim.mapping.stage_costs import stage_costs
 from sim.run.engines.unit import Unit
 from sim.run.held_weights import HeldWeights
 from sim.run.jobs import Job, ListedJobs
@@ -57,7 +58,7 @@ def stages_of(trace: Trace, layout: Layout) -> tuple[Layout, tuple[Stage, ...]]:
         degrees = ", ".join(f"--{name} {count}" for name, count in trace.parallel)
         raise InputError([Problem(f"policy.core_groups: {groups} is for one chip", place, found=degrees, allowed="1")])
     members = grouped_cores(layout)
-    parts = pipeline_stages(trace, place, groups)
+    parts = pipeline_stages(trace, place, groups, lambda whole: stage_costs(whole, layout, members[0]))
     received = [_received(part) for part in parts]
     count = trace.micro_batches
     needs = []

@@ -9,7 +9,7 @@ micro-batches, caches and results are those of all of them. Left out: backward p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,8 @@ from sim.trace.parallel.micro_batches import elements_of, every_micro_batch
 from sim.trace.parallel.shifted import shifted
 from sim.trace.summary import operator_macs
 
+Costs = Callable[[Trace], Mapping[tuple[int, int], int]]
+
 
 @dataclass(frozen=True)
 class _Unit:
@@ -31,17 +33,21 @@ class _Unit:
     cost: int
 
 
-def pipeline_stages(trace: Trace, place: Place | None = None, groups: int | None = None) -> tuple[Trace, ...]:
+def pipeline_stages(
+    trace: Trace, place: Place | None = None, groups: int | None = None, costs_of: Costs | None = None
+) -> tuple[Trace, ...]:
     """The trace of each stage of ``trace``, whose ``parallel`` says how many there are. Raises InputError.
 
     ``groups``: the number of stages where they are groups of cores of one chip, which ``policy.core_groups`` asks for.
+    ``costs_of``: what counts in place of MACs, if anything does: a cost of every outermost operator and iteration of a layer
+    block, by (position among the items, iteration); nothing for those left out.
     """
     count = groups or dict(trace.parallel).get("pp", 1)
     asked = f"policy.core_groups: {groups}" if groups else f"--pp {count}"
     if count == 1:
         asked = f"--micro-batches {trace.micro_batches}"
     _check(trace, count, place, asked)
-    parts = [_joined(units) for units in _divided(_units(trace), count)]
+    parts = [_joined(units) for units in _divided(_units(trace, costs_of), count)]
     crossing = [_crossing(trace, parts, cut) for cut in range(1, count)]
     made = []
     for number in range(count):
@@ -72,9 +78,16 @@ def _check(trace: Trace, stages: int, place: Place | None, asked: str) -> None:
     problems.raise_if_any()
 
 
-def _units(trace: Trace) -> list[_Unit]:
-    """Everything between which a cut may be, in order, with its MACs."""
+def _units(trace: Trace, costs_of: Costs | None = None) -> list[_Unit]:
+    """Everything between which a cut may be, in order, with its MACs or other cost."""
     found = []
+    if costs_of is not None:
+        costs = costs_of(trace)
+        for place, item in enumerate(trace.items):
+            pieces = item.count if isinstance(item, Repeat) and item.over == "layers" else 1
+            if not isinstance(item, Tensor):
+                found += [_Unit(item, number, costs.get((place, number), 0)) for number in range(pieces)]
+        return found
     for item in trace.items:
         if isinstance(item, Operator):
             found.append(_Unit(item, 0, operator_macs(item, ())))
