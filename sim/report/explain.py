@@ -19,6 +19,7 @@ from sim.core.errors import InputError, Place, Problem, Problems
 from sim.core.units import format_si
 from sim.hardware.layout import Layout
 from sim.hardware.link_view import link_class
+from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.balance import CoreLoads
 from sim.report.explain_core_groups import group_lines
 from sim.report.explain_dispatch import dispatch_lines
@@ -50,7 +51,8 @@ def architecture_of(record: RunRecord) -> Architecture:
 
 def _chosen(record: RunRecord, names: list[str]) -> list[int]:
     if not names:
-        slowest = max(range(len(record.operators)), key=lambda number: record.operators[number].active_ps, default=None)
+        working = [number for number, one in enumerate(record.operators) if one.engine != HAND_OVER]
+        slowest = max(working, key=lambda number: record.operators[number].active_ps, default=None)
         return [] if slowest is None else [slowest]
     known: dict[str, list[int]] = {}
     for number, one in enumerate(record.operators):

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sim.core.units import format_si
+from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.core_groups import bubble, uneven_groups
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
@@ -96,8 +97,9 @@ def table(*columns: tuple[str, str], fold_first: bool = False) -> Table:
 
 
 def _operators(result: ResultData, detail: bool, wide: bool) -> RenderableType:
-    heads = [one for one in result.operators if one["time_ps"] or one["region"] == one["name"]]
-    fused = len(result.operators) - len(heads)
+    working = [one for one in result.operators if one["engine"] != HAND_OVER]  # those wait; the groups' table says so
+    heads = [one for one in working if one["time_ps"] or one["region"] == one["name"]]
+    fused = len(working) - len(heads)
     whole = sum(one["time_ps"] for one in heads) or 1
     shown = heads if detail else sorted(heads, key=lambda one: -one["time_ps"])[:TOP]
     extra = [("imbal", "right"), ("kind", "left"), ("bytes", "right")] if wide else []

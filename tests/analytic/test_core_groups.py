@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from toy_cores import PRODUCTS, ROWS, TOY, WIDTH, chain, toy_cores
 
 from sim import lower, simulate
 from sim.core.errors import InputError
+from sim.hardware.layout import Layout
+from sim.mapping.stage_costs import stage_costs
 from sim.observe.recorder import Recorder
 from sim.report.explain import explain_run
 from sim.report.result import Result
@@ -78,10 +81,15 @@ def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:
     assert "on group 1 of 4: 1 cores, chip.core[1] to chip.core[1]; 4 micro-batches" in told
     assert "weights: 1 of 1 such operators found room" in told
     assert f"hand-over: {ACTIVATION} bytes per micro-batch, read where they lie" in told
+    assert "recv" not in next(explain_run(tmp_path / "run", []))
     console = Console(file=StringIO(), width=80)
     show(found, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "4 equal groups would not work during 42.9" in text and "busiest group over mean 1.00" in text
+    assert (
+        "recv" not in text
+        and "4 equal groups would not work during 42.9" in text
+        and "busiest group over mean 1.00" in text
+    )
 
 
 def test_the_timeline_shows_who_waits_for_whom(tmp_path: Path) -> None:
@@ -118,6 +126,17 @@ def test_micro_batches_on_all_cores_follow_each_other(tmp_path: Path) -> None:
 def test_what_groups_cannot_do_is_refused(tmp_path: Path, policy: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError, match=re.escape(told)):
         simulate(chain(4), toy_cores(tmp_path, **policy))
+
+
+def test_stages_are_cut_by_a_roofline(tmp_path: Path) -> None:
+    """A layer costs its bytes at the group's part of the memory's bandwidth, where that is longer than its MACs take."""
+    machine = toy_cores(tmp_path, core_groups=2)
+    layout = Layout(machine)
+    macs, size = ROWS * WIDTH * WIDTH, 2 * ACTIVATION + WEIGHT
+    bytes_per_s = sum(tier.bytes_per_s for tier in layout.backing) / 2
+    expected = int(max(Fraction(macs, 2 * 256 * 10**9), size / bytes_per_s) * 10**12)
+    costs = stage_costs(chain(1), layout, layout.cores[:2])
+    assert list(costs.values()) == [expected] * PRODUCTS
 
 
 def test_more_groups_than_layers_are_refused(tmp_path: Path) -> None:
