@@ -25,7 +25,7 @@ TIMING = {
 }  # fmt: skip
 DEVICE = Device(
     name="test", family="DDR4", clock_hz=Fraction(10**9), beats_per_clock=2, burst_length=8, channels=1, bus_bits=64,
-    device_bits=8, ranks=2, bankgroups=4, banks_per_group=16, rows=4096, row_bytes=2048, mapping="rorababgchco",
+    device_bits=8, ranks=2, bankgroups=4, banks_per_group=8, rows=4096, row_bytes=2048, mapping="rorababgchco",
     timing=TIMING, source="made up for this test",
 )  # fmt: skip
 GATE = 300
@@ -52,7 +52,7 @@ class Scenario(NamedTuple):
 A, B = (0, 0, 0, 0, 0), (1, 0, 0, 0, 0)
 """A read and a write of row 0 of the first bank."""
 ROWS = [A, (0, 0, 0, 0, 1)]
-SPREAD = [(0, 0, k % 4, k // 4, 0) for k in range(33)]
+SPREAD = [(0, 0, k % 4, k // 4 % 8, k // 32) for k in range(33)]
 
 
 def second(write: int, rank: int, group: int) -> Where:
@@ -73,8 +73,8 @@ SCENARIOS = {
     "faw32": Scenario(SPREAD, (at.ACT, 0), (at.ACT, 32)),
     "ppd": Scenario([A, second(0, 0, 1), (0, 0, 0, 0, 1), (0, 0, 1, 0, 1)], (at.PRE, 0), (at.PRE, 1)),
     "rfc": Scenario([A], (at.REF, 0), (at.ACT, 0), start=REFI // 2 + 5),
-    "rfc_pb": Scenario([A], (at.REFPB, 0), (at.ACT, 0), per_bank=True, start=REFI // 128 + 1),
-    "rrefd": Scenario([(0, 0, 0, 5, 0)], (at.REFPB, 0), (at.ACT, 0), per_bank=True, start=REFI // 128 + 1),
+    "rfc_pb": Scenario([A], (at.REFPB, 0), (at.ACT, 0), per_bank=True, start=REFI // 64 + 1),
+    "rrefd": Scenario([(0, 0, 0, 5, 0)], (at.REFPB, 0), (at.ACT, 0), per_bank=True, start=REFI // 64 + 1),
     "rd_rd_l": Scenario([A, (0, 0, 0, 1, 0)], (at.RD, 0), (at.RD, 1)),
     "rd_rd_s": Scenario([A, second(0, 0, 1)], (at.RD, 0), (at.RD, 1)),
     "rd_rd_o": Scenario([A, second(0, 1, 0)], (at.RD, 0), (at.RD, 1)),

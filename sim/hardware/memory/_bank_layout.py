@@ -6,11 +6,10 @@ arrays). The maxima bound the machine, not the model; a device beyond them is re
 
 from __future__ import annotations
 
-MAX_BANKS = 128
+MAX_BANKS = 64
 MAX_GROUPS = 64
 MAX_RANKS = 16
 MAX_BANK_QUEUE = 16
-MAX_REQUEST_QUEUE = 64
 FILTER = 1024
 FAR = 1 << 60
 NONE = -1
@@ -37,11 +36,16 @@ PARAMETERS = PSEUDO_OF_GROUP + MAX_GROUPS
     READS_WAITING, WRITES_WAITING, READS_MOVABLE, WRITES_MOVABLE, DRAINING, QUEUED,
     N_READ, N_WRITE, N_READ_HIT, N_WRITE_HIT, N_ACTIVATE, N_PRECHARGE, N_ONDEMAND, N_REFRESH, N_DUAL,
     LAST_READ_DONE, LAST_WRITE, CHANNEL, JOINED, FORWARDED, MERGED, READS_QUEUED, BLOCKED_BANK,
-    LAST_SERVED,
-) = range(32)  # fmt: skip
+    LAST_SERVED, BUS_FREE, ROW_FROM, COLUMN_FROM, WANTING, ACCEPTED,
+) = range(37)  # fmt: skip
+MOVABLE = READS_MOVABLE
 
 # ... then per bank, per group and per rank. ACT_HELD: how long the activation windows held the last activate of a bank.
-OPEN_ROW = 32
+# READY_ROW, READY_COLUMN: before when no command of a bank can issue, as far as known (FAR: it wants none), ACT or PRE and
+# RD or WR; no row command of any bank before ROW_FROM, no column before COLUMN_FROM, nor before BUS_FREE; WANTING has a bit
+# for each bank that wants any (64 banks at most). WRITES_IN: writes in a bank's queue. WAITING, FIRST_WAITING,
+# LAST_WAITING: reads, then writes, that wait to enter it.
+OPEN_ROW = 40
 HITS = OPEN_ROW + MAX_BANKS
 BANK_ACT = HITS + MAX_BANKS
 BANK_RD = BANK_ACT + MAX_BANKS
@@ -54,9 +58,10 @@ CAN_PRE = CAN_WR + MAX_BANKS
 PLACE_RD = CAN_PRE + MAX_BANKS
 PLACE_WR = PLACE_RD + MAX_BANKS
 LENGTH = PLACE_WR + MAX_BANKS
-WAIT_RD = LENGTH + MAX_BANKS
-WAIT_WR = WAIT_RD + MAX_BANKS
-GROUP_ACT = WAIT_WR + MAX_BANKS
+WAITING = LENGTH + MAX_BANKS
+FIRST_WAITING = WAITING + 2 * MAX_BANKS
+LAST_WAITING = FIRST_WAITING + 2 * MAX_BANKS
+GROUP_ACT = LAST_WAITING + 2 * MAX_BANKS
 GROUP_RD = GROUP_ACT + MAX_GROUPS
 GROUP_WR = GROUP_RD + MAX_GROUPS
 GROUP_PRE = GROUP_WR + MAX_GROUPS
@@ -68,16 +73,17 @@ RANK_ACTIVE = RANK_SINCE + MAX_RANKS
 WINDOW_COUNT = RANK_ACTIVE + MAX_RANKS
 WINDOW = WINDOW_COUNT + MAX_RANKS
 QUEUE = WINDOW + MAX_RANKS * 32
-READS = QUEUE + MAX_BANKS * MAX_BANK_QUEUE
-WRITES = READS + MAX_REQUEST_QUEUE
-FILTER_RD = WRITES + MAX_REQUEST_QUEUE
+FILTER_RD = QUEUE + MAX_BANKS * MAX_BANK_QUEUE
 FILTER_WR = FILTER_RD + FILTER
 ACT_HELD = FILTER_WR + FILTER
-STATE = ACT_HELD + MAX_BANKS
+READY_ROW = ACT_HELD + MAX_BANKS
+READY_COLUMN = READY_ROW + MAX_BANKS
+WRITES_IN = READY_COLUMN + MAX_BANKS
+STATE = WRITES_IN + MAX_BANKS
 
-# One request: eight words.
-ADDRESS, BANK, ROW, COLUMN, WRITE, ADDED, DONE, JOIN = range(8)
-REQUEST = 8
+# One request. AGE: how many the channel had accepted before it; BEHIND: who waits behind it for its bank.
+ADDRESS, BANK, ROW, COLUMN, WRITE, ADDED, DONE, JOIN, AGE, BEHIND = range(10)
+REQUEST = 10
 
 # The command log: how many lines it has and may have; then a line each command, and the kinds in it.
 LOG_COUNT, LOG_CAPACITY = range(2)

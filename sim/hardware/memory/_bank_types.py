@@ -12,8 +12,11 @@ from numba.extending import intrinsic
 
 POINTER = types.CPointer(types.int64)
 
-inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
 """A kernel that only kernels call: compiled with the one that calls it and kept in its cache entry, not by itself."""
+
+hot = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", forceinline=True)
+"""An inner kernel of the path of every burst: a call costs as much as its work, so it has none (and compiles longer)."""
 
 
 @intrinsic
@@ -34,3 +37,13 @@ def moved(typingctx, pointer, words):
         return builder.gep(args[0], [args[1]])
 
     return POINTER(POINTER, types.int64), codegen
+
+
+@intrinsic
+def lowest(typingctx, bits):
+    """The number of the lowest bit that is set (of a word that is not 0)."""
+
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], context.get_constant(types.boolean, True))
+
+    return types.int64(types.int64), codegen

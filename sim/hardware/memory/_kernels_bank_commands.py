@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import inner
+from sim.hardware.memory._bank_types import hot, inner
 
 
 @inner
@@ -23,6 +23,19 @@ def _read_ahead(s, r, base, place):
     return False
 
 
+@hot
+def note_ready(p, s, bank):
+    """From when ``bank`` has a row and a column command that may issue, as things stand (FAR: it wants none)."""
+    group = p[at.GROUP_OF_BANK + bank]
+    row = min(max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]), max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]))
+    column = min(max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]), max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]))
+    s[at.READY_ROW + bank], s[at.READY_COLUMN + bank] = row, column
+    s[at.ROW_FROM] = min(s[at.ROW_FROM], row)
+    s[at.COLUMN_FROM] = min(s[at.COLUMN_FROM], column)
+    bit = 1 << bank
+    s[at.WANTING] = s[at.WANTING] & ~bit if min(row, column) == FAR else s[at.WANTING] | bit
+
+
 @inner
 def find_candidates(p, s, r, bank):
     """Recompute which commands ``bank`` wants, and from when its own timing allows each (FAR: not wanted)."""
@@ -33,18 +46,20 @@ def find_candidates(p, s, r, bank):
             can_act = s[at.BANK_ACT + bank]
     else:
         base = at.QUEUE + bank * at.MAX_BANK_QUEUE
-        hit = False
-        for k in range(length):
+        hit, k = False, 0
+        reads, writes = s[at.WRITES_IN + bank] < length, s[at.WRITES_IN + bank] > 0
+        while k < length and (reads or writes):
             q = s[base + k] * at.REQUEST
             if r[q + at.ROW] == row:
                 hit = True
                 if r[q + at.WRITE] == 0:
-                    if can_rd == FAR:
-                        can_rd = s[at.BANK_RD + bank]
+                    if reads:
+                        can_rd, reads = s[at.BANK_RD + bank], False
                         s[at.PLACE_RD + bank] = k
-                elif can_wr == FAR and not _read_ahead(s, r, base, k):
-                    can_wr = s[at.BANK_WR + bank]
+                elif writes and not _read_ahead(s, r, base, k):
+                    can_wr, writes = s[at.BANK_WR + bank], False
                     s[at.PLACE_WR + bank] = k
+            k += 1
         served = s[at.HITS + bank]
         conflict = length > 0 and r[s[base] * at.REQUEST + at.ROW] != row
         if (conflict and (not hit or served >= p[at.HIT_LIMIT])) or (p[at.CLOSED_PAGE] and served > 0 and not hit):
@@ -53,6 +68,7 @@ def find_candidates(p, s, r, bank):
     s[at.CAN_RD + bank] = can_rd
     s[at.CAN_WR + bank] = can_wr
     s[at.CAN_PRE + bank] = can_pre
+    note_ready(p, s, bank)
 
 
 @inner
@@ -165,8 +181,9 @@ def refresh_one_bank(p, s, r, log, bank, cycle):
     find_candidates(p, s, r, bank)
 
 
-@inner
+@hot
 def after_read(p, s, group, rank, cycle):
+    free = FAR
     for other in range(p[at.GROUPS]):
         if other == group:
             to_rd, to_wr = p[at.T_RD_RD_L], p[at.T_RD_WR]
@@ -175,13 +192,16 @@ def after_read(p, s, group, rank, cycle):
         elif p[at.PSEUDO_OF_GROUP + other] == p[at.PSEUDO_OF_GROUP + group]:
             to_rd, to_wr = p[at.T_RD_RD_O], p[at.T_RD_WR_O]
         else:
-            continue
+            to_rd, to_wr = 0, 0
         s[at.GROUP_RD + other] = max(s[at.GROUP_RD + other], cycle + to_rd)
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
+        free = min(free, s[at.GROUP_RD + other], s[at.GROUP_WR + other])
+    s[at.BUS_FREE] = free
 
 
 @inner
 def after_write(p, s, group, rank, cycle):
+    free = FAR
     for other in range(p[at.GROUPS]):
         if other == group:
             to_rd, to_wr = p[at.T_WR_RD_L], p[at.T_WR_WR_L]
@@ -190,12 +210,14 @@ def after_write(p, s, group, rank, cycle):
         elif p[at.PSEUDO_OF_GROUP + other] == p[at.PSEUDO_OF_GROUP + group]:
             to_rd, to_wr = p[at.T_WR_RD_O], p[at.T_WR_WR_O]
         else:
-            continue
+            to_rd, to_wr = 0, 0
         s[at.GROUP_RD + other] = max(s[at.GROUP_RD + other], cycle + to_rd)
         s[at.GROUP_WR + other] = max(s[at.GROUP_WR + other], cycle + to_wr)
+        free = min(free, s[at.GROUP_RD + other], s[at.GROUP_WR + other])
+    s[at.BUS_FREE] = free
 
 
-@inner
+@hot
 def column(p, s, r, log, bank, request, cycle):
     """RD or WR of ``request``: start the bus windows of every group, and tRTP or write recovery of the bank."""
     q = request * at.REQUEST

@@ -1,4 +1,4 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-arg, var-annotated"
 """Compiled: one channel's controller, cycle by cycle, skipping the cycles in which nothing can happen.
 
 A cycle does, in this order: refresh due? one command (a refresh's own first; HBM may add one of the other kind); move
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import inner
+from sim.hardware.memory._bank_types import hot, inner, lowest
 from sim.hardware.memory._kernels_bank_commands import (
     activate,
     column,
     find_candidates,
+    note_ready,
     precharge,
     refresh_one_bank,
     refresh_rank,
@@ -22,37 +23,44 @@ from sim.hardware.memory._kernels_bank_commands import (
 from sim.hardware.memory._kernels_bank_queues import can_move, complete, full, leave_bank, move_one
 
 
-@inner
+@hot
 def _search(p, s, cycle):
-    """The next bank in turn with a ready command (the pointer moves there), or NONE (NEXT_COMMAND: from when)."""
-    banks, blocked = p[at.BANKS], s[at.BLOCKED]
-    bank, soonest = s[at.POINTER], FAR
-    for _ in range(banks):
-        bank += 1
-        if bank == banks:
-            bank = 0
-        if (
-            p[at.RANK_OF_BANK + bank] == blocked
-            or bank == s[at.BLOCKED_BANK]
-            or (s[at.LENGTH + bank] == 0 and not p[at.CLOSED_PAGE])
-        ):
-            continue
-        group = p[at.GROUP_OF_BANK + bank]
-        ready = min(
-            max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]),
-            max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]),
-            max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]),
-            max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]),
-        )
-        if ready <= cycle:
-            s[at.POINTER] = bank
-            return bank
-        soonest = min(soonest, ready)
+    """The next bank in turn with a ready command (the pointer moves there), or NONE (NEXT_COMMAND: none before).
+
+    What is known of a bank only ever grows until its candidates are found anew, so that it is looked at again only when
+    that has passed. A blocked bank's are found anew at the end of its refresh.
+    """
+    free = s[at.BUS_FREE]
+    soonest = min(s[at.ROW_FROM], max(s[at.COLUMN_FROM], free))
+    if soonest <= cycle:
+        blocked, wanting = s[at.BLOCKED], s[at.WANTING]
+        rows = columns = FAR
+        later = wanting & (-2 << s[at.POINTER])
+        earlier = wanting & ~later
+        while later | earlier:
+            if later:
+                bank = lowest(later)
+                later &= later - 1
+            else:
+                bank = lowest(earlier)
+                earlier &= earlier - 1
+            row, column = s[at.READY_ROW + bank], s[at.READY_COLUMN + bank]
+            if min(row, max(column, free)) <= cycle:
+                if p[at.RANK_OF_BANK + bank] == blocked or bank == s[at.BLOCKED_BANK]:
+                    continue
+                note_ready(p, s, bank)
+                row, column = s[at.READY_ROW + bank], s[at.READY_COLUMN + bank]
+                if min(row, column) <= cycle:
+                    s[at.POINTER] = bank
+                    return bank
+            rows, columns = min(rows, row), min(columns, column)
+        s[at.ROW_FROM], s[at.COLUMN_FROM] = rows, columns
+        soonest = min(rows, max(columns, free))
     s[at.NEXT_COMMAND] = soonest
     return NONE
 
 
-@inner
+@hot
 def _kind(p, s, bank, cycle):
     """The command that a ready ``bank`` issues."""
     group = p[at.GROUP_OF_BANK + bank]
@@ -68,7 +76,7 @@ def _kind(p, s, bank, cycle):
     return at.WR
 
 
-@inner
+@hot
 def _issue(p, s, r, log, bank, kind, cycle):
     if kind == at.ACT:
         head = s[at.QUEUE + bank * at.MAX_BANK_QUEUE]
@@ -158,7 +166,7 @@ def _bank_refresh_step(p, s, r, log, cycle):
     return True
 
 
-@inner
+@hot
 def _second(p, s, r, log, cycle, first_is_column):
     """HBM's second command bus: the next ready command in turn, issued if it is of the other kind."""
     bank = _search(p, s, cycle)
@@ -171,7 +179,7 @@ def _second(p, s, r, log, cycle, first_is_column):
     s[at.NEXT_COMMAND] = cycle + 1
 
 
-@inner
+@hot
 def _commands_in_turn(p, s, r, log, cycle, issued):
     """Banks in turn: one command unless a refresh's was issued, and on HBM a second."""
     is_column = False
@@ -195,6 +203,12 @@ def _refresh_now(p, s, r, log, cycle):
 
 
 @inner
+def _age(s, r, place):
+    """When, in the order of acceptance, the request at a place of a bank queue came."""
+    return r[s[place] * at.REQUEST + at.AGE]
+
+
+@inner
 def _search_oldest(p, s, r, cycle, columns, rows):
     """The ready command (column or row commands, as asked) of the oldest request: bank * 8 + kind, or NONE."""
     blocked, found, oldest, soonest = s[at.BLOCKED], NONE, FAR, FAR
@@ -212,12 +226,12 @@ def _search_oldest(p, s, r, cycle, columns, rows):
         soonest = min(soonest, ready)
         if ready > cycle:
             continue
-        if min(act, pre) <= cycle and s[base] < oldest:
-            found, oldest = bank * 8 + (at.ACT if act <= cycle else at.PRE), s[base]
-        if rd <= cycle and s[base + s[at.PLACE_RD + bank]] < oldest:
-            found, oldest = bank * 8 + at.RD, s[base + s[at.PLACE_RD + bank]]
-        if wr <= cycle and s[base + s[at.PLACE_WR + bank]] < oldest:
-            found, oldest = bank * 8 + at.WR, s[base + s[at.PLACE_WR + bank]]
+        if min(act, pre) <= cycle and _age(s, r, base) < oldest:
+            found, oldest = bank * 8 + (at.ACT if act <= cycle else at.PRE), _age(s, r, base)
+        if rd <= cycle and _age(s, r, base + s[at.PLACE_RD + bank]) < oldest:
+            found, oldest = bank * 8 + at.RD, _age(s, r, base + s[at.PLACE_RD + bank])
+        if wr <= cycle and _age(s, r, base + s[at.PLACE_WR + bank]) < oldest:
+            found, oldest = bank * 8 + at.WR, _age(s, r, base + s[at.PLACE_WR + bank])
     s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], soonest)
     return found
 
@@ -252,7 +266,7 @@ def _commands_by_age(p, s, r, log, cycle, issued):
         s[at.NEXT_COMMAND] = cycle + 1
 
 
-@inner
+@hot
 def tick(p, s, r, log):
     """One cycle of the channel, the one CLOCK stands at."""
     cycle = s[at.CLOCK]
@@ -276,7 +290,7 @@ def tick(p, s, r, log):
     s[at.CLOCK] = cycle + 1
 
 
-@inner
+@hot
 def next_tick(p, s):
     """The first cycle from CLOCK on in which anything can happen if nothing arrives."""
     if can_move(p, s):

@@ -1,44 +1,36 @@
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, untyped-decorator, misc, call-arg, var-annotated"
 """Compiled: the queues of one channel (read queue, write buffer, bank queues) and requests to the same address.
 
-A request is a number; its eight words stand in the request array ``r``. Small counting filters keep the search for a
-pending request of the same address off the common path; a search that is made is exact.
+A request is a number; its words stand in the request array ``r``. Reads and writes that wait for a bank are a list each,
+linked by the words BEHIND; the banks with such and room in their queue are the bits of a MOVABLE word. Small counting
+filters keep the search for a pending request of the same address off the common path; a search that is made is exact.
 """
 
 from __future__ import annotations
 
 from sim.hardware.memory import _bank_layout as at
-from sim.hardware.memory._bank_layout import NONE
-from sim.hardware.memory._bank_types import inner
+from sim.hardware.memory._bank_layout import FAR, NONE
+from sim.hardware.memory._bank_types import hot, inner, lowest
 from sim.hardware.memory._kernels_bank_commands import find_candidates
 
 
-@inner
+@hot
 def _slot(address):
     return ((address >> 5) ^ (address >> 15) ^ (address >> 25)) & (at.FILTER - 1)
 
 
 @inner
-def _find(s, r, request, base, length):
-    """The entry of a list of requests that has the address and kind wanted (``request`` words), or NONE."""
-    for k in range(base, base + length):
-        if r[s[k] * at.REQUEST + at.ADDRESS] == request:
-            return s[k]
-    return NONE
-
-
-@inner
-def pending(s, r, address, bank, write):
+def pending(p, s, r, address, bank, write):
     """The queued request of this kind and address that no command has served yet, or NONE."""
     filters = at.FILTER_WR if write else at.FILTER_RD
     if s[filters + _slot(address)] == 0:
         return NONE
-    if write:
-        found = _find(s, r, address, at.WRITES, s[at.WRITES_WAITING])
-    else:
-        found = _find(s, r, address, at.READS, s[at.READS_WAITING])
-    if found != NONE:
-        return found
+    kind = write * at.MAX_BANKS + bank
+    request = s[at.FIRST_WAITING + kind]
+    for _ in range(s[at.WAITING + kind]):
+        if r[request * at.REQUEST + at.ADDRESS] == address:
+            return request
+        request = r[request * at.REQUEST + at.BEHIND]
     base = at.QUEUE + bank * at.MAX_BANK_QUEUE
     for k in range(base, base + s[at.LENGTH + bank]):
         q = s[k] * at.REQUEST
@@ -47,7 +39,7 @@ def pending(s, r, address, bank, write):
     return NONE
 
 
-@inner
+@hot
 def full(p, s, write):
     """Does the channel refuse a request of this kind?"""
     if write:
@@ -55,152 +47,162 @@ def full(p, s, write):
     return s[at.READS_WAITING] + p[at.SHARED_QUEUE] * s[at.READS_QUEUED] >= p[at.READ_QUEUE]
 
 
-@inner
+@hot
+def _wait(p, s, r, request, bank, write):
+    """A request joins those of its kind and bank that wait, in the order in which they came."""
+    kind, q = write * at.MAX_BANKS + bank, request * at.REQUEST
+    r[q + at.AGE] = s[at.ACCEPTED]
+    s[at.ACCEPTED] += 1
+    if s[at.WAITING + kind] == 0:
+        s[at.FIRST_WAITING + kind] = request
+    else:
+        r[s[at.LAST_WAITING + kind] * at.REQUEST + at.BEHIND] = request
+    s[at.LAST_WAITING + kind] = request
+    s[at.WAITING + kind] += 1
+    s[at.READS_WAITING + write] += 1
+    if s[at.LENGTH + bank] < p[at.BANK_QUEUE]:
+        s[at.MOVABLE + write] |= 1 << bank
+    s[at.FILTER_RD + write * at.FILTER + _slot(r[q + at.ADDRESS])] += 1
+
+
+@hot
 def accept(p, s, r, request, cycle):
     """A request reaches the channel; ``cycle`` is the first cycle in which it may move on."""
     q = request * at.REQUEST
     address, bank, write = r[q + at.ADDRESS], r[q + at.BANK], r[q + at.WRITE]
     r[q + at.ADDED] = cycle
-    same_write = pending(s, r, address, bank, 1)
+    same_write = pending(p, s, r, address, bank, 1)
     if write:
         r[q + at.DONE] = cycle + 1
         if same_write != NONE:
             s[at.MERGED] += 1
             return
-        s[at.WRITES + s[at.WRITES_WAITING]] = request
-        s[at.WRITES_WAITING] += 1
-        s[at.WAIT_WR + bank] += 1
-        if s[at.LENGTH + bank] < p[at.BANK_QUEUE]:
-            s[at.WRITES_MOVABLE] += 1
-        s[at.FILTER_WR + _slot(address)] += 1
-        return
-    if same_write != NONE:
-        r[q + at.DONE] = cycle + 1
-        s[at.LAST_READ_DONE] = max(s[at.LAST_READ_DONE], cycle + 1)
-        s[at.FORWARDED] += 1
-        return
-    same_read = pending(s, r, address, bank, 0)
-    if same_read != NONE:
-        r[q + at.JOIN] = r[same_read * at.REQUEST + at.JOIN]
-        r[same_read * at.REQUEST + at.JOIN] = request
-        s[at.JOINED] += 1
-        return
-    s[at.READS + s[at.READS_WAITING]] = request
-    s[at.READS_WAITING] += 1
-    s[at.WAIT_RD + bank] += 1
-    if s[at.LENGTH + bank] < p[at.BANK_QUEUE]:
-        s[at.READS_MOVABLE] += 1
-    s[at.FILTER_RD + _slot(address)] += 1
+    else:
+        if same_write != NONE:
+            r[q + at.DONE] = cycle + 1
+            s[at.LAST_READ_DONE] = max(s[at.LAST_READ_DONE], cycle + 1)
+            s[at.FORWARDED] += 1
+            return
+        same_read = pending(p, s, r, address, bank, 0)
+        if same_read != NONE:
+            r[q + at.JOIN] = r[same_read * at.REQUEST + at.JOIN]
+            r[same_read * at.REQUEST + at.JOIN] = request
+            s[at.JOINED] += 1
+            return
+    _wait(p, s, r, request, bank, write)
 
 
-@inner
+@hot
 def _erase(s, base, place, length):
     for k in range(base + place, base + length - 1):
         s[k] = s[k + 1]
 
 
-@inner
+@hot
 def _enter_bank(p, s, r, request, bank):
     length = s[at.LENGTH + bank]
     s[at.QUEUE + bank * at.MAX_BANK_QUEUE + length] = request
     s[at.LENGTH + bank] = length + 1
     s[at.QUEUED] += 1
+    s[at.WRITES_IN + bank] += r[request * at.REQUEST + at.WRITE]
     if length + 1 == p[at.BANK_QUEUE]:
-        s[at.READS_MOVABLE] -= s[at.WAIT_RD + bank]
-        s[at.WRITES_MOVABLE] -= s[at.WAIT_WR + bank]
+        s[at.READS_MOVABLE] &= ~(1 << bank)
+        s[at.WRITES_MOVABLE] &= ~(1 << bank)
     find_candidates(p, s, r, bank)
-    group = p[at.GROUP_OF_BANK + bank]
-    ready = min(
-        max(s[at.CAN_ACT + bank], s[at.GROUP_ACT + group]),
-        max(s[at.CAN_PRE + bank], s[at.GROUP_PRE + group]),
-        max(s[at.CAN_RD + bank], s[at.GROUP_RD + group]),
-        max(s[at.CAN_WR + bank], s[at.GROUP_WR + group]),
-    )
-    s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], ready)
+    s[at.NEXT_COMMAND] = min(s[at.NEXT_COMMAND], s[at.READY_ROW + bank], s[at.READY_COLUMN + bank])
 
 
-@inner
+@hot
+def _oldest(s, r, write):
+    """The bank of the oldest request of this kind that fits in its bank queue."""
+    movable, found, oldest = s[at.MOVABLE + write], NONE, FAR
+    while movable:
+        bank = lowest(movable)
+        movable &= movable - 1
+        age = r[s[at.FIRST_WAITING + write * at.MAX_BANKS + bank] * at.REQUEST + at.AGE]
+        if age < oldest:
+            found, oldest = bank, age
+    return found
+
+
+@hot
+def _move(p, s, r, bank, write):
+    """The first of those of this kind that wait for ``bank`` enters its queue."""
+    kind = write * at.MAX_BANKS + bank
+    request = s[at.FIRST_WAITING + kind]
+    s[at.FIRST_WAITING + kind] = r[request * at.REQUEST + at.BEHIND]
+    s[at.WAITING + kind] -= 1
+    s[at.READS_WAITING + write] -= 1
+    if s[at.WAITING + kind] == 0:
+        s[at.MOVABLE + write] &= ~(1 << bank)
+    _enter_bank(p, s, r, request, bank)
+
+
+@hot
 def _move_read(p, s, r):
-    for k in range(s[at.READS_WAITING]):
-        request = s[at.READS + k]
-        bank = r[request * at.REQUEST + at.BANK]
-        if s[at.LENGTH + bank] < p[at.BANK_QUEUE]:
-            _erase(s, at.READS, k, s[at.READS_WAITING])
-            s[at.READS_WAITING] -= 1
-            s[at.WAIT_RD + bank] -= 1
-            s[at.READS_MOVABLE] -= 1
-            s[at.READS_QUEUED] += 1
-            _enter_bank(p, s, r, request, bank)
-            return True
-    return False
+    s[at.READS_QUEUED] += 1
+    _move(p, s, r, _oldest(s, r, 0), 0)
 
 
 @inner
 def _move_write(p, s, r):
     """Move the oldest write that fits; a pending read of its address ends the drain instead (returns False)."""
-    for k in range(s[at.WRITES_WAITING]):
-        request = s[at.WRITES + k]
-        q = request * at.REQUEST
-        bank = r[q + at.BANK]
-        if s[at.LENGTH + bank] < p[at.BANK_QUEUE]:
-            if pending(s, r, r[q + at.ADDRESS], bank, 0) != NONE:
-                s[at.DRAINING] = 0
-                return False
-            _erase(s, at.WRITES, k, s[at.WRITES_WAITING])
-            s[at.WRITES_WAITING] -= 1
-            s[at.WAIT_WR + bank] -= 1
-            s[at.WRITES_MOVABLE] -= 1
-            s[at.DRAINING] -= 1
-            _enter_bank(p, s, r, request, bank)
-            return True
-    return False
+    bank = _oldest(s, r, 1)
+    request = s[at.FIRST_WAITING + at.MAX_BANKS + bank]
+    if pending(p, s, r, r[request * at.REQUEST + at.ADDRESS], bank, 0) != NONE:
+        s[at.DRAINING] = 0
+        return False
+    s[at.DRAINING] -= 1
+    _move(p, s, r, bank, 1)
+    return True
 
 
-@inner
+@hot
 def drain_starts(p, s):
     """Would the write buffer start to drain now?"""
     waiting = s[at.WRITES_WAITING]
     return waiting >= p[at.DRAIN_HIGH] or (waiting > p[at.DRAIN_IDLE] and s[at.QUEUED] == 0)
 
 
-@inner
+@hot
 def can_move(p, s):
     """Would the next cycle move a request to its bank queue (or try to)?"""
     if s[at.DRAINING] == 0 and not drain_starts(p, s):
-        return s[at.READS_MOVABLE] > 0
-    return s[at.WRITES_MOVABLE] > 0
+        return s[at.READS_MOVABLE] != 0
+    return s[at.WRITES_MOVABLE] != 0
 
 
-@inner
+@hot
 def move_one(p, s, r):
     """Move one request to its bank queue, the oldest that fits; from the write buffer while it drains."""
     if s[at.DRAINING] == 0 and drain_starts(p, s):
         s[at.DRAINING] = s[at.WRITES_WAITING]
     if s[at.DRAINING] == 0:
-        if s[at.READS_MOVABLE] > 0:
+        if s[at.READS_MOVABLE]:
             _move_read(p, s, r)
-    elif s[at.WRITES_MOVABLE] > 0 and not _move_write(p, s, r) and s[at.QUEUED] == 0:
+    elif s[at.WRITES_MOVABLE] and not _move_write(p, s, r) and s[at.QUEUED] == 0 and s[at.READS_MOVABLE]:
         # With empty bank queues nothing but this read can end the wait: it moves, or both would wait for ever.
         _move_read(p, s, r)
 
 
-@inner
+@hot
 def leave_bank(p, s, r, bank, place):
     """Take the request at ``place`` out of its bank queue; returns it."""
     base = at.QUEUE + bank * at.MAX_BANK_QUEUE
     request = s[base + place]
     length = s[at.LENGTH + bank]
     if length == p[at.BANK_QUEUE]:
-        s[at.READS_MOVABLE] += s[at.WAIT_RD + bank]
-        s[at.WRITES_MOVABLE] += s[at.WAIT_WR + bank]
+        s[at.READS_MOVABLE] |= min(s[at.WAITING + bank], 1) << bank
+        s[at.WRITES_MOVABLE] |= min(s[at.WAITING + at.MAX_BANKS + bank], 1) << bank
     _erase(s, base, place, length)
     s[at.LENGTH + bank] = length - 1
     s[at.QUEUED] -= 1
     s[at.READS_QUEUED] -= 1 - r[request * at.REQUEST + at.WRITE]
+    s[at.WRITES_IN + bank] -= r[request * at.REQUEST + at.WRITE]
     return request
 
 
-@inner
+@hot
 def complete(p, s, r, request, cycle):
     """Its command issues in ``cycle``: stamp a read and all that joined it; forget the address."""
     q = request * at.REQUEST

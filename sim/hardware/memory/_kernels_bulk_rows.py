@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory._bank_types import inner
+from sim.hardware.memory._bank_types import hot, inner
 from sim.hardware.memory._bulk_layout import NONE
 
 
@@ -119,7 +119,7 @@ def bank_of(p, first, lane):
     return (rank_of(p, first) * p[at.GROUPS] + group) * p[at.BANKS_PER_GROUP] + bank_in_group
 
 
-@inner
+@hot
 def burst_after(transfers, t, bursts):
     """Where the transfer whose words begin at ``t`` goes on after ``bursts`` more of its present tile row."""
     following = transfers[t + at.NEXT_BURST] + bursts
@@ -128,7 +128,7 @@ def burst_after(transfers, t, bursts):
     return following
 
 
-@inner
+@hot
 def go_on(transfers, t, bursts):
     """The transfer has been served or given ``bursts`` of its present tile row."""
     transfers[t + at.NEXT_BURST] = burst_after(transfers, t, bursts)

@@ -16,7 +16,7 @@ from numba import int64, njit, void
 from sim.hardware.memory import _bank_layout as rq
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import inner, words
+from sim.hardware.memory._bank_types import hot, inner, words
 from sim.hardware.memory._kernels_bank_commands import after_read, after_write, find_candidates
 from sim.hardware.memory._kernels_bank_cycle import advance, next_tick, tick
 from sim.hardware.memory._kernels_bank_queues import accept, full
@@ -107,7 +107,7 @@ def enter(parameters, request_parameters, state, controller, book, transfers, ri
         transfers[first + at.TO_GIVE] = transfers[first + at.LEFT]
 
 
-@inner
+@hot
 def _take_over(s, c, m):
     """Counters of the controller since the last look go to the channel's."""
     conflicts = c[rq.N_ONDEMAND] - m[at.SEEN_ONDEMAND]
@@ -163,7 +163,7 @@ def leave(parameters, request_parameters, state, controller, book):
     _leave(words(parameters), words(request_parameters), words(state), words(controller), words(book))
 
 
-@inner
+@hot
 def _wants_to_give(q, s, c, m, transfers, ring):
     """Is there a request that the controller would accept? The turn moves to the transfer that has it."""
     if m[at.GIVING] == 0 or m[at.FREE_SLOTS] == 0:
@@ -176,7 +176,7 @@ def _wants_to_give(q, s, c, m, transfers, ring):
     return False
 
 
-@inner
+@hot
 def _give(p, q, s, c, m, transfers, ring, r):
     """Give the controller the next request of the transfer whose turn it is. Requests are never merged."""
     slot = ring[s[at.TURN]]
@@ -190,7 +190,7 @@ def _give(p, q, s, c, m, transfers, ring, r):
     r[line + rq.ADDRESS] = m[at.GIVEN] << 5
     r[line + rq.BANK] = bank_of(p, burst, 0)
     r[line + rq.ROW] = row_of(p, burst)
-    r[line + rq.COLUMN] = burst % p[at.RUN_BURSTS] // p[at.LANES]
+    r[line + rq.COLUMN] = burst & (p[at.RUN_BURSTS] - 1)
     r[line + rq.WRITE], r[line + rq.JOIN] = transfers[t + at.WRITE], NONE
     accept(q, c, r, request, c[rq.CLOCK])
     m[at.GIVEN_AT] = c[rq.CLOCK]
@@ -199,11 +199,11 @@ def _give(p, q, s, c, m, transfers, ring, r):
     if transfers[t + at.TO_GIVE] == 0 and transfers[t + at.WRITE]:
         c[rq.DRAINING] = c[rq.WRITES_WAITING]
     go_on(transfers, t, 1)
-    if (burst + 1) % p[at.RUN_BURSTS] == 0 or transfers[t + at.NEXT_BURST] != burst + 1:
+    if (burst + 1) & (p[at.RUN_BURSTS] - 1) == 0 or transfers[t + at.NEXT_BURST] != burst + 1:
         s[at.TURN] = 0 if s[at.TURN] + 1 >= s[at.ACTIVE] else s[at.TURN] + 1
 
 
-@inner
+@hot
 def _account(p, s, c, m, cycle, bank, rank, write):
     """Cover the data bus up to the end of the burst whose command issued in ``cycle``."""
     begin = max(s[at.COVERED], s[at.WORK_SINCE])
@@ -226,7 +226,7 @@ def _account(p, s, c, m, cycle, bank, rank, write):
     s[at.COVERED] = begin + p[at.BURST]
 
 
-@inner
+@hot
 def _served(p, q, s, c, m, transfers, ring, r, cycle):
     """A column command issued in ``cycle``; returns the slot of the transfer that it completed, or NONE."""
     request = c[rq.LAST_SERVED]
@@ -309,13 +309,15 @@ def _given_until_one_ends(p, s, transfers, ring):
     while given < at.LOOK_AHEAD:
         t = ring[turn] * at.TRANSFER
         burst = transfers[t + at.NEXT_BURST]
-        bursts = min(transfers[t + at.TO_GIVE], transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - burst % p[at.RUN_BURSTS])
+        bursts = min(
+            transfers[t + at.TO_GIVE], transfers[t + at.ROW_LEFT], p[at.RUN_BURSTS] - (burst & (p[at.RUN_BURSTS] - 1))
+        )
         given += bursts
         transfers[t + at.TO_GIVE] -= bursts
         if transfers[t + at.TO_GIVE] == 0:
             return given
         go_on(transfers, t, bursts)
-        if (burst + bursts) % p[at.RUN_BURSTS] == 0 or transfers[t + at.NEXT_BURST] != burst + bursts:
+        if (burst + bursts) & (p[at.RUN_BURSTS] - 1) == 0 or transfers[t + at.NEXT_BURST] != burst + bursts:
             turn = 0 if turn + 1 >= s[at.ACTIVE] else turn + 1
     return given
 

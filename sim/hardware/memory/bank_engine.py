@@ -93,7 +93,7 @@ class BankEngine:
         state[at.NEXT_COMMAND] = at.FAR
         state[at.LAST_WRITE] = at.NONE
         state[at.OPEN_ROW : at.OPEN_ROW + at.MAX_BANKS] = at.NONE
-        for word in (at.CAN_ACT, at.CAN_RD, at.CAN_WR, at.CAN_PRE):
+        for word in (at.CAN_ACT, at.CAN_RD, at.CAN_WR, at.CAN_PRE, at.READY_ROW, at.READY_COLUMN):
             state[word : word + at.MAX_BANKS] = at.FAR
 
     def run(
@@ -156,10 +156,15 @@ class BankEngine:
         rows, base = [self._table[:0]], 0
         for channel in range(self.map.controllers):
             state = self._state(channel)
-            count = int(state[at.WRITES_WAITING])
-            rows.append(self._table[state[at.WRITES : at.WRITES + count]])
-            state[at.WRITES : at.WRITES + count] = np.arange(base, base + count)
-            base += count
+            for kind in range(at.MAX_BANKS, 2 * at.MAX_BANKS):
+                count, request, found = int(state[at.WAITING + kind]), int(state[at.FIRST_WAITING + kind]), []
+                for _ in range(count):
+                    found.append(request)
+                    request = int(self._table[request, at.BEHIND])
+                rows.append(self._table[found])
+                rows[-1][:, at.BEHIND] = np.arange(base + 1, base + count + 1)
+                state[at.FIRST_WAITING + kind], state[at.LAST_WAITING + kind] = base, base + count - 1
+                base += count
         return np.concatenate(rows)
 
     def _check(self, addresses: npt.NDArray[Any], is_write: npt.NDArray[Any], issue_width: int) -> None:
