@@ -19,17 +19,40 @@ POINTER = types.CPointer(types.int64)
 inner = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")
 """A function that only kernels call: compiled with the one that calls it and kept in its cache entry, not by itself."""
 
-merged = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", forceinline=True)
-"""The same, merged into its callers when machine code is made: for what runs at every event."""
+hot = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", forceinline=True)
+"""An inner kernel of the path of every event: a call costs as much as its work, so it has none, where machine code is made
+(numba's own ``inline="always"`` runs no faster and compiles four times as long)."""
 
 
 @intrinsic
-def _first_word(typingctx, array):
+def _words(typingctx, array):
     def codegen(context, builder, signature, args):
         return context.make_array(signature.args[0])(context, builder, args[0]).data
 
     return POINTER(array), codegen
 
 
-words: Any = _first_word
+@intrinsic
+def _moved(typingctx, pointer, words):
+    def codegen(context, builder, signature, args):
+        return builder.gep(args[0], [args[1]])
+
+    return POINTER(POINTER, types.int64), codegen
+
+
+@intrinsic
+def _lowest(typingctx, bits):
+    def codegen(context, builder, signature, args):
+        return builder.cttz(args[0], context.get_constant(types.boolean, True))
+
+    return types.int64(types.int64), codegen
+
+
+words: Any = _words
 """Pointer to the first word of an int64 array."""
+
+moved: Any = _moved
+"""A pointer moved on by a number of int64 words."""
+
+lowest: Any = _lowest
+"""The number of the lowest bit that is set (of a word that is not 0)."""

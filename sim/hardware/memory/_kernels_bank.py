@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from numba import njit
 
+from sim.hardware._kernel import moved, words
 from sim.hardware.memory import _bank_layout as at
-from sim.hardware.memory._bank_types import moved, words
 from sim.hardware.memory._kernels_bank_cycle import advance, run_to_rest, run_to_space
 from sim.hardware.memory._kernels_bank_queues import accept, full
 

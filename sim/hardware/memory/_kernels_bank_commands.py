@@ -7,9 +7,9 @@ group's word have passed. Constraints between ranks and the activation windows a
 
 from __future__ import annotations
 
+from sim.hardware._kernel import hot, inner
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import hot, inner
 
 
 @inner

@@ -8,9 +8,9 @@ round-robin, starting after the bank chosen last; within a bank the oldest ready
 
 from __future__ import annotations
 
+from sim.hardware._kernel import hot, inner, lowest
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import hot, inner, lowest
 from sim.hardware.memory._kernels_bank_commands import (
     activate,
     column,

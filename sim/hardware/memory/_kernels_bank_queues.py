@@ -8,9 +8,9 @@ filters keep the search for a pending request of the same address off the common
 
 from __future__ import annotations
 
+from sim.hardware._kernel import hot, inner, lowest
 from sim.hardware.memory import _bank_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import hot, inner, lowest
 from sim.hardware.memory._kernels_bank_commands import find_candidates
 
 

@@ -21,8 +21,8 @@ from __future__ import annotations
 
 from numba import int64, njit, void
 
+from sim.hardware._kernel import inner, words
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory._bank_types import inner, words
 from sim.hardware.memory._bulk_layout import NONE
 from sim.hardware.memory._kernels_bulk_rows import (
     bank_of,

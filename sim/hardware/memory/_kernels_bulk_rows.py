@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from sim.hardware._kernel import hot, inner
 from sim.hardware.memory import _bulk_layout as at
-from sim.hardware.memory._bank_types import hot, inner
 from sim.hardware.memory._bulk_layout import NONE
 
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from numba import int64, njit, void
 
+from sim.hardware._kernel import hot, inner, words
 from sim.hardware.memory import _bank_layout as rq
 from sim.hardware.memory import _bulk_layout as at
 from sim.hardware.memory._bank_layout import FAR, NONE
-from sim.hardware.memory._bank_types import hot, inner, words
 from sim.hardware.memory._kernels_bank_commands import after_read, after_write, find_candidates
 from sim.hardware.memory._kernels_bank_cycle import advance, next_tick, tick
 from sim.hardware.memory._kernels_bank_queues import accept, full

@@ -6,21 +6,14 @@ Masks hold at most 62 members, so that no shift touches the sign bit.
 from __future__ import annotations
 
 from numba import int64
-from numba.cpython.unsafe.numbers import trailing_zeros
 
-from sim.hardware._kernel import merged
-
-
-@merged
-def lowest(mask):  # type: ignore[no-untyped-def]
-    """Index of the lowest set bit of a non-zero mask."""
-    return int64(trailing_zeros(mask))  # type: ignore[call-arg]
+from sim.hardware._kernel import hot, lowest
 
 
-@merged
+@hot
 def round_robin(mask, pointer):  # type: ignore[no-untyped-def]
     """The first member at or after ``pointer``, cyclically, of a non-zero mask."""
     after = mask & (int64(-1) << pointer)
     if after == 0:
         after = mask
-    return int64(trailing_zeros(after))  # type: ignore[call-arg]
+    return lowest(after)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.hardware._kernel import inner, merged
+from sim.hardware._kernel import hot, inner
 from sim.hardware.noc._kernels_message import booked_to_the_end
 from sim.hardware.noc._kernels_rows import free_row
 from sim.hardware.noc._packet_layout import (
@@ -65,7 +65,7 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@merged
+@hot
 def post(s, actor, when):  # type: ignore[no-untyped-def]
     """Make ``actor``, a row of a channel or a piece, due in cycle ``when``, after those that already are."""
     slot = s[SLOT_ENDS] + (when & (s[SLOTS] - 1)) * 4
@@ -86,7 +86,7 @@ def wake(s, channel, when):  # type: ignore[no-untyped-def]
         post(s, channel, when)
 
 
-@merged
+@hot
 def release(s, channel, flits, when, now):  # type: ignore[no-untyped-def]
     """``flits`` of buffer behind ``channel`` are free again from ``when`` on."""
     first, count = s[channel + RELEASE_FIRST], s[channel + RELEASES]
@@ -100,7 +100,7 @@ def release(s, channel, flits, when, now):  # type: ignore[no-untyped-def]
         wake(s, channel, max(s[ring + first] >> bits, now))
 
 
-@merged
+@hot
 def leave(s, channel, flits, back, now):  # type: ignore[no-untyped-def]
     """A piece starts on its next link, so that credits for ``channel`` come back from ``back`` on, one a cycle.
 
@@ -113,7 +113,7 @@ def leave(s, channel, flits, back, now):  # type: ignore[no-untyped-def]
     release(s, channel, min(flits, capacity), back, now)
 
 
-@merged
+@hot
 def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
     """Is there buffer for ``flits`` behind ``channel``? Returns 1, or minus the cycle of the next release (0: unknown)."""
     bits = s[FLIT_BITS]
@@ -130,7 +130,7 @@ def has_room(s, channel, flits, now):  # type: ignore[no-untyped-def]
     return 1
 
 
-@merged
+@hot
 def way_is_free(s, piece, now):  # type: ignore[no-untyped-def]
     """Has the piece ahead made way? Returns 1, or minus the cycle in which it will have (0: unknown)."""
     hop, allowed = s[piece + HOPS], s[piece + ALLOWED]
@@ -158,7 +158,7 @@ def make_way(s, piece, when, now):  # type: ignore[no-untyped-def]
         wake(s, s[behind + CHANNEL], max(when, now))
 
 
-@merged
+@hot
 def last_copy(s, piece):  # type: ignore[no-untyped-def]
     """Is ``piece``, which starts now, the last of the copies that share its place in the buffer (or the only one)?"""
     copies = s[piece + COPIES]
@@ -172,7 +172,7 @@ def last_copy(s, piece):  # type: ignore[no-untyped-def]
     return True
 
 
-@merged
+@hot
 def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
     """The piece starts, in cycle ``start``, from the buffers behind ``held`` or (-1) from its source."""
     flits, kind, owner = s[piece + FLITS], s[piece + KIND], s[piece + OWNER]
@@ -193,7 +193,7 @@ def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
         make_way(s, piece, back, now)
 
 
-@merged
+@hot
 def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
     """The piece takes its last link, behind which its first flit arrives in cycle ``arrival``."""
     flits, kind, owner = s[piece + FLITS], s[piece + KIND], s[piece + OWNER]
@@ -216,7 +216,7 @@ def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
         s[BOOKED] += 1
 
 
-@merged
+@hot
 def book(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
     """The piece takes the link of ``channel`` from the first free cycle on."""
     port = s[channel + PORT_ROW]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from numba import int64, njit
 
-from sim.hardware._kernel import merged, words
+from sim.hardware._kernel import hot, words
 from sim.hardware.noc._flit_layout import (
     ACTIVE,
     COUNT,
@@ -65,7 +65,7 @@ from sim.hardware.noc._kernels_router import (
 ONE = int64(1)
 
 
-@merged
+@hot
 def take_flit(s, b, what, flit, now):  # type: ignore[no-untyped-def]
     """A flit reaches the input channel ``what``, or (negative) a terminal through the output channel ``-1 - what``."""
     if what < 0:
@@ -93,7 +93,7 @@ def take_flit(s, b, what, flit, now):  # type: ignore[no-untyped-def]
             request_switch(s, b, row)
 
 
-@merged
+@hot
 def take_credit(s, b, what):  # type: ignore[no-untyped-def]
     """A credit reaches the output channel ``what``, or (negative: (-1 - terminal) * vcs + vc) a source."""
     if what < 0:
@@ -108,7 +108,7 @@ def take_credit(s, b, what):  # type: ignore[no-untyped-def]
         request_switch(s, b, row)
 
 
-@merged
+@hot
 def take_events(s, b, now):  # type: ignore[no-untyped-def]
     """Take in everything that arrives in this cycle."""
     slot = (now & (b.slots - 1)) * 3
@@ -128,7 +128,7 @@ def take_events(s, b, now):  # type: ignore[no-untyped-def]
                 request_channel(s, b, what)
 
 
-@merged
+@hot
 def send_from(s, b, at, now):  # type: ignore[no-untyped-def]
     """The source whose row starts ``at`` has a packet that may send one flit, if a channel has a credit."""
     n_vcs, packet = b.n_vcs, s[b.terminals + at + CURRENT]
@@ -159,7 +159,7 @@ def send_from(s, b, at, now):  # type: ignore[no-untyped-def]
     s[b.counters + MOVES] += 1
 
 
-@merged
+@hot
 def send(s, b, now):  # type: ignore[no-untyped-def]
     """Every source sends at most one flit. Returns the creation time of the next packet that waits for its time."""
     upcoming = int64(NEVER)

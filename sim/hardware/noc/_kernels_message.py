@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.hardware._kernel import inner, merged
+from sim.hardware._kernel import hot, inner
 from sim.hardware.noc._packet_layout import (
     DUE_FIRST,
     FIRST_MESSAGE,
@@ -15,7 +15,7 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@merged
+@hot
 def leave_source(s, message):  # type: ignore[no-untyped-def]
     """Take ``message`` out of the list of its source."""
     source = s[message + ORIGIN]
@@ -30,7 +30,7 @@ def leave_source(s, message):  # type: ignore[no-untyped-def]
         s[source + LAST_MESSAGE] = previous
 
 
-@merged
+@hot
 def insert_due(s, message):  # type: ignore[no-untyped-def]
     """Put ``message`` in the list of known ends, behind those that end no later."""
     at, following = DUE_FIRST, s[DUE_FIRST]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from numba import int64, njit
 
-from sim.hardware._kernel import inner, merged, words
+from sim.hardware._kernel import hot, inner, words
 from sim.hardware.noc._kernels_book import book, has_room, post, wake, way_is_free
 from sim.hardware.noc._kernels_rows import ROWS, new_row, next_in_line
 from sim.hardware.noc._packet_layout import (
@@ -56,7 +56,7 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@merged
+@hot
 def ask(s, r, piece, channel, now):  # type: ignore[no-untyped-def]
     """The piece takes the link of ``channel`` now, or stands in line for it."""
     room = int64(0)
@@ -100,7 +100,7 @@ def branch(s, r, piece, now):  # type: ignore[no-untyped-def]
         child = following
 
 
-@merged
+@hot
 def arrive(s, r, piece, now):  # type: ignore[no-untyped-def]
     """A piece that is due asks for its next link."""
     kind = s[piece + KIND]
@@ -167,7 +167,7 @@ def rouse(s, r, now):  # type: ignore[no-untyped-def]
     return True
 
 
-@merged
+@hot
 def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
     """All that is due in cycle ``now``, whose slot of the calendar is ``slot``. False when rows ran out on the way."""
     s[FINISHED] += s[slot + 3]

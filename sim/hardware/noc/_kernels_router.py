@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from numba import int64, types
 
-from sim.hardware._kernel import inner, merged
+from sim.hardware._kernel import hot, inner, lowest
 from sim.hardware.noc._flit_layout import (
     ACCEPT,
     ACTIVE,
@@ -60,14 +60,14 @@ from sim.hardware.noc._flit_layout import (
     WANT_SWITCH,
     Layout,
 )
-from sim.hardware.noc._kernels_bits import lowest, round_robin
+from sim.hardware.noc._kernels_bits import round_robin
 
 ONE = int64(1)
 ROWS = int64[::1]
 LAYOUT = types.NamedUniTuple(int64, len(Layout._fields), Layout)  # type: ignore[no-untyped-call]
 
 
-@merged
+@hot
 def post(s, b, kind, when, what, flit):  # type: ignore[no-untyped-def]
     """Put an event into the calendar slot of cycle ``when``."""
     slot = (when & (b.slots - 1)) * 3 + kind
@@ -78,7 +78,7 @@ def post(s, b, kind, when, what, flit):  # type: ignore[no-untyped-def]
     s[b.counters + PENDING] += 1
 
 
-@merged
+@hot
 def request_switch(s, b, row):  # type: ignore[no-untyped-def]
     """The input channel at ``row`` has a flit and a credit: it joins the requests for its output."""
     router, port, out = s[b.inputs + row + ROUTER], s[b.inputs + row + PORT], s[b.inputs + row + OUT]
@@ -89,7 +89,7 @@ def request_switch(s, b, row):  # type: ignore[no-untyped-def]
     s[b.routers + router * b.router_width + ROUTER_SWITCH] |= ONE << out
 
 
-@merged
+@hot
 def drop_switch(s, b, row):  # type: ignore[no-untyped-def]
     """Take back the switch request of the input channel at ``row``."""
     router, port, out = s[b.inputs + row + ROUTER], s[b.inputs + row + PORT], s[b.inputs + row + OUT]
@@ -103,7 +103,7 @@ def drop_switch(s, b, row):  # type: ignore[no-untyped-def]
             s[b.routers + router * b.router_width + ROUTER_SWITCH] &= ~(ONE << out)
 
 
-@merged
+@hot
 def request_channel(s, b, row):  # type: ignore[no-untyped-def]
     """The head in front of the input channel at ``row`` looks up its route and waits for an output channel."""
     n_ports, classes = b.n_ports, b.n_classes
@@ -123,7 +123,7 @@ def request_channel(s, b, row):  # type: ignore[no-untyped-def]
     s[b.routers + router * b.router_width + ROUTER_WAITING + vc_class] |= ONE << out
 
 
-@merged
+@hot
 def head_arrived(s, b, row, when):  # type: ignore[no-untyped-def]
     """A head came to the front of the input channel at ``row``; its route is known ``HEAD_DELAY`` cycles later."""
     if b.head_delay == 0:
@@ -133,7 +133,7 @@ def head_arrived(s, b, row, when):  # type: ignore[no-untyped-def]
         post(s, b, ROUTED, when + b.head_delay, row, 0)
 
 
-@merged
+@hot
 def give_channel(s, b, row, out_vc):  # type: ignore[no-untyped-def]
     """Accept the grant of ``out_vc`` to the waiting head at ``row``; both pointers move past the pair."""
     n_ports, n_vcs, classes = b.n_ports, b.n_vcs, b.n_classes
@@ -161,7 +161,7 @@ def give_channel(s, b, row, out_vc):  # type: ignore[no-untyped-def]
     s[b.counters + MOVES] += 1
 
 
-@merged
+@hot
 def accepted(s, b, row, grants):  # type: ignore[no-untyped-def]
     """Which of the granted channels (a mask, all of the output it asked for) the head at ``row`` accepts."""
     n_vcs = b.n_vcs
@@ -171,7 +171,7 @@ def accepted(s, b, row, grants):  # type: ignore[no-untyped-def]
     return round_robin(grants, pointer)
 
 
-@merged
+@hot
 def first_waiting(s, b, slot, inputs, pointer):  # type: ignore[no-untyped-def]
     """The waiting head (port * vcs + vc) that an output channel grants to, from ``pointer`` on, cyclically."""
     n_vcs = b.n_vcs
@@ -219,7 +219,7 @@ def grant_channels(s, b, router, out, vc_class, winners):  # type: ignore[no-unt
     return winners
 
 
-@merged
+@hot
 def traverse(s, b, row, p_in, now):  # type: ignore[no-untyped-def]
     """The front flit of the input channel at ``row`` leaves through the switch; a credit goes back."""
     n_vcs = b.n_vcs
@@ -251,7 +251,7 @@ def traverse(s, b, row, p_in, now):  # type: ignore[no-untyped-def]
         drop_switch(s, b, row)
 
 
-@merged
+@hot
 def switch(s, b, router, now):  # type: ignore[no-untyped-def]
     """Outputs grant to inputs, inputs accept an output and choose a virtual channel; winners traverse."""
     n_ports, n_vcs, width, port_width = b.n_ports, b.n_vcs, b.input_width, b.port_width
@@ -278,7 +278,7 @@ def switch(s, b, router, now):  # type: ignore[no-untyped-def]
         traverse(s, b, (p_in * n_vcs + vc) * width, p_in * port_width, now)
 
 
-@merged
+@hot
 def step_router(s, b, router, now):  # type: ignore[no-untyped-def]
     """One cycle: channels are allocated on the state before it, the switch too (after it, when speculative)."""
     winners = int64(0)

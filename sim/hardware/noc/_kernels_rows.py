@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import int64, njit, void
 
-from sim.hardware._kernel import inner, merged, words
+from sim.hardware._kernel import hot, inner, words
 from sim.hardware.noc._packet_layout import (
     ALLOWED,
     ASKED,
@@ -64,7 +64,7 @@ from sim.hardware.noc._packet_layout import (
 ROWS = int64[::1]
 
 
-@merged
+@hot
 def new_row(s):  # type: ignore[no-untyped-def]
     """Where a row begins that nobody uses; the event loop has made sure that there is one."""
     s[ROWS_LEFT] -= 1
@@ -77,7 +77,7 @@ def new_row(s):  # type: ignore[no-untyped-def]
     return fresh
 
 
-@merged
+@hot
 def free_row(s, one):  # type: ignore[no-untyped-def]
     """Nobody uses the row ``one`` any more."""
     s[ROWS_LEFT] += 1
@@ -85,7 +85,7 @@ def free_row(s, one):  # type: ignore[no-untyped-def]
     s[FREE_ROW] = one
 
 
-@merged
+@hot
 def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
     """The first record of the line of the source ``port`` as a piece; -1 when there is none."""
     record = s[port + FIRST_RECORD]
@@ -99,7 +99,7 @@ def part_of_record(s, r, port):  # type: ignore[no-untyped-def]
     return piece
 
 
-@merged
+@hot
 def part_of_message(s, port):  # type: ignore[no-untyped-def]
     """A piece cut off the message that the source ``port`` is at, or off the next one; -1 when there is none."""
     message = s[port + CUTS]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from numba import int64, njit
 
-from sim.hardware._kernel import inner, merged, words
+from sim.hardware._kernel import hot, inner, words
 from sim.hardware.noc._kernels_book import wake
 from sim.hardware.noc._kernels_packet import run_until
 from sim.hardware.noc._kernels_rows import ROWS, free_row, new_row, next_in_line
@@ -67,7 +67,7 @@ from sim.hardware.noc._packet_layout import (
 )
 
 
-@merged
+@hot
 def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
     """A row for a message of ``flits`` at the end of its source's list."""
     message = new_row(s)
@@ -87,7 +87,7 @@ def new_message(s, way, flits, token, now):  # type: ignore[no-untyped-def]
     return message
 
 
-@merged
+@hot
 def to_cut(s, message, way, flits, packet, longest, now):  # type: ignore[no-untyped-def]
     """What its source has to know to cut ``message`` into packets and pieces."""
     s[message + UNCUT], s[message + IN_PACKET], s[message + SENT_AT] = flits, 0, now
@@ -98,7 +98,7 @@ def to_cut(s, message, way, flits, packet, longest, now):  # type: ignore[no-unt
     s[message + LAST_FLITS] = in_last % longest + 1
 
 
-@merged
+@hot
 def bound(s, message, now):  # type: ignore[no-untyped-def]
     """A cycle before which ``message`` cannot end."""
     source = s[message + ORIGIN]
