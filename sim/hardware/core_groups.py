@@ -46,8 +46,10 @@ def grouped_cores(layout: Layout) -> tuple[tuple[CoreView, ...], ...]:
 
 
 def check_groups(architecture: Architecture, layout: Layout) -> None:
-    """Refuse what groups of cores are not modelled with."""
+    """Refuse what several groups of cores are not modelled with."""
     groups, problems = architecture.policy.core_groups, Problems()
+    if groups == 1:
+        return
     place = architecture.policy_place("core_groups")
     for name, cores in layout.core_classes.items():
         if len(cores) % groups:

@@ -86,6 +86,7 @@ class Homes:
                 if one.tensor.key not in homes:
                     homes[one.tensor.key] = owner.placement.home(one.tensor, produced)
                     addresses[one.tensor.key] = owner.placement.address(one.tensor)
+        owner.placement.begins([one.tensor for one in outputs])
         self._off_chip.count(owner.number, owner.job, region, reads, homes)
         return Settled(operands, homes, addresses, touches)
 

@@ -147,7 +147,8 @@ def placement_of(stage: Stage, before: Boundary | None, behind: Boundary | None,
     """``own`` with what crosses the stage's boundaries."""
     names = [use.tensor for one in _operators(stage.trace, "send") for _, uses in one.inputs for use in uses]
     keys = {final_key(_body(stage.trace), name, ()): name for name in names}
-    return OfStage(own, before, behind, sent_keys(keys, INDEX), frozenset(one.name for one in stage.received))
+    return OfStage(own, before, behind, sent_keys(keys, INDEX), frozenset(one.name for one in stage.received),
+                   stage.group.layout.backing[0].index)  # fmt: skip
 
 
 def _operators(trace: Trace, kind: str) -> list[Operator]:

@@ -63,6 +63,12 @@ def test_what_does_not_fit_passes_through_memory(tmp_path: Path) -> None:
     assert found == {(PADS, "chip.hbm"): activations, ("chip.hbm", PADS): activations + PRODUCTS * WEIGHT}
 
 
+def test_predictions_of_joined_regions_hand_nothing_over(tmp_path: Path) -> None:
+    """Homes are asked for to predict whether joining regions gains; only what begins is handed over."""
+    found = simulate(chain(4), toy_cores(tmp_path, fusion="auto", core_groups=2, lookahead=8))
+    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 4 * ACTIVATION, "memory": 0}
+
+
 def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:
     groups, micro_batches = 4, 4
     found = simulate(chain(micro_batches), toy_cores(tmp_path))

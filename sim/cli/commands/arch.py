@@ -55,11 +55,13 @@ def show(
 def check(arch: Name, set_: Overrides = None) -> None:
     """Check an architecture: its file, that its parts make a machine, and that every action has a price."""
     from sim.core.errors import all_of
+    from sim.hardware.core_groups import check_groups
     from sim.hardware.layout import Layout
     from sim.report.energy import energy_table
 
     architecture = load(arch, set_)
     layout, table = all_of(lambda: Layout(architecture), lambda: energy_table(architecture))
+    check_groups(architecture, layout)
     typer.echo(
         f"{architecture.name}: well formed, {len(layout.cores)} cores, {len(layout.tiers)} memory tiers, "
         f"energy table {table.name}"

@@ -72,6 +72,9 @@ class ByLifetime:
     def ready(self, made: Sequence[TensorInstance]) -> bool:
         return True
 
+    def begins(self, made: Sequence[TensorInstance]) -> None:
+        pass
+
     def candidates(self, backing: bool) -> tuple[TierView, ...]:
         """The tiers a new tensor may live in, the preferred first."""
         return self._layout.backing if backing else self._layout.homes

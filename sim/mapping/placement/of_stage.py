@@ -92,6 +92,7 @@ class OfStage:
     """The placement ``own`` of one stage's trace, with what crosses the boundaries ``before`` and ``behind`` it.
 
     ``sent``: key of a tensor as this stage makes it -> as the next one gets it. ``received``: names of what comes in.
+    ``memory``: a tier to expect what comes in by memory in.
     """
 
     def __init__(
@@ -101,10 +102,12 @@ class OfStage:
         behind: Boundary | None,
         sent: Callable[[Key], Key | None],
         received: frozenset[str],
+        memory: int,
     ) -> None:
         self._own = own
         self._before, self._behind = before, behind
         self._sent, self._received = sent, received
+        self._memory = memory
         self._shared: dict[Key, Handed] = {}
         self._in_use = 0
         self._closed = False
@@ -134,18 +137,20 @@ class OfStage:
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
         shared = self._shared.get(tensor.key)
-        if shared is not None:
-            return shared.tier
-        if produced and self._comes_in(tensor) and self._before is not None:
-            handed = self._shared[tensor.key] = self._before.offers.pop(tensor.key)
-        elif produced and self._behind is not None and self._goes_out(tensor):
-            handed = self._shared[tensor.key] = self._behind.place(tensor) or self._in_memory(tensor)
-        else:
-            return self._own.home(tensor, produced)
-        outside = self._sent(tensor.key)
-        if outside is not None and self._behind is not None:
-            self._behind.offer(outside, handed, tensor.size_bytes)
-        return handed.tier
+        if shared is None and self._before is not None and self._comes_in(tensor):
+            if not produced:  # what is predicted before it has come in
+                return self._expected(self._before, tensor)
+            shared = self._shared[tensor.key] = self._before.offers.pop(tensor.key)
+        elif shared is None and produced and self._behind is not None and self._goes_out(tensor):
+            shared = self._shared[tensor.key] = self._behind.place(tensor) or self._in_memory(tensor)
+        return self._own.home(tensor, produced) if shared is None else shared.tier
+
+    def begins(self, made: Sequence[TensorInstance]) -> None:
+        """What goes out may be read by the next stage, which waits until it is complete."""
+        for one in made:
+            outside = self._sent(one.key)
+            if outside is not None and one.key in self._shared and self._behind is not None:
+                self._behind.offer(outside, self._shared[one.key], one.size_bytes)
 
     def placed(self, tensor: TensorInstance) -> bool:
         return tensor.key in self._shared or self._own.placed(tensor)
@@ -160,6 +165,13 @@ class OfStage:
             self._own.release(tensor)
         else:
             shared.leave()
+
+    def _expected(self, before: Boundary, tensor: TensorInstance) -> int:
+        """The tier of what has not been taken over yet: as offered, else in the buffers, else the first memory."""
+        offered = before.offers.get(tensor.key)
+        if offered is not None:
+            return offered.tier
+        return before.tier if before.buffered else self._memory
 
     def _comes_in(self, tensor: TensorInstance) -> bool:
         return tensor.name in self._received and not tensor.persistent

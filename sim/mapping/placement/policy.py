@@ -35,6 +35,10 @@ class Placement(Protocol):
         """May a region that makes these tensors begin now? If not, it is asked again when another has ended."""
         ...
 
+    def begins(self, made: Sequence[TensorInstance]) -> None:
+        """A region that makes these tensors, which have their homes, begins now. (Homes are also asked for to predict.)"""
+        ...
+
     def home(self, tensor: TensorInstance, produced: bool) -> int:
         """Tier index of ``tensor``; ``produced``: an operator of the run writes it (else it is an input of the model)."""
         ...
