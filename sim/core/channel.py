@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 
-from sim.core.component import Activity, Cause, Component, Lane
+from sim.core.component import Activity, Component, Lane
 from sim.core.engine import Call, Phase
 
 
@@ -30,19 +30,52 @@ class TransferEngine(Protocol):
     def active(self) -> int: ...
 
 
-class Channel:
-    """One lane of ``component`` whose transfers are timed by ``engine``. Busy means: at least one transfer in service.
+class Driver:
+    """Keeps one wake-up at the next event of ``model`` and, as transfers end, runs the callbacks they came with."""
+
+    def __init__(self, component: Component, model: TransferEngine) -> None:
+        self._rank = component.rank
+        self._events = component.engine
+        self.model = model
+        self._wake: Call | None = None
+        self._wake_ps = -1
+
+    def send(self, stream: Hashable, size_bytes: int, done: Callable[[], None]) -> None:
+        """A transfer arrives now; ``done`` runs when it has ended."""
+        now = self._events.now
+        self.model.submit(now, stream, size_bytes, done)
+        self._arm(now)
+
+    def _arm(self, now_ps: int) -> None:
+        """Keep one wake-up at the engine's next event. One that is due now stays: it delivers what has completed."""
+        when = self.model.next_event_ps()
+        if self._wake is not None:
+            if self._wake_ps == when or self._wake_ps == now_ps:
+                return
+            self._wake.cancel()
+            self._wake = None
+        if when is not None:
+            self._wake_ps = when
+            self._wake = self._events.at(when, self._on_wake, Phase.FINISH, self._rank)
+
+    def _on_wake(self) -> None:
+        self._wake = None
+        now = self._events.now
+        ended = self.model.advance(now)
+        self._arm(now)
+        for done in ended:
+            done()
+
+
+class Channel(Driver):
+    """One lane of ``component`` whose transfers are timed by ``model``. Busy means: at least one transfer in service.
 
     The lane's spans are cut wherever the set of transfers in service changes hands, so that a slice names one operator.
     """
 
     def __init__(self, component: Component, model: TransferEngine, lane: Lane) -> None:
-        self._rank = component.rank
-        self._events = component.engine
-        self.model = model
+        super().__init__(component, model)
         self.lane = lane
-        self._wake: Call | None = None
-        self._wake_ps = -1
         self._serving = False
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
@@ -50,22 +83,9 @@ class Channel:
         now = self._events.now
         if not self._serving:
             self._serving = True
-            self.lane.assign(now)
-            self.lane.begin(now, Cause.OPERAND)
+            self.lane.occupy(now)
         self.model.submit(now, stream, size_bytes, (done, activity))
         self._arm(now)
-
-    def _arm(self, now_ps: int) -> None:
-        """Keep one wake-up at the engine's next event. One that is due now stays: it delivers what has completed."""
-        when = self.model.next_event_ps()
-        if self._wake is not None:
-            if self._wake_ps in (when, now_ps):
-                return
-            self._wake.cancel()
-            self._wake = None
-        if when is not None:
-            self._wake_ps = when
-            self._wake = self._events.at(when, self._on_wake, Phase.FINISH, self._rank)
 
     def _on_wake(self) -> None:
         self._wake = None

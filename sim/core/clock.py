@@ -36,6 +36,12 @@ class Clock:
             index += 1
         return index
 
+    def index_at_or_before(self, time_ps: int) -> int:
+        """Index of the last edge at or before ``time_ps``."""
+        if self._den == 1:
+            return time_ps // self._num
+        return self.index_at_or_after(time_ps + 1) - 1
+
     def cycles_at(self, time_ps: int) -> int:
         """Whole cycles that cover ``time_ps``: the index of the first edge at or after it."""
         return self.index_at_or_after(time_ps)

@@ -107,6 +107,16 @@ class Lane:
             self._charge_gap(now_ps, cause, owner, tile)
         self._busy_since = now_ps
 
+    def occupy(self, now_ps: int) -> None:
+        """A piece comes and starts at once: :meth:`assign` and :meth:`begin`, shorter where nothing else is assigned."""
+        if self.pending or now_ps < self._covered_to:
+            self.assign(now_ps)
+            self.begin(now_ps, Cause.OPERAND)
+            return
+        self.pending = 1
+        self.idle_ps += now_ps - self._covered_to
+        self._covered_to = self._busy_since = now_ps
+
     def waited(self, now_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
         """Assigned work has waited for ``cause`` until now, and goes on waiting for something else."""
         if self._busy_since < 0 and self.pending:

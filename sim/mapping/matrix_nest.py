@@ -106,6 +106,7 @@ class MatrixNest:
         self.slots = prod(choice.split)
         self._parts = used_parts(self.geometry.k_units, choice.split[3])
         self._steps: dict[tuple[object, ...], Step] = {}
+        self._moved: dict[_Block, tuple[int, int]] = {}
         tiles = (choice.tb, choice.tm, choice.tn, choice.tk)
         self._reuse = matrix_reuse(shape, self.geometry, tiles, choice.order, choice.split)
         self._places = MatrixPlaces(shape, self.geometry)
@@ -154,10 +155,11 @@ class MatrixNest:
             loaded_a, loaded_b = key_a, key_b
             keep_a = following is not None and following[1] == key_a
             keep_b = following is not None and following[2] == key_b
+            a_bytes, b_bytes = self._moved_bytes(block)
             if new_a:
-                held_a = self._a_bytes(block)
+                held_a = a_bytes
             if new_b:
-                held_b = self._b_bytes(block)
+                held_b = b_bytes
             release = (0 if keep_a else held_a) + (0 if keep_b else held_b)
             ends = block.last_k and following is None
             step = self._step(block, new_a, new_b, release, before, ends, shared, slot)
@@ -225,13 +227,15 @@ class MatrixNest:
                     block = _Block(tb, m_cuts[i], n_cuts[j], cut, place == 0, place == last)
                     yield block, (start, i, place), (start, j, place)
 
-    def _a_bytes(self, block: _Block) -> int:
-        size = bits_to_bytes(block.b * block.m.a_factor * block.k.a_factor, self.shape.a_bits)
-        return int(self.shape.a.transferred(size))
-
-    def _b_bytes(self, block: _Block) -> int:
-        kept = kept_k(block.k.extent, self.shape.sparsity)
-        return int(self.shape.b.transferred(bits_to_bytes(block.b * kept * block.n, self.shape.b_bits)))
+    def _moved_bytes(self, block: _Block) -> tuple[int, int]:
+        """What has to be transferred of A and of B for a block."""
+        found = self._moved.get(block)
+        if found is None:
+            shape, kept = self.shape, kept_k(block.k.extent, self.shape.sparsity)
+            a = shape.a.transferred(bits_to_bytes(block.b * block.m.a_factor * block.k.a_factor, shape.a_bits))
+            b = shape.b.transferred(bits_to_bytes(block.b * kept * block.n, shape.b_bits))
+            found = self._moved[block] = int(a), int(b)
+        return found
 
     def _step(
         self, block: _Block, new_a: int, new_b: int, release: int, before: int, last: bool,
@@ -274,9 +278,10 @@ class MatrixNest:
     ) -> Step:  # fmt: skip
         shape = self.shape
         loads, acquire = [], 0
+        a_bytes, b_bytes = self._moved_bytes(block)
         for position, wanted, size, source, found in (
-            (0, new_a, self._a_bytes(block), shape.a, self._reuse[0]),
-            (1, new_b, self._b_bytes(block), shape.b, self._reuse[1]),
+            (0, new_a, a_bytes, shape.a, self._reuse[0]),
+            (1, new_b, b_bytes, shape.b, self._reuse[1]),
             *((position, FIRST, size, shape.extras[position - 2][1], NO_REUSE) for position, size in extras),
         ):
             if wanted and size:

@@ -19,6 +19,8 @@ from sim.mapping.plan import RESULTS, Sources, TilePlace
 
 A, B = 0, 1
 """Positions of the operands; the extras of the vector stage follow."""
+Size = tuple[int, Cut, int, int]
+"""Of a tile: batch items, M, N, and K units."""
 
 
 class MatrixPlaces:
@@ -30,62 +32,59 @@ class MatrixPlaces:
         self._geometry = geometry
         self._kept = kept_k(segment.k, shape.sparsity)
         self._a_rows = conv.images * conv.in_h * conv.in_w if conv else segment.m
+        self._kinds: dict[int, tuple[Sources, Fraction]] = {
+            A: (shape.a, shape.a_bits), B: (shape.b, shape.b_bits), RESULTS: (shape.c, shape.c_bits)
+        }  # fmt: skip
+        for position, (total, source) in enumerate(shape.extras, start=2):
+            self._kinds[position] = source, Fraction(8 * total, shape.results)
+        self._rows: dict[tuple[int, Size], tuple[int, int]] = {}
 
     def extent_bytes(self, position: int) -> int:
         """As in :class:`~sim.mapping.plan.StepSchedule`."""
         shape, segment = self._shape, self._shape.segment
         if position == A:
-            return self._bytes(shape.a, segment.batch * self._a_rows * self._geometry.k_units, shape.a_bits)
+            return self._bytes(A, segment.batch * self._a_rows * self._geometry.k_units)
         if position == B:
-            return self._bytes(shape.b, segment.batch * self._kept * segment.n, shape.b_bits)
+            return self._bytes(B, segment.batch * self._kept * segment.n)
         if position == RESULTS:
-            return self._bytes(shape.c, shape.results, shape.c_bits)
+            return self._bytes(RESULTS, shape.results)
         total, source = shape.extras[position - 2]
         return int(source.transferred(total))
 
-    def of(self, position: int, first: tuple[int, int, int, int], size: tuple[int, Cut, int, int]) -> TilePlace:
-        """The place of the tile of an operand. ``size``: batch items, M, N, and K units."""
-        shape = self._shape
-        if position == A:
-            return self._a(first, size)
-        if position == B:
-            b, _, n, k = first
-            before = kept_k(k * self._geometry.k_unit, shape.sparsity)
-            elements = (b * shape.segment.n + n) * self._kept + before * size[2]
-            return TilePlace(self._bytes(shape.b, elements, shape.b_bits))
-        if position == RESULTS:
-            return self._results(first, size, shape.c, shape.c_bits)
-        total, source = shape.extras[position - 2]
-        return self._results(first, size, source, Fraction(8 * total, shape.results))
-
-    def _a(self, first: tuple[int, int, int, int], size: tuple[int, Cut, int, int]) -> TilePlace:
-        (b, m, _, k), (items, cut, _, units) = first, size
-        pitch, rows = self._geometry.k_units, cut.a_factor
-        elements = (b * self._a_rows + self._geometry.input_row(m)) * pitch + k
-        return self._place(self._shape.a, self._shape.a_bits, elements, (units, pitch), (rows, self._a_rows), items)
-
-    def _results(
-        self, first: tuple[int, int, int, int], size: tuple[int, Cut, int, int], source: Sources, bits: Fraction
-    ) -> TilePlace:
-        (b, m, n, _), (items, cut, columns, _) = first, size
+    def of(self, position: int, first: tuple[int, int, int, int], size: Size) -> TilePlace:
+        """The place of the tile of an operand, or of the results."""
+        b, m, n, k = first
         segment = self._shape.segment
-        elements = (b * segment.m + m * self._geometry.m_unit) * segment.n + n
-        return self._place(source, bits, elements, (columns, segment.n), (cut.extent, segment.m), items)
-
-    def _place(
-        self, source: Sources, bits: Fraction, elements: int, columns: tuple[int, int], rows: tuple[int, int], items: int
-    ) -> TilePlace:  # fmt: skip
-        """``columns``, ``rows``: of the tile, and of the whole; ``items`` of the batch."""
-        offset = self._bytes(source, elements, bits)
-        if source.here:  # a part of it is not moved, so its rows are not where the transfer's are
-            return TilePlace(offset)
-        if columns[0] < columns[1]:
-            width, pitch, several = *columns, items * rows[0] > 1
+        if position == B:
+            before = kept_k(k * self._geometry.k_unit, self._shape.sparsity)
+            return TilePlace(self._bytes(B, (b * segment.n + n) * self._kept + before * size[2]))
+        if position == A:
+            elements = (b * self._a_rows + self._geometry.input_row(m)) * self._geometry.k_units + k
         else:
-            width, pitch, several = rows[0] * columns[1], rows[1] * columns[1], items > 1
-        row = bits_to_bytes(width, bits) if several and width < pitch else 0
-        return TilePlace(offset, int(row), int(bits_to_bytes(pitch, bits))) if row else TilePlace(offset)
+            elements = (b * segment.m + m * self._geometry.m_unit) * segment.n + n
+        rows = self._rows.get((position, size))
+        if rows is None:
+            rows = self._rows[position, size] = self._rows_apart(position, size)
+        return TilePlace(self._bytes(position, elements), *rows)
 
-    @staticmethod
-    def _bytes(source: Sources, elements: int, bits: Fraction) -> int:
-        return int(source.transferred(int(elements * bits) >> 3))
+    def _rows_apart(self, position: int, size: Size) -> tuple[int, int]:
+        """Bytes of a row of a tile, and from one row to the next; 0 where the tile is one piece."""
+        (items, cut, n, k), segment = size, self._shape.segment
+        source, bits = self._kinds[position]
+        if source.here:  # a part of it is not moved, so its rows are not where the transfer's are
+            return 0, 0
+        if position == A:
+            columns, all_columns, rows, all_rows = k, self._geometry.k_units, cut.a_factor, self._a_rows
+        else:
+            columns, all_columns, rows, all_rows = n, segment.n, cut.extent, segment.m
+        if columns < all_columns:
+            width, pitch, several = columns, all_columns, items * rows > 1
+        else:
+            width, pitch, several = rows * all_columns, all_rows * all_columns, items > 1
+        row = int(bits_to_bytes(width, bits)) if several and width < pitch else 0
+        return (row, int(bits_to_bytes(pitch, bits))) if row else (0, 0)
+
+    def _bytes(self, position: int, elements: int) -> int:
+        """Bytes moved of an operand's first ``elements``, without the last where it is only begun."""
+        source, bits = self._kinds[position]
+        return int(source.transferred(elements * bits.numerator // (8 * bits.denominator)))

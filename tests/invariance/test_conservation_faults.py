@@ -192,14 +192,19 @@ def skip_a_load(patch: Patch) -> None:
     patch.setattr(
         Machine,
         "load",
-        every(2, lambda self, core, tier, size, stream, activity, done, hit=0, at=None: done(), healthy),
+        every(2, lambda self, core, tier, size, stream, activity, done, at=None, hit=0: done(), healthy),
     )
 
 
 def forget_most_weights(patch: Patch) -> None:
     """Each core may load its weights again for every one of its two row tiles; an eighth of that is too little."""
-    healthy = MatrixNest._b_bytes
-    patch.setattr(MatrixNest, "_b_bytes", lambda self, block: healthy(self, block) // 8)
+    healthy = MatrixNest._moved_bytes
+
+    def moved(self: MatrixNest, block: Any) -> tuple[int, int]:
+        a_bytes, b_bytes = healthy(self, block)
+        return a_bytes, b_bytes // 8
+
+    patch.setattr(MatrixNest, "_moved_bytes", moved)
 
 
 def load_from_the_wrong_tier(patch: Patch) -> None:

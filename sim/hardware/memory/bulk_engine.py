@@ -196,7 +196,7 @@ class BulkEngine:
 
         ``rows_opened`` then says how many rows each of them opened on one channel.
         """
-        cycle = self._clock.index_at_or_after(until_ps + 1) - 1
+        cycle = self._clock.index_at_or_before(until_ps)
         finished: list[Any] = []
         self.rows_opened = []
         self._catch_up(cycle)

@@ -16,11 +16,10 @@ from pydantic import Field, model_validator
 
 from sim.config.fields import NonNegativeInt, SizeBytes
 from sim.config.spec import LinkSpec, links
-from sim.core.channel import Channel
+from sim.core.channel import Driver
 from sim.core.clock import PS_PER_S
-from sim.core.component import UNATTRIBUTED, Activity, Cause, Component, Context, Lane
+from sim.core.component import UNATTRIBUTED, Activity, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
-from sim.core.probe import Probe
 from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
@@ -151,7 +150,7 @@ class Fabric(Link):
         engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width,
                            spec.train // spec.width)  # fmt: skip
         self._fabric = engine
-        self._channel = Channel(self, engine, Lane(path, Probe()))  # whole-network busy time; nobody reads it
+        self._driver = Driver(self, engine)
 
     @classmethod
     def model_of(cls, spec: Any, clock_hz: Fraction | None) -> FabricLinkModel:
@@ -178,8 +177,7 @@ class Fabric(Link):
         self.ledger[owner, "flit_hops"] += flits * way.hops
         for port in way.ports:
             if port.under_way == 0:
-                port.lane.assign(sent_ps)
-                port.lane.begin(sent_ps, Cause.OPERAND)
+                port.lane.occupy(sent_ps)
             port.under_way += 1
 
         def arrived() -> None:
@@ -191,7 +189,7 @@ class Fabric(Link):
                 close(now, "transfer", owner, activity.tile)
             done()
 
-        self._channel.submit(way.ends, size_bytes, arrived, activity)
+        self._driver.send(way.ends, size_bytes, arrived)
 
     def _way(self, source: str, destinations: tuple[str, ...]) -> _Way:
         ends = self._terminals[source], tuple(sorted(self._terminals[name] for name in destinations))

@@ -65,7 +65,5 @@ class MessageEngine:
         """The tokens of messages that ended at or before ``until_ps``, in that order."""
         if not self._tokens:
             return []
-        cycle = self._clock.index_at_or_after(until_ps)
-        if self._clock.edge_ps(cycle) > until_ps:
-            cycle -= 1
-        return [self._tokens.pop(number) for number in self.network.take(cycle)]
+        taken = self.network.take(self._clock.index_at_or_before(until_ps))
+        return [self._tokens.pop(number) for number in taken]
