@@ -144,6 +144,21 @@ def test_time_can_be_cut_anywhere_and_packets_submitted_when_they_are_created(
     assert network.done().tolist() == whole.tolist()
 
 
+def test_rows_that_are_added_in_the_middle_of_a_cycle_change_nothing() -> None:
+    """The first burst outgrows the pool of pieces; the second finds it large enough."""
+    network = PacketNetwork(fabric("mesh", {"dims": (4, 4)}), RouterSpec())
+    ends = []
+    for start in (0, 100_000):
+        network.run(start)
+        network.forget()
+        network.submit(packets_of([(source, 0, 8, start) for source in range(1, 16) for _ in range(20)]))
+        network.run(start + 50_000)
+        ends.append(network.done() - start)
+
+    assert ends[0].tolist() == ends[1].tolist()
+    assert ends[0].min() > 0
+
+
 def ring_without_datelines() -> Routes:
     """A ring whose dateline classes are taken away behind the back of the check for deadlocks."""
     routes = fabric("ring", {"routers": 5})
