@@ -11,10 +11,10 @@ scheduler). A process runs before the callbacks of its instant.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from enum import IntEnum
 from heapq import heappop, heappush
+from threading import Lock
 from typing import Any
 
 import simpy
@@ -93,7 +93,7 @@ class Engine:
 
     def run(self) -> int:
         """Run until no event is left; returns the time. Raises InconsistencyError when somebody still waits."""
-        with _collecting_seldom():
+        with _seldom_collected:
             self._run()
         if self._waiting:
             reports = [describe() for describe in self._waiting.values()]
@@ -118,12 +118,29 @@ class Engine:
                 fn()
 
 
-@contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """Let the collector of reference circles run seldom: a run frees nearly all it makes without it."""
-    before = gc.get_threshold()
-    gc.set_threshold(max(_COLLECT_EVERY, before[0]) if before[0] else 0, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
+class _SeldomCollected:
+    """While any run is going the collector of reference circles runs seldom: a run frees nearly all it makes without it.
+
+    Runs may nest or go on in several threads; the last to end puts back what the first has found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._runs = 0
+        self._found = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._runs += 1
+            if self._runs == 1:
+                self._found = found = gc.get_threshold()
+                gc.set_threshold(max(_COLLECT_EVERY, found[0]) if found[0] else 0, *found[1:])
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._runs -= 1
+            if self._runs == 0:
+                gc.set_threshold(*self._found)
+
+
+_seldom_collected = _SeldomCollected()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from itertools import permutations
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -95,3 +97,23 @@ def test_a_wait_that_ended_is_no_deadlock() -> None:
     unit.engine.at(7, lambda: pool.release(60))
     unit.engine.run()
     assert got == [7]
+
+
+def test_runs_that_overlap_leave_the_garbage_collector_as_they_found_it() -> None:
+    """One run inside another, and one in a thread that ends after the run beside it began."""
+    before, first, second = gc.get_threshold(), Engine(), Engine()
+    began, go_on = Event(), Event()
+
+    def in_step() -> None:
+        began.set()
+        go_on.wait(10)
+
+    first.at(0, in_step)
+    second.at(0, lambda: Engine().run())
+    second.at(1, go_on.set)
+    thread = Thread(target=first.run)
+    thread.start()
+    began.wait(10)
+    second.run()
+    thread.join(10)
+    assert not thread.is_alive() and gc.get_threshold() == before

@@ -122,7 +122,6 @@ def next_end(s, now):  # type: ignore[no-untyped-def]
     for terminal in range(s[N_TERMINALS]):
         message = s[first + terminal * PORT_WIDTH + FIRST_MESSAGE]
         while message >= 0:
-            message = message
             earliest = min(earliest, bound(s, message, now))
             message = s[message + M_NEXT]
     return earliest
