@@ -61,8 +61,8 @@ class Lane:
     def __init__(self, name: str, probe: Probe) -> None:
         self.name = name
         self.idle_ps = 0
-        self.busy_by: dict[int, int] = {}
-        self.stall_by: dict[tuple[str, int], int] = {}
+        self.busy_by: defaultdict[int, int] = defaultdict(int)
+        self.stall_by: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.pending = 0
         self._probe = probe
         self._assigned_since = 0
@@ -127,7 +127,7 @@ class Lane:
         start = self._busy_since
         if start < 0 or now_ps < start:
             raise InconsistencyError("lane overlap", f"{self.name} ends at {now_ps} ps, began at {start} ps")
-        self.busy_by[owner] = self.busy_by.get(owner, 0) + now_ps - start
+        self.busy_by[owner] += now_ps - start
         self.pending -= 1
         self._covered_to = now_ps
         self._busy_since = -1
@@ -149,12 +149,13 @@ class Lane:
         end = now_ps - sum(lost_ps.values()) if lost_ps else now_ps
         if end < start:
             raise InconsistencyError("lane coverage", f"{self.name} lost {now_ps - end} ps of {now_ps - start} ps")
-        self.busy_by[owner] = self.busy_by.get(owner, 0) + end - start
+        self.busy_by[owner] += end - start
         if self._probe.listening and end > start:
             self._probe.span(self.name, start, end, what, owner, tile)
         self._covered_to = end
-        for cause, duration in (lost_ps or {}).items():
-            self._add_stall(self._covered_to, self._covered_to + duration, cause, owner, tile)
+        if lost_ps:
+            for cause, duration in lost_ps.items():
+                self._add_stall(self._covered_to, self._covered_to + duration, cause, owner, tile)
         self._busy_since = now_ps
 
     def stall(self, until_ps: int, cause: str, owner: int = UNATTRIBUTED, tile: int = 0) -> None:
@@ -192,8 +193,7 @@ class Lane:
     def _add_stall(self, start_ps: int, end_ps: int, cause: str, owner: int, tile: int) -> None:
         if end_ps <= start_ps:
             return
-        key = (str(cause), owner)
-        self.stall_by[key] = self.stall_by.get(key, 0) + end_ps - start_ps
+        self.stall_by[str(cause), owner] += end_ps - start_ps
         self._covered_to = end_ps
         if self._probe.listening:
             self._probe.span(self.name, start_ps, end_ps, f"stall:{cause}", owner, tile)

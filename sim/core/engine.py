@@ -23,7 +23,7 @@ from sim.core.errors import InconsistencyError
 
 _RANK_BITS = 24
 _COLLECT_EVERY = 50_000
-"""Objects made and not freed between two looks for circles of references; Python's own 700 cost a sixth of a long run."""
+"""Objects made and not freed between two looks for circles of references; Python's own 700 cost 5 % of a long run."""
 
 
 class Phase(IntEnum):

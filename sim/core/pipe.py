@@ -86,7 +86,9 @@ class RoundRobinPipe:
 
     def next_event_ps(self) -> int | None:
         """When the next transfer completes if nothing else arrives; None when idle."""
-        return self._planned_ps() if self._ring else None
+        if not self._ring:
+            return None
+        return self._next_ps if self._planned else self._planned_ps()
 
     def advance(self, until_ps: int) -> list[Any]:
         """Serve up to and including ``until_ps``; returns the tokens completed since the last call, in order."""
@@ -113,10 +115,11 @@ class RoundRobinPipe:
             if count == 1:
                 self._due, self._place = ring[0].remaining, 0
             else:
-                self._due, self._place = min(
-                    ((state.remaining - 1) * count + (place - turn) % count + 1, place)
-                    for place, state in enumerate(ring)
-                )
+                self._due = 0
+                for place, state in enumerate(ring):
+                    due = (state.remaining - 1) * count + (place - turn) % count + 1
+                    if not self._due or due < self._due:
+                        self._due, self._place = due, place
             self._next_ps = self._anchor_ps + -(-(self._served + self._due) * self._num // self._den)
             self._planned = True
         return self._next_ps

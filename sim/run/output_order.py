@@ -80,5 +80,9 @@ class OutputOrder:
             self._waiting.popleft()
         else:
             self._waiting.remove(entry)
-        assert entry.go is not None
-        entry.go()
+        go, entry.go = (
+            entry.go,
+            None,
+        )  # what it holds on to holds on to the entry: a circle that only the collector frees
+        assert go is not None
+        go()

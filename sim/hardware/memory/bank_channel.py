@@ -60,6 +60,8 @@ class BankChannel(Channel):
         room = now_ps - self._since
         self._since = now_ps
         taken: dict[str, int] = {}
+        if total is self._noted and not any(self._owed.values()):
+            return taken
         for place, cause in enumerate(LOST):
             self._owed[cause] += total[place] - self._noted[place]
             part = min(max(self._owed[cause], 0), room)

@@ -68,6 +68,8 @@ class BulkEngine:
         self._sequence = 0
         self._plan: tuple[int, Array, Array, Array, RequestPath, int] | None = None
         self._active = 0
+        self._lost_cycles: list[int] = []
+        self._lost_ps: list[int] = []
         self._path = RequestPath(parameters, request_parameters)
         self._banks_per_rank = device.bankgroups * device.banks_per_group
         self._window = int(parameters[at.LOOKAHEAD])
@@ -241,8 +243,11 @@ class BulkEngine:
 
     def lost_ps(self) -> list[int]:
         """Picoseconds lost so far to each cause of :data:`LOST`, over the runs that are decided."""
-        first = at.LOST
-        return [self._clock.duration_ps(cycles) for cycles in self.state[first : first + len(LOST)].tolist()]
+        lost = self.state[at.LOST : at.LOST + len(LOST)].tolist()
+        if lost != self._lost_cycles:
+            self._lost_cycles = lost
+            self._lost_ps = [self._clock.duration_ps(cycles) for cycles in lost]
+        return self._lost_ps
 
     def finish(self, end_ps: int) -> None:
         """Let time pass to the end of the run: refreshes go on, and open rows stay open.
