@@ -4,6 +4,7 @@ A group is a view of the chip's layout that has only its cores: memories, links 
 their indices. A part of each scratchpad holds whole tensors: weights of the group's layers, and what the group before
 hands over, cut over the scratchpads of the group that reads it. Scratchpads of a group are one tier per core to whoever
 moves bytes (``buffer_of``), and no home that a placement may choose.
+Left out: what a message that links carry past other scratchpads costs there.
 """
 
 from __future__ import annotations
@@ -67,6 +68,23 @@ def check_groups(architecture: Architecture, layout: Layout) -> None:
             problems.add(f"policy.core_groups: {groups} does not go with this policy.{key}",
                          architecture.policy_place(key), found=value, allowed=allowed)  # fmt: skip
     problems.raise_if_any()
+
+
+def pads_joined(layout: Layout) -> bool:
+    """Do links lead from every scratchpad of the cores to every other, past all memories and caches?
+
+    Without any link, memories are attached to the cores; nothing joins these among themselves.
+    """
+    if not layout.links or layout.link_between_cores is not None:
+        return bool(layout.links)
+    between = {tier.path for tier in layout.tiers} | {cache.path for cache in layout.caches.values()}
+    for core in layout.cores:
+        routes = layout.routes_from(_buffer(core, 0, 0), Problems())
+        if len(routes) < len(layout.cores):
+            return False
+        if any(hop.source in between or hop.destination in between for hops in routes.values() for hop in hops):
+            return False
+    return True
 
 
 def core_groups(layout: Layout, resident_bytes: Sequence[int]) -> tuple[Layout, tuple[CoreGroup, ...]]:

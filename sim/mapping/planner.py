@@ -142,7 +142,7 @@ class Planner:
     ) -> Request:
         slices = self.operands(region)
         operands = [self.sources(one, homes, cached) for one in slices]
-        pin = self._pin(region.head.name)
+        pin = self.pin(region.head.name)
         if kept is not None:
             operands[WEIGHTS] = here(slices[WEIGHTS])
             pin = kept.pinned(pin)
@@ -167,7 +167,8 @@ class Planner:
             for one in region.operators
         )  # fmt: skip
 
-    def _pin(self, name: str) -> MappingPin | None:
+    def pin(self, name: str) -> MappingPin | None:
+        """What the user has fixed of the mapping of an operator; None where nothing."""
         pin = next((pin for pattern, pin in self._pins.items() if fnmatchcase(name, pattern)), None)
         if self._dataflow is None:
             return pin

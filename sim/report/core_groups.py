@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.report.chips import COMPUTING
+from sim.report.path_ranges import path_ranges
 from sim.run.record import LaneRecord, RunRecord
 
 
@@ -40,8 +41,7 @@ def _row(record: RunRecord, one: dict[str, Any]) -> dict[str, Any]:
         "group": one["group"],
         "trace": one["trace"],
         "cores": len(one["cores"]),
-        "first_core": one["cores"][0],
-        "last_core": one["cores"][-1],
+        "core_paths": path_ranges(one["cores"]),
         "micro_batches": one["micro_batches"],
         "macs": sum(operator.macs for operator in own),
         "busy": busy / whole,

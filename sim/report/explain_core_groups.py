@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sim.report.path_ranges import path_ranges
 from sim.run.record import OperatorRecord, RunRecord
 
 
@@ -14,8 +15,9 @@ def group_lines(record: RunRecord, one: OperatorRecord) -> Iterator[str]:
     if group is None:
         return
     cores = group["cores"]
+    count = "1 core" if len(cores) == 1 else f"{len(cores)} cores"
     yield (
-        f"  on group {group['group']} of {len(record.core_groups)}: {len(cores)} cores, {cores[0]} to {cores[-1]}; "
+        f"  on group {group['group']} of {len(record.core_groups)}: {count}, {', '.join(path_ranges(cores))}; "
         f"{group['micro_batches']} micro-batches"
     )
     if one.name in group["kept"]:

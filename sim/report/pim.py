@@ -23,6 +23,7 @@ from sim.hardware.pim.cycle_account import COMMAND_BUS, MODE_SWITCH, REFRESH
 from sim.hardware.pim.pim_spec import at_best
 from sim.hardware.pim.pim_units import PimModel
 from sim.report.energy import RunPrices
+from sim.report.path_ranges import ranges
 from sim.run.record import ComponentRecord, LaneRecord, RunRecord
 
 KIND = "pim"
@@ -79,7 +80,7 @@ def _groups(record: RunRecord, one: ComponentRecord, model: PimModel) -> list[di
         found.setdefault(key, []).append(number)
         stalls.setdefault(key, []).append(lane.stall_ps)
     return [
-        {"channels": _ranges(numbers), "count": len(numbers), "utilization": key[0], "bank_utilization": key[1],
+        {"channels": ranges(numbers), "count": len(numbers), "utilization": key[0], "bank_utilization": key[1],
          "stall_s": _mean_stalls(stalls[key])}
         for key, numbers in found.items()
     ]  # fmt: skip
@@ -98,17 +99,6 @@ def _bank_share(counts: dict[str, int], model: PimModel, record: RunRecord) -> f
 def _mean_stalls(stalls: list[dict[str, int]]) -> dict[str, float]:
     causes = sorted({cause for one in stalls for cause in one})
     return {cause: sum(one.get(cause, 0) for one in stalls) / len(stalls) / PS_PER_S for cause in causes}
-
-
-def _ranges(numbers: list[int]) -> str:
-    """0, 1, 2, 5 -> "0-2, 5"."""
-    found: list[list[int]] = []
-    for number in numbers:
-        if found and number == found[-1][1] + 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
 
 
 def _blocked(lanes: Iterable[LaneRecord], tier: ComponentRecord, busy_s: dict[str, float]) -> dict[str, float]:

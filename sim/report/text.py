@@ -213,7 +213,7 @@ def _core_groups(result: ResultData) -> RenderableType:
     for row in result.core_groups:
         got = {name: size for name, size in row["received_bytes"].items() if size}
         made.add_row(
-            f"{short(row['first_core'])} +{row['cores'] - 1}",
+            ", ".join(short(path) for path in row["core_paths"]),
             *(percent(row[name]) for name in ("busy", "stalled", "idle")),
             *(format_si(size, "B", 3) for size in (row["weight_bytes"], row["kept_weight_bytes"], sum(got.values()))),
             ", ".join(got) or "-",

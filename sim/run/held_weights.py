@@ -90,9 +90,11 @@ class HeldWeights:
 
     def _settle(self, key: tuple[Key, ...], region: Region, homes: Mapping[Key, int]) -> Kept | None:
         """By the split that is fastest with weights in place; where that finds no room because cores that share rows hold
-        the same weights, with all cores along N, unless reading them from memory every time is predicted to be faster."""
-        every = tuple(sorted(self._arenas))
-        for split in ((), (1, 1, len(every), 1)):
+        the same weights, with all cores along N, unless reading them from memory every time is predicted to be faster.
+
+        A split that the user has pinned is the only one."""
+        every, pin = tuple(sorted(self._arenas)), self._planner.pin(region.head.name)
+        for split in ((), (1, 1, len(every), 1))[: 2 if pin is None or pin.cores is None else 1]:
             if split and region.operands[WEIGHTS][0].tensor.elements < len(every):
                 break
             plan = self._planner.plan(region, homes, kept=Kept(key, split, every, ()))

@@ -60,10 +60,14 @@ class OffChip:
         """The job is done."""
         self._jobs.pop(number, None)
 
-    def report(self, traffic: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Bytes moved between on-chip and off-chip memory, of them compulsory, and avoidable."""
+    def report(self, traffic: Sequence[Mapping[str, Any]], not_read: Mapping[int, int]) -> dict[str, int]:
+        """Bytes moved between on-chip and off-chip memory, of them compulsory, and avoidable.
+
+        ``not_read``: by tier, the part of ``traffic`` that other cores got by the read of one (multicast).
+        """
         off = {tier.node.path for tier in self._layout.tiers if not tier.on_chip}
         read = sum(one["bytes"] for one in traffic if one["source"] in off and one["destination"] not in off)
+        read -= sum(size for tier, size in not_read.items() if self._off_chip(tier))
         written = sum(one["bytes"] for one in traffic if one["destination"] in off and one["source"] not in off)
         compulsory = min(self.compulsory_bytes, read + written)  # a sparse or strided operand may be read in part
         return {"read_bytes": read, "written_bytes": written, "compulsory_bytes": compulsory,

@@ -72,7 +72,7 @@ def _record(
         own = traffic_records(executor.machine)
         for one in replicas.traffic(own):
             traffic[one["source"], one["destination"]] += one["bytes"]
-        for name, size in executor.off_chip.report(own).items():
+        for name, size in executor.off_chip.report(own, executor.machine.multicasts.not_read).items():
             off_chip[name] += size * replicas.count
         memory |= replicas.memory(_memory(executor))
     moved = [{"source": ends[0], "destination": ends[1], "bytes": size} for ends, size in sorted(traffic.items())]

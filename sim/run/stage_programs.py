@@ -1,7 +1,7 @@
 """A trace as a pipeline over groups of cores: the stages, what each keeps in its scratchpads, and what they hand over.
 
 What a group's scratchpads keep for whole tensors is at most their ``resident_share``. Buffers for what comes in go first,
-cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one): then a stage writes the
+cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one) and links join the scratchpads: then a stage writes the
 next micro-batch while its neighbour reads this one. The rest may hold weights (:mod:`sim.run.held_weights`), at most all of
 the stage's; what is not needed stays with the streaming tiles.
 """
@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from sim.core.errors import InputError, Problem
-from sim.hardware.core_groups import CoreGroup, core_groups, grouped_cores, resident_limit
+from sim.hardware.core_groups import CoreGroup, core_groups, grouped_cores, pads_joined, resident_limit
 from sim.hardware.layout import Layout
 from sim.mapping.engines.stages import NAME as STAGES
 from sim.mapping.placement.arena import Arena
@@ -60,11 +60,11 @@ def stages_of(trace: Trace, layout: Layout) -> tuple[Layout, tuple[Stage, ...]]:
     members = grouped_cores(layout)
     parts = pipeline_stages(trace, place, groups, lambda whole: stage_costs(whole, layout, members[0]))
     received = [_received(part) for part in parts]
-    count = trace.micro_batches
+    count, joined = trace.micro_batches, pads_joined(layout)
     needs = []
     for cores, part, tensors in zip(members, parts, received, strict=True):
         most = resident_limit(cores)
-        buffers = _buffer_bytes(tensors, count, len(cores), most)
+        buffers = _buffer_bytes(tensors, count, len(cores), most) if joined else 0
         weights = sum(one.size_bytes for one in persistent_tensors(part) if one.role in HELD_ROLES)
         needs.append((buffers, min(most, _share(buffers, len(cores)) + (weights if count > 1 else 0))))
     chip, made = core_groups(layout, [size for _, size in needs])

@@ -74,7 +74,7 @@ def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:
     found = simulate(chain(micro_batches), toy_cores(tmp_path))
     rows = found.core_groups
     share = 1 - (groups - 1) / (groups + micro_batches - 1)
-    assert [row["first_core"] for row in rows] == [f"chip.core[{group}]" for group in range(groups)]
+    assert [row["core_paths"] for row in rows] == [[f"chip.core[{group}]"] for group in range(groups)]
     assert all(row["busy"] == pytest.approx(share, abs=0.03) for row in rows)
     assert all(row["busy"] + row["stalled"] + row["idle"] == pytest.approx(1) for row in rows)
     assert [row["received_bytes"]["scratchpads"] for row in rows] == [0, *[micro_batches * ACTIVATION] * (groups - 1)]
@@ -84,7 +84,7 @@ def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:
     assert all(one["imbalance"] is None for one in found.operators)  # a group of one core shares nothing
     found.save(tmp_path / "run")
     told = "\n".join(explain_run(tmp_path / "run", ["op3", "recv.2.y3"]))
-    assert "on group 1 of 4: 1 cores, chip.core[1] to chip.core[1]; 4 micro-batches" in told
+    assert "on group 1 of 4: 1 core, chip.core[1]; 4 micro-batches" in told
     assert "weights: 1 of 1 such operators found room" in told
     assert f"hand-over: {ACTIVATION} bytes per micro-batch, read where they lie" in told
     assert "recv" not in next(explain_run(tmp_path / "run", []))

@@ -38,6 +38,7 @@ def test_shared_operands_are_read_once_and_the_cores_still_get_them_all(link: st
     copies_a, copies_b = along_n, along_m
     assert moved(alone, "dram", "read_bytes") == 96 * 40 * copies_a + 40 * 64 * copies_b * reloads
     assert moved(shared, "dram", "read_bytes") == 96 * 40 + 40 * 64 * reloads
+    assert shared.off_chip["read_bytes"] == 96 * 40 + 40 * 64 * reloads
     assert sum(one["bytes"] for one in shared.traffic) == sum(one["bytes"] for one in alone.traffic)
     assert moved(shared, "dram", "write_bytes") == moved(alone, "dram", "write_bytes")
     assert shared.elapsed_ps <= alone.elapsed_ps
