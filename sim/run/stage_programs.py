@@ -1,9 +1,9 @@
 """A trace as a pipeline over groups of cores: the stages, what each keeps in its scratchpads, and what they hand over.
 
 What a group's scratchpads keep for whole tensors is at most their ``resident_share``. Buffers for what comes in go first,
-cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one) and links join the scratchpads: then a stage writes the
-next micro-batch while its neighbour reads this one. The rest may hold weights (:mod:`sim.run.held_weights`), at most all of
-the stage's; what is not needed stays with the streaming tiles.
+cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one) and links join scratchpads:
+then a stage writes the next micro-batch while its neighbour reads this one. The rest may hold weights
+(:mod:`sim.run.held_weights`), at most all of the stage's; what is not needed stays with the streaming tiles.
 """
 
 from __future__ import annotations
