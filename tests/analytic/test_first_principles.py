@@ -46,12 +46,12 @@ def llama2_7b_decode_bytes(context: int) -> int:
 
 
 def test_a_decode_step_takes_the_time_of_its_bytes() -> None:
-    """1.105 found. Two cores read the halves of each weight, and where their streams meet in one bank, row runs are slow:
-    with the halves two row runs apart it is 1.055, with every request served by itself 1.050 (docs/memory.md, Accuracy)."""
+    """1.065 found. Two cores read the halves of each weight, and where their streams meet in one bank, row runs are slow:
+    with every request served by itself it is 1.050 (docs/memory.md, Accuracy)."""
     record = run_trace(load_trace("llama2_7b_decode"), load_architecture("tpu_v4"))
     must_move = llama2_7b_decode_bytes(2048)
     sustained = 1200e9 * 0.93
-    assert 1.00 <= record.elapsed_ps * 1e-12 / (must_move / sustained) <= 1.12
+    assert 1.00 <= record.elapsed_ps * 1e-12 / (must_move / sustained) <= 1.10
     assert must_move <= read_from(record, "chip.hbm") + 2 * 2 * 32 * 4096 <= 1.01 * must_move
 
 

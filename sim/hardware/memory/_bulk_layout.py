@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MAX_BANKS = 128
 MAX_RANKS = 16
+MAX_GROUPS = 64
 FAR = 1 << 60
 NONE = -1
 
@@ -19,7 +20,8 @@ PARAMETERS = 34
 # Why the data bus did not transfer while there was work: offsets from LOST.
 REFRESH, TURNAROUND, ACTIVATION, BANK, BANK_GROUP = range(5)
 
-# State of the channel: scalars, then per bank, then per rank (NEXT_REFRESH on).
+# State of the channel: scalars, then per bank, then per rank (NEXT_REFRESH on); of the present run's lanes, how many columns
+# each has ahead of its turn (LEAD; first: when it takes its first).
 (
     NEXT_COLUMN, LAST_WRITE, LAST_RANK, LAST_START, LAST_COLUMN, TURN, ACTIVE, LAST_GROUP, LAST_BURSTS,
     COVERED, WORK_SINCE, WHY, WINDOW, LAST_FIRST, HELD,
@@ -37,7 +39,8 @@ RANK_OPEN = RANK_ACTS + MAX_RANKS
 OPEN_SINCE = RANK_OPEN + MAX_RANKS
 OPEN_UNTIL = OPEN_SINCE + MAX_RANKS
 ACT_TIMES = OPEN_UNTIL + MAX_RANKS
-STATE = ACT_TIMES + MAX_RANKS * 4
+LEAD = ACT_TIMES + MAX_RANKS * 4
+STATE = LEAD + MAX_GROUPS
 
 # One transfer: where it goes on, what is left, its kind, when it came, when its last burst has left, rows it opened,
 # (request by request) how many of what is left the controller has not been given, how many it had at first; and of the

@@ -6,7 +6,8 @@ bank group below the column: ``LANES`` banks). Its rows are opened as early as b
 first burst comes into the controller's window (``LOOKAHEAD`` bursts ahead); its columns follow the previous run's, or,
 in another bank group and where tCCD_L leaves room for twice the columns, mix with those still in the window. A refresh
 cuts the run that it falls into, unless what is left of it fits the queues and the next run is in another rank: those
-columns go first, and the bus loses nothing.
+columns go first, and the bus loses nothing. Of several banks opened one after another, the first takes columns while the
+others are opened, and stays ahead of them (LEAD): it is done and may be closed before them.
 
 Columns that the controller leaves behind: banks take turns and a column bars its bank group for tCCD_L, so that the turn
 passes on and the lower bank number of a group always comes first. Where a stream over all groups goes on to a lower bank
@@ -66,14 +67,40 @@ def _start(p, s, first, bursts, write, enters):
     lanes, rank = p[at.LANES], rank_of(p, first)
     row = row_of(p, first)
     low = (first >> p[at.SHIFT_GROUP]) & p[at.MASK_GROUP]
-    slot = _first_column(p, s, rank, low, write, bursts)
-    start, why, window = max(slot, enters), s[at.WHY], 0
+    slot = max(_first_column(p, s, rank, low, write, bursts), enters)
+    start, why, window = slot, s[at.WHY], 0
     for lane in range(min(lanes, bursts)):
-        ready = open_row(p, s, bank_of(p, first, lane), row, write, enters) - lane * p[at.STEP]
-        if ready > start:
-            start, why, window = ready, s[at.WHY], s[at.WINDOW]
+        ready = open_row(p, s, bank_of(p, first, lane), row, write, enters)
+        s[at.LEAD + lane] = ready - lane * p[at.STEP]
+        if s[at.LEAD + lane] > start:
+            start, why, window = s[at.LEAD + lane], s[at.WHY], s[at.WINDOW]
     s[at.WHY], s[at.WINDOW] = why, window
-    return start
+    return start if lanes == 1 else start - _ahead(p, s, slot, start, bursts) * p[at.STEP]
+
+
+@inner
+def _ahead(p, s, slot, start, bursts):
+    """Columns of a run that the lanes opened first issue before, from ``start`` on, all of them could take turns.
+
+    One each tCCD_L, and at most a lane's share of the window; LEAD becomes those of each lane.
+    """
+    first, issued = start, 0
+    most = min((p[at.LOOKAHEAD] + 1) // p[at.LANES], bursts // p[at.LANES])
+    for lane in range(min(p[at.LANES], bursts)):
+        opened = max(slot, s[at.LEAD + lane])
+        s[at.LEAD + lane] = min(most, (start - opened) // p[at.GROUP_STEP])
+        issued += s[at.LEAD + lane]
+        first = min(first, opened)
+    return min(issued, (start - first) // p[at.STEP])
+
+
+@inner
+def _left_after(p, s, lane, bursts):
+    """Columns of a run that come after the last of ``lane``: of lanes later in turn, and of those it is ahead of."""
+    later = (bursts - 1 - lane) & (p[at.LANES] - 1)
+    for other in range(min(p[at.LANES], bursts)):
+        later += max(0, s[at.LEAD + lane] - s[at.LEAD + other])
+    return later
 
 
 @inner
@@ -157,7 +184,8 @@ def _run(p, s, first, wanted, following, after, write, enters):
     recover = p[at.WR_PRE] if write else p[at.RD_PRE]
     for lane in range(min(lanes, wanted)):
         bank = bank_of(p, first, lane)
-        s[at.PRE_OK + bank] = max(s[at.PRE_OK + bank], last + recover)
+        done = last - _left_after(p, s, lane, wanted) * p[at.STEP] if bursts == wanted and lanes > 1 else last
+        s[at.PRE_OK + bank] = max(s[at.PRE_OK + bank], done + recover)
         if p[at.CLOSED_PAGE]:
             close_row(p, s, bank, s[at.PRE_OK + bank])
     _account(p, s, start, last, bursts)
