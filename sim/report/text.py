@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sim.core.units import format_si
 from sim.mapping.engines.stages import NAME as HAND_OVER
-from sim.report.core_groups import bubble, uneven_groups
+from sim.report.core_groups_text import group_words, pipeline_line
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
 from sim.report.pim_text import SHOWN, channel_rows, energy_text, entry_lines
@@ -210,20 +210,12 @@ def _core_groups(result: ResultData) -> RenderableType:
         ("cores", "left"), ("busy", "right"), ("stall", "right"), ("idle", "right"), ("weights", "right"),
         ("kept", "right"), ("gets", "right"), ("through", "left"),
     )  # fmt: skip
-    for row in result.core_groups:
-        got = {name: size for name, size in row["received_bytes"].items() if size}
+    for row in group_words(result):
         made.add_row(
-            ", ".join(short(path) for path in row["core_paths"]),
-            *(percent(row[name]) for name in ("busy", "stalled", "idle")),
-            *(format_si(size, "B", 3) for size in (row["weight_bytes"], row["kept_weight_bytes"], sum(got.values()))),
-            ", ".join(got) or "-",
+            ", ".join(map(short, row.cores)), *(percent(share) for share in (row.busy, row.stalled, row.idle)), row.weights,
+            row.kept, row.gets, ", ".join(row.through) or "-",
         )  # fmt: skip
-    micro_batches = result.core_groups[0]["micro_batches"]
-    told = (
-        f"layers as a pipeline, {micro_batches} micro-batches: {len(result.core_groups)} equal groups would not work during "
-        f"{percent(bubble(result.record))} of the run; busiest group over mean {uneven_groups(result.core_groups):.2f}"
-    )
-    return Group(made, Text(told, style="dim"))
+    return Group(made, Text(pipeline_line(result), style="dim"))
 
 
 def _memories(result: ResultData) -> Iterable[RenderableType]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, find_browser
+from toy_cores import chain, toy_cores
 
 import sim
 
@@ -19,14 +20,18 @@ CELLS = "[...document.querySelectorAll('#operators tbody tr')].map(row => row.ce
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Pages of a convolutional network, of a decode step, of one with in-memory computing, and of a comparison."""
+    """Pages of a convolutional network, of a decode step, of one with in-memory computing, of a pipeline over groups of
+    cores, and of a comparison."""
     folder = tmp_path_factory.mktemp("pages")
     tpu = sim.load_architecture("tpu_v4")
     for name in ("resnet50", "llama2_7b_decode"):
         sim.simulate(sim.load_trace(name), tpu).save(folder / name)
     sim.simulate(sim.load_trace("llama2_7b_decode"), sim.load_architecture("neupims")).save(folder / "pim")
+    sim.simulate(chain(2), toy_cores(folder)).save(folder / "groups")
     sim.compare("resnet50", ["scalesim_32x32"], ("os", "ws", "is")).save(folder / "compare")
-    return {name: folder / name / "report.html" for name in ("resnet50", "llama2_7b_decode", "pim", "compare")}
+    return {
+        name: folder / name / "report.html" for name in ("resnet50", "llama2_7b_decode", "pim", "groups", "compare")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +180,19 @@ def test_in_memory_work_has_a_roofline_and_a_box_of_its_own(pages: dict[str, Pat
     boxes = browser.evaluate("DATA.diagram.boxes.map(box => [box.path, box.name])")
     assert sorted(path for path, _ in boxes) == sorted({path for path, _ in boxes})
     assert dict(boxes)["chip.hbm.pim"] == "hbm.pim"
+
+
+def test_groups_of_cores_have_a_table_where_layers_are_a_pipeline(
+    pages: dict[str, Path], browser: Browser, resnet: Browser
+) -> None:
+    assert resnet.evaluate("document.getElementById('groups-part').hidden") is True
+    browser.errors.clear()
+    browser.open(pages["groups"])
+    cells = browser.evaluate(
+        "[...document.querySelectorAll('#groups tbody tr')].map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    assert [row[0] for row in cells] == ["core[0]", "core[1]", "core[2]", "core[3]"]
+    assert [row[4] for row in cells] == ["65.5 kB"] * 4 and cells[0][6] == "0 B" and cells[1][7] == "scratchpads"
+    line = browser.evaluate("document.getElementById('groups-line').textContent")
+    assert "4 equal groups would not work during 60.0 % of the run" in line
+    assert browser.errors == []

@@ -11,6 +11,7 @@ from sim.config.yaml_source import dump_yaml
 from sim.core.units import format_si
 from sim.hardware.layout import natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
+from sim.report.core_groups_text import group_words, pipeline_line
 from sim.report.explain import architecture_of, operator_lines
 from sim.report.memory_text import memory_rows
 from sim.report.page.diagram import diagram
@@ -46,6 +47,7 @@ def run_data(result: ResultData) -> dict[str, Any]:
         "memory": result.memory,
         "memories": _memories(result),
         "pim": _pim(result),
+        "core_groups": _core_groups(result),
         "architecture": {"yaml": dump_yaml(_sorted(document)), "sources": document.get("sources", [])},
         "prices": list(result.prices),
         "energy_table": result.energy_table,
@@ -105,6 +107,13 @@ def _pim(result: ResultData) -> list[dict[str, Any]]:
         }
         for entry in result.pim
     ]  # fmt: skip
+
+
+def _core_groups(result: ResultData) -> dict[str, Any] | None:
+    """Groups of cores that execute the layers as a pipeline."""
+    if not result.core_groups:
+        return None
+    return {"line": pipeline_line(result), "rows": [one._asdict() for one in group_words(result)]}
 
 
 def _component(one: dict[str, Any]) -> dict[str, Any]:

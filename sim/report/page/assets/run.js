@@ -153,6 +153,18 @@ function fillArchitecture() {
   ], DATA.prices);
 }
 
+function fillGroups() {
+  element("groups-part").hidden = !DATA.core_groups;
+  if (!DATA.core_groups) return;
+  const share = (title, key) => ({ title, value: (row) => row[key], text: (row) => (100 * row[key]).toFixed(1) + " %", number: true });
+  const words = (title, key) => ({ title, value: (row) => row[key], number: true });
+  new DataTable(element("groups"), [
+    { title: "cores", value: (row) => row.cores.map(short).join(", "), name: true }, share("busy", "busy"), share("stall", "stalled"), share("idle", "idle"),
+    words("weights", "weights"), words("kept", "kept"), words("gets", "gets"), { title: "through", value: (row) => row.through.join(", "), name: true },
+  ], DATA.core_groups.rows);
+  element("groups-line").textContent = DATA.core_groups.line;
+}
+
 function fillMemories() {
   element("memories-part").hidden = !DATA.memories.length;
   const count = (title, key) => ({ title, value: (row) => row[key], text: (row) => row[key].toLocaleString("en"), number: true });
@@ -199,6 +211,7 @@ function fill() {
   fillArchitecture();
   fillMemories();
   fillPim();
+  fillGroups();
   if (!DATA.timeline) element("timeline-part").hidden = true;
   document.body.dataset.ready = "yes";
   performance.mark("ready");
