@@ -100,7 +100,7 @@ def test_a_wait_that_ended_is_no_deadlock() -> None:
 
 
 def test_runs_that_overlap_leave_the_garbage_collector_as_they_found_it() -> None:
-    """One run inside another, and one in a thread that ends after the run beside it began."""
+    """One run inside another, and one in a thread that began before and ends first."""
     before, first, second = gc.get_threshold(), Engine(), Engine()
     began, go_on = Event(), Event()
 
@@ -112,8 +112,8 @@ def test_runs_that_overlap_leave_the_garbage_collector_as_they_found_it() -> Non
     second.at(0, lambda: Engine().run())
     second.at(1, go_on.set)
     thread = Thread(target=first.run)
+    second.at(2, lambda: thread.join(10))
     thread.start()
     began.wait(10)
     second.run()
-    thread.join(10)
     assert not thread.is_alive() and gc.get_threshold() == before
