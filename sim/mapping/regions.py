@@ -60,6 +60,9 @@ class Region:
     inner: frozenset[Any] = frozenset()
     appended: Appended | None = None
 
+    def __str__(self) -> str:
+        return self.head.name + "".join(f"[{name}={value}]" for name, value in self.head.indices)
+
     @property
     def head(self) -> OperatorInstance:
         return self.operators[0]

@@ -80,6 +80,8 @@ class Executor:
             unit.finish()
         for program in self.programs:
             program.homes.finish()
+        for stage in self.stages:
+            stage.finish()
         self.machine.multicasts.finish()
         self.machine.partial_sums.finish()
         for tier in self.machine.tiers:

@@ -119,15 +119,15 @@ class Program:
                 yield engine.timeout(job.arrival_ps - engine.now)
             owner = JobRun(self._number + number, job, self._placement(job.trace))
             while self._active and not self.homes.has_room(owner):
-                yield self._wait()
+                yield self._wait(job.name, "room in memory")
             self.homes.admit_job(owner)
             self.tally.expect(job.trace)
             for region in self._regions(owner):
                 while self._active and self._scheduler.holds(policy, self._distance(region)):
-                    yield self._wait()
+                    yield self._wait(region, "the end of older regions")
                 self._release(region)
                 while (settled := self.homes.settle(owner, region, last_resort=not self._busy)) is None:
-                    yield self._wait()
+                    yield self._wait(region, "places of what it gets and makes")
                     self._release(region)
                 self._begin(owner, region, settled)
             owner.exhausted()
@@ -157,10 +157,12 @@ class Program:
     def wake(self) -> None:
         """Whoever waits for room looks again."""
         if self._room is not None and not self._room.triggered:
+            self.machine.engine.waits_no_more(self)
             self._room.succeed()
 
-    def _wait(self) -> Any:
-        """An event for the next region or copy that finishes."""
+    def _wait(self, who: object, what: str) -> Any:
+        """An event for the next region or copy that finishes, or for what another program gives back; ``who`` waits."""
+        self.machine.engine.waits(self, lambda: f"{who} waits for {what}")
         self._room = self.machine.engine.signal()
         return self._room
 

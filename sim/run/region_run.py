@@ -183,5 +183,4 @@ class RegionRun:
         return f"{self} waits for {cause} ({self.open_slots} of {self.plan.slots} cores unfinished)"
 
     def __str__(self) -> str:
-        head = self.region.head
-        return head.name + "".join(f"[{name}={value}]" for name, value in head.indices)
+        return str(self.region)

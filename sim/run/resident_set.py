@@ -22,9 +22,9 @@ from sim.mapping.placement.arena import Arena
 from sim.mapping.residency.policy import Candidate, Group, Residency, Resident, State
 from sim.run.copies import TierCopies
 from sim.run.jobs import Job
-from sim.trace.expand import OperatorInstance, Slice, TensorInstance, expand
+from sim.trace.expand import Slice, TensorInstance
+from sim.trace.first_uses import persistent_in_order
 from sim.trace.model import Trace
-from sim.trace.summary import persistent_tensors
 
 Key = tuple[str, Any]
 SHARED_ROLES = ("weight", "constant")
@@ -183,18 +183,7 @@ class ResidentSet:
     def _in_order(self, trace: Trace) -> list[tuple[TensorInstance, int]]:
         """Persistent tensors and their largest sizes, in order of first use; those never used are left out."""
         if id(trace) not in self._orders:
-            whole = persistent_tensors(trace)
-            largest = {one.name: one.size_bytes // one.count for one in whole}
-            left = sum(one.count for one in whole)
-            found: dict[Key, tuple[TensorInstance, int]] = {}
-            for event in expand(trace):
-                if len(found) == left:
-                    break
-                if isinstance(event, OperatorInstance):
-                    for one in (*(one for _, slices in event.inputs for one in slices), *event.outputs):
-                        if one.tensor.persistent:
-                            found.setdefault(one.tensor.key, (one.tensor, largest[one.tensor.name]))
-            self._orders[id(trace)] = (trace, list(found.values()))
+            self._orders[id(trace)] = (trace, persistent_in_order(trace))
         return self._orders[id(trace)][1]
 
     def _settle(self, group: Group, tensor: TensorInstance, size: int) -> Resident:

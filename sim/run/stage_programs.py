@@ -2,31 +2,33 @@
 
 What a group's scratchpads keep for whole tensors is at most their ``resident_share``. Buffers for what comes in go first,
 cut over the group's scratchpads, where two micro-batches of it fit (one, if there is only one) and links join scratchpads:
-then a stage writes the next micro-batch while its neighbour reads this one. The rest may hold weights
+then a stage writes the next micro-batch while its neighbour reads this one. What a later stage reads too has one more for
+every stage it passes. What the stage before only passes on, and results of the run, take none. The rest may hold weights
 (:mod:`sim.run.held_weights`), at most all of the stage's; what is not needed stays with the streaming tiles.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sim.core.errors import InputError, Problem
+from sim.core.errors import InconsistencyError, InputError, Problem
 from sim.hardware.core_groups import CoreGroup, core_groups, grouped_cores, pads_joined, resident_limit
 from sim.hardware.layout import Layout
 from sim.mapping.engines.stages import NAME as STAGES
 from sim.mapping.placement.arena import Arena
-from sim.mapping.placement.of_stage import Boundary, OfStage, sent_keys
-from sim.mapping.placement.policy import Placement
+from sim.mapping.placement.of_run import OfRun
+from sim.mapping.placement.of_stage import Boundary, OfStage, Slots, sent_keys
+from sim.mapping.placement.policy import Placement, placements
 from sim.mapping.planner import Planner
 from sim.mapping.stage_costs import stage_costs
 from sim.run.engines.unit import Unit
 from sim.run.held_weights import HeldWeights
 from sim.run.jobs import Job, ListedJobs
 from sim.run.program import Program, Shared
-from sim.trace.expand import final_key
+from sim.trace.expand import final_key, output_keys
 from sim.trace.model import Item, Operator, Repeat, Tensor, Trace
 from sim.trace.parallel.micro_batches import INDEX
 from sim.trace.parallel.pipeline import pipeline_stages
@@ -40,13 +42,16 @@ HELD_ROLES = ("weight", "constant")
 class Stage:
     """One stage: its group of cores, its trace, and what comes in per micro-batch.
 
-    ``buffer_bytes``: of the group's scratchpads together, for what comes in; 0: it comes through memory.
+    ``whole``: what it is a stage of, with all micro-batches. ``slots``: of what the stage before makes for it.
+    ``buffer_bytes``: of the group's scratchpads together, for all slots; 0: it comes through memory.
     """
 
     group: CoreGroup
+    whole: Trace
     trace: Trace
     micro_batches: int
     received: tuple[Tensor, ...]
+    slots: Mapping[str, Slots]
     buffer_bytes: int
 
 
@@ -61,16 +66,18 @@ def stages_of(trace: Trace, layout: Layout) -> tuple[Layout, tuple[Stage, ...]]:
     parts = pipeline_stages(trace, place, groups, lambda whole: stage_costs(whole, layout, members[0]))
     received = [_received(part) for part in parts]
     count, joined = trace.micro_batches, pads_joined(layout)
+    slots = [_slots(parts, received, number, count) for number in range(groups)]
+    whole = replace(*pipeline_stages(trace, place, 1), name=trace.name)
     needs = []
-    for cores, part, tensors in zip(members, parts, received, strict=True):
+    for cores, part, own in zip(members, parts, slots, strict=True):
         most = resident_limit(cores)
-        buffers = _buffer_bytes(tensors, count, len(cores), most) if joined else 0
+        buffers = _buffer_bytes(own, len(cores), most) if joined else 0
         weights = sum(one.size_bytes for one in persistent_tensors(part) if one.role in HELD_ROLES)
         needs.append((buffers, min(most, _share(buffers, len(cores)) + (weights if count > 1 else 0))))
     chip, made = core_groups(layout, [size for _, size in needs])
     return chip, tuple(
-        Stage(group, part, count, tensors, buffers)
-        for group, part, tensors, (buffers, _) in zip(made, parts, received, needs, strict=True)
+        Stage(group, whole, part, count, tensors, own, buffers)
+        for group, part, tensors, own, (buffers, _) in zip(made, parts, received, slots, needs, strict=True)
     )
 
 
@@ -80,7 +87,7 @@ def boundaries_of(stages: Sequence[Stage], arenas: Sequence[Arena], changed: Cal
     for stage in stages[1:]:
         for tier in stage.group.buffers if stage.buffer_bytes else ():
             arenas[tier].claim(0, _share(stage.buffer_bytes, len(stage.group.buffers)), "activation")
-        found.append(Boundary(stage.group.buffers[0], Arena(stage.buffer_bytes), changed))
+        found.append(Boundary(stage.group.buffers[0], stage.slots, stage.buffer_bytes > 0, changed))
     return found
 
 
@@ -92,6 +99,13 @@ class StageRun:
     program: Program
     before: Boundary | None
     held: HeldWeights | None
+
+    def finish(self) -> None:
+        """Checks at the end of a run."""
+        if self.before is not None and (self.before.offers or self.before.taken):
+            left = sorted({name for name, _ in (*self.before.offers, *self.before.taken)})
+            message = f"{self.stage.trace.name} ends with places of {', '.join(left)} not given back"
+            raise InconsistencyError("placement", message)
 
     def record(self) -> dict[str, Any]:
         """Plain data: the group, paths of its cores, its trace and number of micro-batches; bytes of its weights and of
@@ -117,16 +131,21 @@ class StageRun:
 def pipeline_programs(
     shared: Shared, stages: Sequence[Stage], units: Sequence[Unit], dataflow: str | None
 ) -> list[StageRun]:
-    """A program per stage, on the units of its group."""
+    """A program per stage, on the units of its group. Raises InputError when memory has no room for all that persists."""
+    if not stages:
+        return []
+    layout = shared.machine.layout
+    own: Placement = placements.get(layout.architecture.policy.placement)(layout, stages[0].whole, shared.arenas)
+    of_run = OfRun(own, [stage.trace for stage in stages])
     boundaries = [None, *boundaries_of(stages, shared.arenas, shared.changed), None]
     return [
-        _program(shared, stage, units, dataflow, boundaries[number], boundaries[number + 1])
+        _program(shared, of_run, stage, units, dataflow, boundaries[number], boundaries[number + 1])
         for number, stage in enumerate(stages)
     ]
 
 
 def _program(
-    shared: Shared, stage: Stage, units: Sequence[Unit], dataflow: str | None, before: Boundary | None,
+    shared: Shared, of_run: OfRun, stage: Stage, units: Sequence[Unit], dataflow: str | None, before: Boundary | None,
     behind: Boundary | None,
 ) -> StageRun:  # fmt: skip
     group = stage.group
@@ -139,16 +158,20 @@ def _program(
         arenas = {tier.buffer_of: shared.arenas[tier.index] for tier in tiers if tier.buffer_of is not None}
         held = HeldWeights(shared.machine, planner, arenas, [unit for unit in own if unit.engine != STAGES])
     jobs = ListedJobs([Job(stage.trace, stage.trace.name)])
-    placed = partial(placement_of, stage, before, behind)
+    placed = partial(placement_of, of_run, stage, before, behind)
     return StageRun(stage, Program(shared, group.layout, planner, jobs, own, placed, held), before, held)
 
 
-def placement_of(stage: Stage, before: Boundary | None, behind: Boundary | None, own: Placement) -> OfStage:
+def placement_of(
+    of_run: OfRun, stage: Stage, before: Boundary | None, behind: Boundary | None, own: Placement
+) -> OfStage:  # fmt: skip
     """``own`` with what crosses the stage's boundaries."""
     names = [use.tensor for one in _operators(stage.trace, "send") for _, uses in one.inputs for use in uses]
     keys = {final_key(_body(stage.trace), name, ()): name for name in names}
-    return OfStage(own, before, behind, sent_keys(keys, INDEX), frozenset(one.name for one in stage.received),
-                   stage.group.layout.backing[0].index)  # fmt: skip
+    every = [()] if stage.micro_batches == 1 else [((INDEX, number),) for number in range(stage.micro_batches)]
+    results = {key: [(keys[key], indices) for indices in every] for key in output_keys(stage.trace) if key in keys}
+    return OfStage(own, of_run, stage.group.index, before, behind, sent_keys(keys, INDEX), results,
+                   frozenset(one.name for one in stage.received), stage.group.layout.backing[0].index)  # fmt: skip
 
 
 def _operators(trace: Trace, kind: str) -> list[Operator]:
@@ -167,9 +190,24 @@ def _received(trace: Trace) -> tuple[Tensor, ...]:
     return tuple(item for item in _body(trace) if isinstance(item, Tensor) and item.name in names)
 
 
-def _buffer_bytes(received: Sequence[Tensor], micro_batches: int, cores: int, most: int) -> int:
-    sets = min(2, micro_batches)
-    whole = sets * sum(Arena(0).rounded(one.size_bytes({})) for one in received)
+def _slots(parts: Sequence[Trace], received: Sequence[Sequence[Tensor]], stage: int, most: int) -> dict[str, Slots]:
+    """Of what the stage before makes for ``stage``, one behind the other; each at ``most`` as often."""
+    found: dict[str, Slots] = {}
+    address, names = 0, [{one.name for one in tensors} for tensors in received]
+    for one in received[stage]:
+        if one.name in names[stage - 1] or one.name in parts[stage - 1].outputs:
+            continue
+        passes = (
+            next((number for number in range(stage, len(parts)) if one.name not in names[number]), len(parts)) - stage
+        )
+        count, size = min(passes + 1, most), Arena(0).rounded(one.size_bytes({}))
+        found[one.name] = Slots(count, address, size)
+        address += count * size
+    return found
+
+
+def _buffer_bytes(slots: Mapping[str, Slots], cores: int, most: int) -> int:
+    whole = sum(one.count * one.size_bytes for one in slots.values())
     return whole if _share(whole, cores) <= most else 0
 
 

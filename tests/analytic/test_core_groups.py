@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
@@ -13,14 +14,16 @@ from rich.console import Console
 from toy_cores import PRODUCTS, ROWS, TOY, WIDTH, chain, toy_cores
 
 from sim import lower, simulate
-from sim.core.errors import InputError
+from sim.core.errors import InconsistencyError, InputError
 from sim.hardware.layout import Layout
+from sim.mapping.placement.of_stage import Boundary
 from sim.mapping.stage_costs import stage_costs
 from sim.observe.recorder import Recorder
 from sim.report.explain import explain_run
 from sim.report.result import Result
 from sim.report.text import show
 from sim.run.simulate import run_trace
+from sim.trace.builder import TraceBuilder
 
 ACTIVATION, WEIGHT = 2 * ROWS * WIDTH, 2 * WIDTH * WIDTH
 PADS = "chip.core.pad"
@@ -61,6 +64,49 @@ def test_what_does_not_fit_passes_through_memory(tmp_path: Path) -> None:
     found = moved(simulate(chain(4), toy_cores(tmp_path, small)))
     activations = 4 * ACTIVATION * PRODUCTS
     assert found == {(PADS, "chip.hbm"): activations, ("chip.hbm", PADS): activations + PRODUCTS * WEIGHT}
+
+
+@pytest.mark.parametrize("micro_batches", [1, 3])
+def test_a_result_that_the_next_group_reads_is_in_memory(tmp_path: Path, micro_batches: int) -> None:
+    found = simulate(chain(micro_batches, results=("y1",)), toy_cores(tmp_path))
+    inside, results = PRODUCTS - 4, 2
+    assert found.off_chip["written_bytes"] == micro_batches * (inside + results) * ACTIVATION
+    handed = [row["received_bytes"]["memory"] for row in found.core_groups]
+    assert handed == [0, micro_batches * ACTIVATION, 0, 0]
+
+
+def test_memory_holds_two_micro_batches_at_a_boundary(tmp_path: Path) -> None:
+    """The second product takes eight times as long as the first, which may not run ahead of it through all of its input;
+    scratchpads of 8 KiB have no room for what is handed over."""
+    builder, rows, width, micro_batches = TraceBuilder("uneven"), 8, 512, 4
+    x, middle, last = (
+        builder.activation(name, (rows, size)) for name, size in (("x", 64), ("y0", width), ("y1", width))
+    )
+    for number, (a, c, k) in enumerate(((x, middle, 64), (middle, last, width))):
+        weight = builder.weight(f"w{number}", (k, width))
+        builder.op(f"op{number}", "gemm", {"m": rows, "n": width, "k": k}, {"a": a, "b": weight}, c)
+    trace = replace(builder.build([last]), micro_batches=micro_batches)
+    found = simulate(trace, toy_cores(tmp_path, TOY.replace("512 KiB", "8 KiB"), core_groups=2))
+    whole = 2 * (64 + width) * width + micro_batches * 2 * rows * (64 + width)
+    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 0, "memory": micro_batches * 2 * rows * width}
+    assert found.memory["chip.hbm"]["peak_bytes"] == whole + 2 * 2 * rows * width
+
+
+def test_weights_of_all_groups_are_in_memory_once_and_have_to_fit_together(tmp_path: Path) -> None:
+    apart, tied = (simulate(chain(1, tied=tied), toy_cores(tmp_path, lookahead=1)) for tied in (False, True))
+    peaks = [int(found.memory["chip.hbm"]["peak_bytes"]) for found in (apart, tied)]
+    assert peaks[0] - peaks[1] == (PRODUCTS - 1) * WEIGHT
+    assert peaks[0] == PRODUCTS * WEIGHT + 2 * ACTIVATION
+    small = TOY.replace("capacity: 1 GiB", "capacity: 240 KiB")
+    with pytest.raises(InputError, match="chain does not fit toy_cores: it needs 262144 bytes"):
+        simulate(chain(1), toy_cores(tmp_path, small, lookahead=1))
+
+
+def test_groups_that_wait_for_each_other_for_ever_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Boundary, "is_free", lambda boundary, key: False)
+    told = r"deadlock: at \d+ ps .*:\n(.*\n)*  op1\[micro_batch=0\] waits for places of what it gets and makes"
+    with pytest.raises(InconsistencyError, match=told):
+        simulate(chain(2), toy_cores(tmp_path))
 
 
 def test_predictions_of_joined_regions_hand_nothing_over(tmp_path: Path) -> None:

@@ -1,9 +1,14 @@
 """Placement of what one stage of a pipeline makes and the next reads: both look at one place.
 
-The maker chooses: the buffers of the group that reads it, cut over their scratchpads, where two micro-batches of all that
-passes this boundary fit in there; else its own placement's choice, a memory that both reach. With buffers, a region whose
-result finds them full waits until the reader has given some back: that is the back-pressure of the pipeline. What is only
-passed on to a later stage stays where it is. A place is given back when maker and reader have both had their last use.
+The maker chooses: the buffers of the group that reads it, cut over their scratchpads, where all that is made for this
+boundary fits in there; else its own placement's choice, a memory that both reach. Either way only so many micro-batches of
+a tensor stand at a boundary as it takes for neighbours to work side by side (``Slots``): a region whose result finds them
+taken waits until the reader has given one back. That is the back-pressure of the pipeline; as makers and readers go by
+micro-batch, what holds a slot is needed by no later one, so it comes free. What is only passed on to a later stage stays
+where it is. A place is given back when maker and reader have both had their last use. A result of the run is read from its
+memory.
+
+What persists is placed once for all stages (:mod:`sim.mapping.placement.of_run`).
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.hardware.layout import Layout
-from sim.mapping.placement.arena import Arena
+from sim.mapping.placement.of_run import OfRun
 from sim.mapping.placement.policy import Placement
 from sim.trace.expand import TensorInstance
 
@@ -36,46 +41,54 @@ class Handed:
             self.free()
 
 
+@dataclass(frozen=True)
+class Slots:
+    """Of a tensor at a boundary: ``count`` micro-batches at once, of ``size_bytes`` each; in buffers from ``address`` on."""
+
+    count: int
+    address: int
+    size_bytes: int
+
+
 @dataclass
 class Boundary:
-    """Between a stage and the next. ``tier``: that of the reader's buffers; ``arena``: their space, all together.
+    """Between a stage and the next. ``tier``: that of the reader's buffers, where it is ``buffered``; ``slots``: of what
+    the stage makes for it, by the reader's name.
 
     ``offers``: what has a place, by its key with the reader. ``changed`` is told of every offer and of all room made.
     ``buffered_bytes``, ``stored_bytes``: what was handed over in buffers, and in memory.
     """
 
     tier: int
-    arena: Arena
+    slots: Mapping[str, Slots]
+    buffered: bool
     changed: Callable[[], None]
     offers: dict[Key, Handed] = field(default_factory=dict)
+    taken: set[tuple[str, int]] = field(default_factory=set)
     buffered_bytes: int = 0
     stored_bytes: int = 0
 
-    @property
-    def buffered(self) -> bool:
-        """Are there buffers?"""
-        return self.arena.capacity > 0
+    def is_free(self, key: Key) -> bool:
+        """Is the slot free that this one comes in?"""
+        return self._slot(key) not in self.taken
 
-    def has_room(self, sizes: Sequence[int]) -> bool:
-        """Do tensors of these sizes all find room?"""
-        taken = [(self.arena.allocate(size), size) for size in sizes]
-        for address, size in taken:
-            if address is not None:
-                self.arena.free(address, size)
-        return all(address is not None for address, _ in taken)
-
-    def place(self, tensor: TensorInstance) -> Handed | None:
-        """A place in the buffers; None when there is none."""
-        size = tensor.size_bytes
-        address = self.arena.allocate(size, tensor.role)
-        if address is None:
-            return None
+    def place(self, key: Key, in_memory: Callable[[], Handed]) -> Handed:
+        """A place in its slot: in the buffers, or ``in_memory``."""
+        slot = self._slot(key)
+        slots = self.slots[key[0]]
+        handed = (
+            Handed(self.tier, slots.address + slot[1] * slots.size_bytes, _nothing) if self.buffered else in_memory()
+        )
+        self.taken.add(slot)
+        give_back = handed.free
 
         def free() -> None:
-            self.arena.free(address, size, tensor.role)
+            give_back()
+            self.taken.remove(slot)
             self.changed()
 
-        return Handed(self.tier, address, free)
+        handed.free = free
+        return handed
 
     def offer(self, key: Key, handed: Handed, size_bytes: int) -> None:
         """The reader may have it."""
@@ -87,30 +100,40 @@ class Boundary:
             self.stored_bytes += size_bytes
         self.changed()
 
+    def _slot(self, key: Key) -> tuple[str, int]:
+        """Which one: micro-batches take them in turn."""
+        name, indices = key
+        return name, (indices[0][1] if indices else 0) % self.slots[name].count
+
 
 class OfStage:
-    """The placement ``own`` of one stage's trace, with what crosses the boundaries ``before`` and ``behind`` it.
+    """The placement ``own`` of one stage's trace, with what crosses the boundaries ``before`` and ``behind`` it, and what is
+    ``shared`` by all stages.
 
-    ``sent``: key of a tensor as this stage makes it -> as the next one gets it. ``received``: names of what comes in.
-    ``memory``: a tier to expect what comes in by memory in.
+    ``sent``: key of a tensor as this stage makes it -> as the next one gets it; ``results``: such of the run, of all
+    micro-batches -> as the next one gets them, micro-batch by micro-batch. ``received``: names of what comes in. ``memory``:
+    a tier to expect in what crosses in memory.
     """
 
     def __init__(
         self,
         own: Placement,
+        shared: OfRun,
+        stage: int,
         before: Boundary | None,
         behind: Boundary | None,
         sent: Callable[[Key], Key | None],
+        results: Mapping[Key, Sequence[Key]],
         received: frozenset[str],
         memory: int,
     ) -> None:
         self._own = own
+        self._of_run, self._stage = shared, stage
         self._before, self._behind = before, behind
         self._sent, self._received = sent, received
+        self._results, self._offered = results, set[Key]()
         self._memory = memory
         self._shared: dict[Key, Handed] = {}
-        self._in_use = 0
-        self._closed = False
 
     @staticmethod
     def stripes(layout: Layout) -> dict[int, tuple[int, ...]]:
@@ -118,78 +141,99 @@ class OfStage:
         return {}
 
     def has_room(self) -> bool:
-        return self._own.has_room()
+        """As in :class:`Placement`; what persists has its place from the start."""
+        return True
 
     def close(self) -> None:
-        """As in :class:`Placement`; memory that the next stage still reads keeps the rest until it is given back."""
-        self._closed = True
-        if not self._in_use:
-            self._own.close()
+        """As in :class:`Placement`; the results of a stage stay until the last one has ended."""
+        for one in self._shared.values():
+            one.leave()
+        self._shared.clear()
+        self._of_run.ended(self._own)
 
     def ready(self, made: Sequence[TensorInstance]) -> bool:
         """Has what comes in a place, and is there one for what goes out?"""
-        if any(self._comes_in(one) and one.key not in self._before.offers for one in made if self._before is not None):
-            return False
-        fresh = [one.size_bytes for one in made if one.key not in self._shared and self._goes_out(one)]
-        if fresh and self._behind is not None and self._behind.buffered and not self._behind.has_room(fresh):
-            return False
+        for one in made:
+            if self._comes_in(one):
+                if self._before is not None and one.key not in self._before.offers:
+                    return False
+            elif one.key not in self._shared and self._behind is not None:
+                outside = self._crosses(one)
+                if outside is not None and not self._behind.is_free(outside):
+                    return False
         return self._own.ready([one for one in made if not self._comes_in(one)])
 
     def home(self, tensor: TensorInstance, produced: bool) -> int:
+        if tensor.persistent:
+            return self._of_run.home(self._stage, tensor)
         shared = self._shared.get(tensor.key)
+        outside = self._crosses(tensor)
         if shared is None and self._before is not None and self._comes_in(tensor):
             if not produced:  # what is predicted before it has come in
-                return self._expected(self._before, tensor)
+                return self._expected(self._before, tensor.key)
             shared = self._shared[tensor.key] = self._before.offers.pop(tensor.key)
-        elif shared is None and produced and self._behind is not None and self._goes_out(tensor):
-            shared = self._shared[tensor.key] = self._behind.place(tensor) or self._in_memory(tensor)
+        elif shared is None and produced and self._behind is not None and outside is not None:
+            if not self._behind.is_free(outside):  # predicted before there is room for it
+                return self._expected(self._behind, outside)
+            shared = self._shared[tensor.key] = self._behind.place(outside, lambda: self._in_memory(tensor))
         return self._own.home(tensor, produced) if shared is None else shared.tier
 
     def begins(self, made: Sequence[TensorInstance]) -> None:
         """What goes out may be read by the next stage, which waits until it is complete."""
         for one in made:
             outside = self._sent(one.key)
-            if outside is not None and one.key in self._shared and self._behind is not None:
+            if outside is None or self._behind is None:
+                continue
+            if one.key in self._results:
+                self._offer_result(self._behind, one)
+            elif one.key in self._shared:
                 self._behind.offer(outside, self._shared[one.key], one.size_bytes)
 
     def placed(self, tensor: TensorInstance) -> bool:
-        return tensor.key in self._shared or self._own.placed(tensor)
+        return tensor.persistent or tensor.key in self._shared or self._own.placed(tensor)
 
     def address(self, tensor: TensorInstance) -> int:
+        if tensor.persistent:
+            return self._of_run.address(self._stage, tensor)
         shared = self._shared.get(tensor.key)
         return shared.address if shared is not None else self._own.address(tensor)
 
     def release(self, tensor: TensorInstance) -> None:
         shared = self._shared.pop(tensor.key, None)
-        if shared is None:
-            self._own.release(tensor)
-        else:
+        if shared is not None:
             shared.leave()
+        elif not tensor.persistent:
+            self._own.release(tensor)
 
-    def _expected(self, before: Boundary, tensor: TensorInstance) -> int:
+    def _expected(self, boundary: Boundary, key: Key) -> int:
         """The tier of what has not been taken over yet: as offered, else in the buffers, else the first memory."""
-        offered = before.offers.get(tensor.key)
+        offered = boundary.offers.get(key)
         if offered is not None:
             return offered.tier
-        return before.tier if before.buffered else self._memory
+        return boundary.tier if boundary.buffered else self._memory
 
     def _comes_in(self, tensor: TensorInstance) -> bool:
         return tensor.name in self._received and not tensor.persistent
 
-    def _goes_out(self, tensor: TensorInstance) -> bool:
-        return not tensor.persistent and self._sent(tensor.key) is not None
+    def _crosses(self, tensor: TensorInstance) -> Key | None:
+        """Its key with the next stage, where it takes a slot on its way there."""
+        return None if tensor.persistent or tensor.key in self._results else self._sent(tensor.key)
+
+    def _offer_result(self, behind: Boundary, tensor: TensorInstance) -> None:
+        """It is one tensor for all micro-batches, and lives to the end of the run: all have their place at once."""
+        keys = () if tensor.key in self._offered else self._results[tensor.key]
+        self._offered.add(tensor.key)
+        for key in keys:
+            handed = Handed(self._own.home(tensor, True), self._own.address(tensor), _nothing)
+            behind.offer(key, handed, tensor.size_bytes // len(keys))
 
     def _in_memory(self, tensor: TensorInstance) -> Handed:
         tier = self._own.home(tensor, True)
-        self._in_use += 1
+        return Handed(tier, self._own.address(tensor), lambda: self._own.release(tensor))
 
-        def free() -> None:
-            self._own.release(tensor)
-            self._in_use -= 1
-            if self._closed and not self._in_use:
-                self._own.close()
 
-        return Handed(tier, self._own.address(tensor), free)
+def _nothing() -> None:
+    """Slots of buffers, and results of the run, keep their space."""
 
 
 def sent_keys(keys: Mapping[Key, str], index: str) -> Callable[[Key], Key | None]:
