@@ -169,7 +169,7 @@ def placement_of(
     names = [use.tensor for one in _operators(stage.trace, "send") for _, uses in one.inputs for use in uses]
     keys = {final_key(_body(stage.trace), name, ()): name for name in names}
     every = [()] if stage.micro_batches == 1 else [((INDEX, number),) for number in range(stage.micro_batches)]
-    results = {key: [(keys[key], indices) for indices in every] for key in output_keys(stage.trace) if key in keys}
+    results = {key: [(keys[key], indices) for indices in every if key in keys] for key in output_keys(stage.trace)}
     return OfStage(own, of_run, stage.group.index, before, behind, sent_keys(keys, INDEX), results,
                    frozenset(one.name for one in stage.received), stage.group.layout.backing[0].index)  # fmt: skip
 
@@ -192,15 +192,21 @@ def _received(trace: Trace) -> tuple[Tensor, ...]:
 
 def _slots(parts: Sequence[Trace], received: Sequence[Sequence[Tensor]], stage: int, most: int) -> dict[str, Slots]:
     """Of what the stage before makes for ``stage``, one behind the other; each at ``most`` as often."""
+    names = [{one.name for one in tensors} for tensors in received]
+
+    def passed_on(number: int, name: str) -> bool:
+        """Does a stage hand to the next what it gets by this name? (What a block carries is another one.)"""
+        return name in names[number] and final_key(_body(parts[number]), name, ()) == (name, ())
+
     found: dict[str, Slots] = {}
-    address, names = 0, [{one.name for one in tensors} for tensors in received]
+    address = 0
     for one in received[stage]:
-        if one.name in names[stage - 1] or one.name in parts[stage - 1].outputs:
+        if passed_on(stage - 1, one.name) or one.name in parts[stage - 1].outputs:
             continue
-        passes = (
-            next((number for number in range(stage, len(parts)) if one.name not in names[number]), len(parts)) - stage
-        )
-        count, size = min(passes + 1, most), Arena(0).rounded(one.size_bytes({}))
+        last = stage
+        while last + 1 < len(parts) and passed_on(last, one.name) and one.name in names[last + 1]:
+            last += 1
+        count, size = min(last - stage + 2, most), Arena(0).rounded(one.size_bytes({}))
         found[one.name] = Slots(count, address, size)
         address += count * size
     return found

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from toy_cores import PRODUCTS, ROWS, TOY, WIDTH, chain, toy_cores
+from toy_cores import PRODUCTS, ROWS, TOY, WIDTH, chain, layered_chain, toy_cores
 
 from sim import lower, simulate
 from sim.core.errors import InconsistencyError, InputError
@@ -100,6 +100,13 @@ def test_weights_of_all_groups_are_in_memory_once_and_have_to_fit_together(tmp_p
     small = TOY.replace("capacity: 1 GiB", "capacity: 240 KiB")
     with pytest.raises(InputError, match="chain does not fit toy_cores: it needs 262144 bytes"):
         simulate(chain(1), toy_cores(tmp_path, small, lookahead=1))
+
+
+def test_what_a_block_carries_is_handed_over_as_what_it_is(tmp_path: Path) -> None:
+    """It has one name at all boundaries and is another tensor at each, made by the group before: in its scratchpads."""
+    found = simulate(layered_chain(2), toy_cores(tmp_path))
+    handed = [row["received_bytes"] for row in found.core_groups]
+    assert handed == [{"scratchpads": size * ACTIVATION, "memory": 0} for size in (0, 2, 2, 2)]
 
 
 def test_groups_that_wait_for_each_other_for_ever_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,3 +50,17 @@ def chain(micro_batches: int, products: int = PRODUCTS, results: tuple[str, ...]
         builder.op(f"op{number}", "gemm", {"m": ROWS, "n": WIDTH, "k": WIDTH}, {"a": x, "b": weight}, result)
         x = result
     return replace(builder.build([x, *results]), micro_batches=micro_batches)
+
+
+def layered_chain(micro_batches: int) -> Trace:
+    """As :func:`chain`, the products behind the first one in a block of layers that carries ``h``, which ``last`` copies."""
+    builder = TraceBuilder("layered")
+    x, h = builder.activation("x", (ROWS, WIDTH)), builder.activation("h", (ROWS, WIDTH))
+    weight, dims = builder.weight("w", (WIDTH, WIDTH)), {"m": ROWS, "n": WIDTH, "k": WIDTH}
+    builder.op("first", "gemm", dims, {"a": x, "b": weight}, h)
+    with builder.repeat("layer", PRODUCTS - 1, carry={h: "y"}):
+        weight, y = builder.weight("w1", (WIDTH, WIDTH)), builder.activation("y", (ROWS, WIDTH))
+        builder.op("op", "gemm", dims, {"a": h, "b": weight}, y)
+    z = builder.activation("z", (ROWS, WIDTH))
+    builder.op("last", "elementwise", {"elements": ROWS * WIDTH}, {"x": h}, z, {"function": "relu"})
+    return replace(builder.build([z]), micro_batches=micro_batches)

@@ -110,9 +110,9 @@ class OfStage:
     """The placement ``own`` of one stage's trace, with what crosses the boundaries ``before`` and ``behind`` it, and what is
     ``shared`` by all stages.
 
-    ``sent``: key of a tensor as this stage makes it -> as the next one gets it; ``results``: such of the run, of all
-    micro-batches -> as the next one gets them, micro-batch by micro-batch. ``received``: names of what comes in. ``memory``:
-    a tier to expect in what crosses in memory.
+    ``sent``: key of a tensor as this stage makes it -> as the next one gets it; ``results``: the run's, each of all
+    micro-batches -> those that the next one gets. ``received``: names of what comes in. ``memory``: a tier to expect what
+    crosses in memory in.
     """
 
     def __init__(
@@ -134,6 +134,7 @@ class OfStage:
         self._results, self._offered = results, set[Key]()
         self._memory = memory
         self._shared: dict[Key, Handed] = {}
+        self._passing: dict[Key, TensorInstance] = {}
 
     @staticmethod
     def stripes(layout: Layout) -> dict[int, tuple[int, ...]]:
@@ -149,6 +150,9 @@ class OfStage:
         for one in self._shared.values():
             one.leave()
         self._shared.clear()
+        for tensor in self._passing.values():
+            self._own.release(tensor)
+        self._passing.clear()
         self._of_run.ended(self._own)
 
     def ready(self, made: Sequence[TensorInstance]) -> bool:
@@ -176,7 +180,11 @@ class OfStage:
             if not self._behind.is_free(outside):  # predicted before there is room for it
                 return self._expected(self._behind, outside)
             shared = self._shared[tensor.key] = self._behind.place(outside, lambda: self._in_memory(tensor))
-        return self._own.home(tensor, produced) if shared is None else shared.tier
+        if shared is not None:
+            return shared.tier
+        if tensor.key not in self._results:
+            self._passing[tensor.key] = tensor
+        return self._own.home(tensor, produced)
 
     def begins(self, made: Sequence[TensorInstance]) -> None:
         """What goes out may be read by the next stage, which waits until it is complete."""
@@ -202,7 +210,7 @@ class OfStage:
         shared = self._shared.pop(tensor.key, None)
         if shared is not None:
             shared.leave()
-        elif not tensor.persistent:
+        elif self._passing.pop(tensor.key, None) is not None:
             self._own.release(tensor)
 
     def _expected(self, boundary: Boundary, key: Key) -> int:
