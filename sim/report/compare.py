@@ -24,7 +24,8 @@ from sim.report.compare_reasons import reason_text, reasons
 from sim.report.result import Result
 from sim.report.run_folder import PAGE, report_text
 from sim.report.simulation import simulate
-from sim.report.time_account import Account, operator_accounts, run_account
+from sim.report.time_account import Account, added, operator_accounts, run_account
+from sim.report.whole_operators import added_bytes, whole_operators
 from sim.run.program import Progress
 from sim.trace.load import load_trace
 from sim.trace.model import Trace
@@ -56,11 +57,10 @@ class Comparison:
         names: dict[tuple[str, str], dict[str, Any]] = {}
         for variant in self.variants:
             accounts = operator_accounts(variant.result.record)
-            for one in variant.result.operators:
-                account = accounts.get((one["job"], one["name"]))
+            for key, whole in whole_operators(variant.result).items():
+                one, account = whole.row, added(accounts[number] for number in whole.parts if number in accounts)
                 entry = names.setdefault(
-                    (one["job"], one["name"]),
-                    {"name": one["name"], "kind": one["kind"], "count": one["count"], "variants": {}},
+                    key, {"name": one["name"], "kind": one["kind"], "count": one["count"], "variants": {}}
                 )
                 entry["variants"][variant.name] = {
                     key: one[key]
@@ -193,12 +193,6 @@ def _with_text(found: dict[str, Any], best_ps: int) -> dict[str, Any]:
 
 def _totals(variant: Variant) -> dict[str, Any]:
     result = variant.result
-    moved: dict[str, dict[str, int]] = {}
-    for one in result.operators:
-        for tier, amounts in one["bytes"].items():
-            entry = moved.setdefault(tier, {"read": 0, "written": 0})
-            for way, amount in amounts.items():
-                entry[way] += amount
     return {
         "architecture": result.architecture,
         "dataflow": variant.dataflow,
@@ -208,7 +202,7 @@ def _totals(variant: Variant) -> dict[str, Any]:
         "time_ps": result.time_ps,
         "utilization": result.utilization,
         "energy_j": result.energy_j,
-        "bytes": dict(sorted(moved.items())),
+        "bytes": added_bytes(one["bytes"] for one in result.operators),
         "operators_time_ps": sum(one["time_ps"] for one in result.operators),
         "bound_by": result.roofline["bound_by"],
     }

@@ -2,7 +2,7 @@
 
 Compared are the resolved architectures (value by value), the traces (by hash, and the operators as written), the mapper's
 choices, and the figures of operators and components. Nothing is guessed about causes: changes of inputs and of figures
-stand side by side. Operators are matched by job and name.
+stand side by side. Operators are matched by job and name, those of one trace by name however it is cut into stages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sim.report.result_data import ResultData
-from sim.run.record import OperatorRecord
+from sim.report.whole_operators import WholeOperator, whole_operators
 
 SCHEMA_VERSION = 1
 ENGINES = {"array": "systolic_array", "vector": "vector_unit"}
@@ -97,29 +97,24 @@ def _traces(before: ResultData, after: ResultData) -> dict[str, tuple[Any, Any]]
         if old is None or new is None:
             found[name] = ("there" if old else None, "there" if new else None)
             continue
-        one = {"kind": old.kind, "count": old.count, **_flat(old.dims)}
-        other = {"kind": new.kind, "count": new.count, **_flat(new.dims)}
+        one = {"kind": old.longest.kind, "count": old.row["count"], **_flat(old.longest.dims)}
+        other = {"kind": new.longest.kind, "count": new.row["count"], **_flat(new.longest.dims)}
         found |= {f"{name}: {path}": pair for path, pair in _changed(one, other).items()}
     return found
 
 
 def _matched(
     before: ResultData, after: ResultData
-) -> Iterator[tuple[tuple[str, str], OperatorRecord | None, OperatorRecord | None]]:
+) -> Iterator[tuple[tuple[str, ...], WholeOperator | None, WholeOperator | None]]:
     """Operators of both runs by (job, name), in order of the first run, then those only in the second.
 
     With one job on each side the job's name does not matter.
     """
-    single = len({one.job for one in before.record.operators} | {"-"}) <= 2
-    single = single and len({one.job for one in after.record.operators} | {"-"}) <= 2
-
-    def keyed(result: ResultData) -> dict[tuple[str, str], OperatorRecord]:
-        return {(("" if single else one.job), one.name): one for one in result.record.operators}
-
-    old, new = keyed(before), keyed(after)
+    both = [whole_operators(one) for one in (before, after)]
+    single = all(len({job for job, _ in one}) <= 1 for one in both)
+    old, new = ({("" if single else job, name): one for (job, name), one in found.items()} for found in both)
     for key in dict.fromkeys([*old, *new]):
-        shown = (key[1],) if single else key
-        yield shown, old.get(key), new.get(key)  # type: ignore[misc]
+        yield key[1:] if single else key, old.get(key), new.get(key)
 
 
 def _mappings(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]:
@@ -128,13 +123,15 @@ def _mappings(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]
             continue
         one = {
             f"part {part + 1}" if part else "": {name: choice[name] for name in CHOSEN}
-            for part, choice in enumerate(old.mapping)
+            for part, choice in enumerate(old.longest.mapping)
         }
         other = {
             f"part {part + 1}" if part else "": {name: choice[name] for name in CHOSEN}
-            for part, choice in enumerate(new.mapping)
+            for part, choice in enumerate(new.longest.mapping)
         }
-        changes = _changed(_flat(one), _flat(other)) | _changed({"region": old.region}, {"region": new.region})
+        changes = _changed(_flat(one), _flat(other)) | _changed(
+            {"region": old.row["region"]}, {"region": new.row["region"]}
+        )
         if changes:
             yield {
                 "name": key[-1],
@@ -149,33 +146,31 @@ def _operators(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]
     no part of ``time_ps`` where an operator waits before its first work.
     """
     waits = [_waits(result) for result in (before, after)]
-    rows = [{(one["job"], one["name"]): one for one in result.operators} for result in (before, after)]
     for key, old, new in _matched(before, after):
-        one = rows[0].get((old.job, old.name)) if old else None
-        other = rows[1].get((new.job, new.name)) if new else None
+        one, other = (whole.row if whole else None for whole in (old, new))
         row: dict[str, Any] = {"name": key[-1]}
         for field in ("time_ps", "cycles", "energy_j", "utilization", "bound_by"):
             row[field] = {"before": one[field] if one else None, "after": other[field] if other else None}
         row["waited_ps"] = {
-            "before": waits[0].get((old.job, old.name)) if old else None,
-            "after": waits[1].get((new.job, new.name)) if new else None,
+            "before": sum(waits[0][number] for number in old.parts) if old else None,
+            "after": sum(waits[1][number] for number in new.parts) if new else None,
         }
         row["moved_bytes"] = {"before": _moved(one), "after": _moved(other)}
         if any(pair["before"] != pair["after"] for pair in row.values() if isinstance(pair, dict)):
             yield row
 
 
-def _waits(result: ResultData) -> dict[tuple[str, str], int]:
-    """(job, operator) -> mean stall of its engine's lanes before its work, in picoseconds, rounded down."""
+def _waits(result: ResultData) -> list[int]:
+    """By operator: mean stall of its engine's lanes before its work, in picoseconds, rounded down."""
     lanes = {
         engine: [lane for one in result.record.components if one.kind == kind for lane in one.lanes]
         for engine, kind in ENGINES.items()
     }
-    found = {}
+    found = []
     for number, one in enumerate(result.record.operators):
         own = lanes.get(one.engine, [])
         stalled = sum(sum(lane.stall_by.get(number, {}).values()) for lane in own)
-        found[one.job, one.name] = stalled // len(own) if own else 0
+        found.append(stalled // len(own) if own else 0)
     return found
 
 

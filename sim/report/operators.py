@@ -2,9 +2,10 @@
 
 ``time_s`` is the time during which at least one execution was in progress; ``cycles`` the same in the run's clock. An
 operator fused into another has no time of its own: its ``region`` names the one it ran with, whose start, end and bound
-it shows. ``fusion_saved_bytes`` is what the regions it heads did not store and load again. ``span_s`` begins earlier,
-with the operator's first transfer: weights are prefetched while the operator before computes, so it is in ``span_s`` that
-no memory's roofline is beaten. ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
+it shows. Nor has a hand-over between groups of cores, whose span is that of waiting. ``fusion_saved_bytes`` is what the
+regions it heads did not store and load again. ``span_s`` begins earlier, with the operator's first transfer: weights are
+prefetched while the operator before computes, so it is in ``span_s`` that no memory's roofline is beaten.
+``bound_by`` is the resource whose own demand (what this operator's work alone would keep
 it busy) is largest; ``launch`` when that is the host. ``imbalance`` is the busiest core over the mean of all
 (:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core. ``dispatch``: where engines
 could be chosen among, what each predicted for the first execution, which was taken, by what rule, and why others
@@ -16,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.core.clock import PS_PER_S, Clock
+from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.balance import CoreLoads
 from sim.report.energy import RunPrices
 from sim.run.record import OperatorRecord, RunRecord
@@ -53,7 +55,8 @@ def demands(one: OperatorRecord) -> list[tuple[str, int]]:
 def _row(
     one: OperatorRecord, head: OperatorRecord, clock: Clock, energy_j: float | None, hosts: set[str]
 ) -> dict[str, Any]:
-    peak_work = one.peak_macs_per_s * one.active_ps / PS_PER_S
+    active_ps = 0 if one.engine == HAND_OVER else one.active_ps
+    peak_work = one.peak_macs_per_s * active_ps / PS_PER_S
     return {
         "name": one.name,
         "kind": one.kind,
@@ -65,11 +68,11 @@ def _row(
         "dataflow": one.mapping[0]["dataflow"] if one.mapping else None,
         "first_start_s": head.first_start_ps / PS_PER_S,
         "last_end_s": head.last_end_ps / PS_PER_S,
-        "time_s": one.active_ps / PS_PER_S,
-        "time_ps": one.active_ps,
+        "time_s": active_ps / PS_PER_S,
+        "time_ps": active_ps,
         "span_s": one.span_ps / PS_PER_S,
         "span_ps": one.span_ps,
-        "cycles": clock.cycles_at(one.active_ps),
+        "cycles": clock.cycles_at(active_ps),
         "macs": one.macs,
         "macs_executed": one.macs_executed,
         "utilization": one.macs_executed / peak_work if peak_work else None,

@@ -15,6 +15,7 @@ rest. Everything is computed from the record: busy times and stalls of lanes, ``
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,13 +41,23 @@ class Account:
         return {"terms_ps": self.terms_ps, "waiting_for": self.waiting_for, "demand_ps": self.demand_ps}
 
 
-def operator_accounts(record: RunRecord) -> dict[tuple[str, str], Account]:
-    """(job, name) -> the account of every operator that has time of its own."""
-    found = {}
-    for number, one in enumerate(record.operators):
-        if one.active_ps:
-            found[one.job, one.name] = _of_operator(record, number, one)
-    return found
+def operator_accounts(record: RunRecord) -> dict[int, Account]:
+    """The account of every operator that has time of its own, by its position in the record."""
+    return {number: _of_operator(record, number, one) for number, one in enumerate(record.operators) if one.active_ps}
+
+
+def added(accounts: Iterable[Account]) -> Account | None:
+    """The sum of an operator's parts, waiting for what the longest waits for; None where there is none."""
+    parts = sorted(accounts, key=lambda one: -one.total_ps)
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    terms: dict[str, int] = {}
+    demand: dict[str, int] = {}
+    for one in parts:
+        for found, own in ((terms, one.terms_ps), (demand, one.demand_ps)):
+            for name, duration in own.items():
+                found[name] = found.get(name, 0) + duration
+    return Account(sum(one.total_ps for one in parts), terms, parts[0].waiting_for, demand)
 
 
 def run_account(record: RunRecord) -> Account:
@@ -72,7 +83,9 @@ def _of_operator(record: RunRecord, number: int, one: OperatorRecord) -> Account
     kind = ARRAYS if one.engine == "array" else VECTORS
     own = {unit.declared for unit in record.components
            if unit.kind == kind and any(lane.busy_by.get(number) for lane in unit.lanes)}  # fmt: skip
-    units = [unit for unit in record.components if unit.declared in own]
+    group = next((set(group["cores"]) for group in record.core_groups if group["trace"] == one.job), None)
+    units = [unit for unit in record.components
+             if unit.declared in own and (group is None or unit.path.rpartition(".")[0] in group)]  # fmt: skip
     lanes = [lane for unit in units for lane in unit.lanes]
     terms = dict.fromkeys(TERMS, 0)
     if lanes:
