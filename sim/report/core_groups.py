@@ -19,6 +19,16 @@ def group_rows(record: RunRecord) -> tuple[dict[str, Any], ...]:
     return tuple(_row(record, one) for one in record.core_groups)
 
 
+def own_cores(record: RunRecord, job: str) -> frozenset[str] | None:
+    """Paths of the cores that execute a stage; None where all cores execute all layers."""
+    return next((frozenset(one["cores"]) for one in record.core_groups if one["trace"] == job), None)
+
+
+def within(path: str, cores: frozenset[str] | None) -> bool:
+    """Is it the path of a unit of one of these cores (None: of any)?"""
+    return cores is None or path.rpartition(".")[0] in cores
+
+
 def bubble(record: RunRecord) -> float:
     """The share of the run that a group of a pipeline with equal stages would not work."""
     stages, micro_batches = len(record.core_groups), record.core_groups[0]["micro_batches"]

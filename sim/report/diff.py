@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sim.report.core_groups import own_cores, within
 from sim.report.result_data import ResultData
 from sim.report.whole_operators import WholeOperator, whole_operators
 
@@ -163,12 +164,13 @@ def _operators(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]
 def _waits(result: ResultData) -> list[int]:
     """By operator: mean stall of its engine's lanes before its work, in picoseconds, rounded down."""
     lanes = {
-        engine: [lane for one in result.record.components if one.kind == kind for lane in one.lanes]
+        engine: [(unit.path, lane) for unit in result.record.components if unit.kind == kind for lane in unit.lanes]
         for engine, kind in ENGINES.items()
     }
     found = []
     for number, one in enumerate(result.record.operators):
-        own = lanes.get(one.engine, [])
+        cores = own_cores(result.record, one.job)
+        own = [lane for path, lane in lanes.get(one.engine, []) if within(path, cores)]
         stalled = sum(sum(lane.stall_by.get(number, {}).values()) for lane in own)
         found.append(stalled // len(own) if own else 0)
     return found

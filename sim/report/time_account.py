@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sim.core.clock import PS_PER_S
+from sim.report.core_groups import own_cores, within
 from sim.report.operators import demands
 from sim.run.record import ComponentRecord, OperatorRecord, RunRecord
 
@@ -83,9 +84,8 @@ def _of_operator(record: RunRecord, number: int, one: OperatorRecord) -> Account
     kind = ARRAYS if one.engine == "array" else VECTORS
     own = {unit.declared for unit in record.components
            if unit.kind == kind and any(lane.busy_by.get(number) for lane in unit.lanes)}  # fmt: skip
-    group = next((set(group["cores"]) for group in record.core_groups if group["trace"] == one.job), None)
-    units = [unit for unit in record.components
-             if unit.declared in own and (group is None or unit.path.rpartition(".")[0] in group)]  # fmt: skip
+    cores = own_cores(record, one.job)
+    units = [unit for unit in record.components if unit.declared in own and within(unit.path, cores)]
     lanes = [lane for unit in units for lane in unit.lanes]
     terms = dict.fromkeys(TERMS, 0)
     if lanes:

@@ -43,6 +43,11 @@ def test_operators_match_whatever_group_executes_them(tmp_path: Path) -> None:
     assert not change.trace and change.architecture == {"policy.core_groups": (1, 2)}
     assert {row["name"] for row in change.mapping} <= {row["name"] for row in change.operators}
     assert change.mapping and all(None not in row["time_ps"].values() for row in change.operators)
+    lanes = [lane for one in groups.record.components if one.kind == "systolic_array" for lane in one.lanes]
+    numbers = {one.name: number for number, one in enumerate(groups.record.operators)}
+    for row in change.operators:  # the mean over the two cores of its group; the others never wait for it
+        stalled = sum(sum(lane.stall_by.get(numbers[row["name"]], {}).values()) for lane in lanes)
+        assert row["waited_ps"]["after"] == stalled // 2
 
 
 def test_what_waits_at_a_boundary_takes_no_time(tmp_path: Path) -> None:
