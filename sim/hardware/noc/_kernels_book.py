@@ -52,6 +52,7 @@ from sim.hardware.noc._packet_layout import (
     SLOTS,
     STALLED,
     TAIL,
+    TAKEN,
     TARGET,
     TIED,
     TO,
@@ -62,13 +63,23 @@ from sim.hardware.noc._packet_layout import (
     WAITED,
     WAKING,
     WHERE,
+    WORD_BITS,
+    WORD_SHIFT,
 )
+
+
+@hot
+def take_slot(s, when):  # type: ignore[no-untyped-def]
+    """The slot of the calendar of cycle ``when``, which from now on holds something."""
+    number = when & (s[SLOTS] - 1)
+    s[s[TAKEN] + (number >> WORD_SHIFT)] |= 1 << (number & (WORD_BITS - 1))
+    return s[SLOT_ENDS] + number * 4
 
 
 @hot
 def post(s, actor, when):  # type: ignore[no-untyped-def]
     """Make ``actor``, a row of a channel or a piece, due in cycle ``when``, after those that already are."""
-    slot = s[SLOT_ENDS] + (when & (s[SLOTS] - 1)) * 4
+    slot = take_slot(s, when)
     s[actor + NEXT] = -1
     if s[slot] < 0:
         s[slot] = actor
@@ -206,7 +217,7 @@ def end(s, r, piece, channel, arrival, now):  # type: ignore[no-untyped-def]
         s[UNDER_WAY] -= 1
         booked_to_the_end(s, owner, flits, last)
         return
-    slot = s[SLOT_ENDS] + (last & (s[SLOTS] - 1)) * 4
+    slot = take_slot(s, last)
     r[owner + END] = last
     s[slot + 2] += 1
     s[PENDING] += 1

@@ -3,15 +3,15 @@
 A piece that reaches an output books it at once: it starts when the link is free, in order of arrival, provided the buffers
 downstream have room; otherwise it waits in line and everything behind it in the same buffers waits too. Buffer space and
 the way for the piece behind it come back when a piece starts on its next link, plus the credit's way. Events are a
-calendar of intrusive lists: pieces that arrive at a router, and channels whose line may move; what reaches its terminal is
-only counted, in the slot of its last flit.
+calendar of intrusive lists, whose empty slots are passed over: pieces that arrive at a router, and channels whose line may
+move; what reaches its terminal is only counted, in the slot of its last flit.
 """
 
 from __future__ import annotations
 
 from numba import int64, njit
 
-from sim.hardware._kernel import hot, inner, words
+from sim.hardware._kernel import hot, inner, lowest, words
 from sim.hardware.noc._kernels_book import book, has_room, post, wake, way_is_free
 from sim.hardware.noc._kernels_rows import ROWS, new_row, next_in_line
 from sim.hardware.noc._packet_layout import (
@@ -46,6 +46,7 @@ from sim.hardware.noc._packet_layout import (
     SLOTS,
     SOURCES,
     STOPPED,
+    TAKEN,
     TIED,
     TO,
     TREE,
@@ -53,6 +54,8 @@ from sim.hardware.noc._packet_layout import (
     WAIT_FIRST,
     WAIT_LAST,
     WAKING,
+    WORD_BITS,
+    WORD_SHIFT,
 )
 
 
@@ -168,8 +171,10 @@ def rouse(s, r, now):  # type: ignore[no-untyped-def]
 
 
 @hot
-def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
-    """All that is due in cycle ``now``, whose slot of the calendar is ``slot``. False when rows ran out on the way."""
+def do_slot(s, r, now):  # type: ignore[no-untyped-def]
+    """All that is due in cycle ``now``. False when rows ran out on the way."""
+    number = now & (s[SLOTS] - 1)
+    slot = s[SLOT_ENDS] + number * 4
     s[FINISHED] += s[slot + 3]
     s[UNDER_WAY] -= s[slot + 2]
     s[PENDING] -= s[slot + 2]
@@ -192,7 +197,20 @@ def do_slot(s, r, slot, now):  # type: ignore[no-untyped-def]
             s[actor + NEXT] = s[slot]
             s[slot] = actor
             return False
+    s[s[TAKEN] + (number >> WORD_SHIFT)] &= ~(1 << (number & (WORD_BITS - 1)))
     return True
+
+
+@inner
+def next_taken(s, now):  # type: ignore[no-untyped-def]
+    """The first cycle from ``now`` on whose slot holds anything; some slot does."""
+    number, taken = now & (s[SLOTS] - 1), s[TAKEN]
+    place = number >> WORD_SHIFT
+    word = s[taken + place] & (-1 << (number & (WORD_BITS - 1)))
+    while word == 0:
+        place = (place + 1) & ((s[SLOTS] >> WORD_SHIFT) - 1)
+        word = s[taken + place]
+    return now + (((place << WORD_SHIFT) + lowest(word) - number) & (s[SLOTS] - 1))
 
 
 @inner
@@ -210,8 +228,13 @@ def run_until(s, r, now, until, stop_when_finished):  # type: ignore[no-untyped-
                 return until * 4 + REACHED
         if s[ASLEEP] - now < s[SLOTS] // 2 and not rouse(s, r, now):
             return now * 4 + NEEDS_ROWS
-        if not do_slot(s, r, s[SLOT_ENDS] + (now & (s[SLOTS] - 1)) * 4, now):
-            return now * 4 + NEEDS_ROWS
+        if s[PENDING] > 0:
+            following = min(next_taken(s, now), until, max(now, s[ASLEEP] - s[SLOTS] // 2 + 1))
+            if following > now and (stop_when_finished == 0 or s[FINISHED] < stop_when_finished):
+                now = following
+                continue
+            if not do_slot(s, r, now):
+                return now * 4 + NEEDS_ROWS
         now += 1
         if stop_when_finished != 0 and s[FINISHED] >= stop_when_finished:
             return now * 4 + STOPPED

@@ -17,15 +17,17 @@ from __future__ import annotations
 # POOL_WIDTH: entries of a channel's ring of releases; FLIT_BITS: low bits of an entry that count flits; EJECT_CYCLES: from
 # the start of a flit at a terminal's port to its arrival; CHANNELS, SOURCES: first channel of a port, of a source;
 # RELEASE_ROWS: [channel, position] time and flits in one integer; SLOT_ENDS: [slot] first and last actor, pieces and
-# packets that arrive; POOL: the last section, because it grows; MESSAGES: 1 when sources send messages, 0 for records
+# packets that arrive; TAKEN: a bit per slot that holds anything, WORD_BITS a word; POOL: the last section, because it grows;
+# MESSAGES: 1 when sources send messages, 0 for records
 N_CLASSES, N_TERMINALS, ALL_PORTS, HEAD_CYCLES, SLOTS, POOL_WIDTH, EJECT_CYCLES = range(7)
-CHANNELS, SOURCES, RELEASE_ROWS, ROUTE_TABLE, SLOT_ENDS, POOL, FLIT_BITS, MESSAGES = range(7, 15)
+CHANNELS, SOURCES, RELEASE_ROWS, ROUTE_TABLE, SLOT_ENDS, TAKEN, POOL, FLIT_BITS, MESSAGES = range(7, 16)
+WORD_BITS, WORD_SHIFT = 64, 6
 
 # counters; ASLEEP is the earliest creation among sources that wait beyond the calendar. FREE_ROW heads the list of rows to
 # use again, FRESH counts those used at least once, ROWS_LEFT both kinds that are free, RESERVE those that one step may take;
 # DUE_FIRST heads the list of messages whose end is known, by that end; BOOKED counts packets booked to their end
-PENDING, FINISHED, UNDER_WAY, ASLEEP, FREE_ROW, FRESH, ROWS_LEFT, RESERVE, DUE_FIRST, BOOKED = range(15, 25)
-PORTS = 25
+PENDING, FINISHED, UNDER_WAY, ASLEEP, FREE_ROW, FRESH, ROWS_LEFT, RESERVE, DUE_FIRST, BOOKED = range(16, 26)
+PORTS = 26
 """Where the rows of ports start."""
 
 # ports; TARGET is the row of the route table of the router that it leads to, -1 at a terminal, DELAY from the start of a

@@ -128,14 +128,15 @@ def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[dict[int, int
     latest += spec.credit_delay + spec.head_delay + 2 * routes.classes * max(pool, longest) + spec.buffer_flits + 8
     header = {
         at.N_CLASSES: routes.classes, at.N_TERMINALS: routes.terminals, at.ALL_PORTS: all_ports,
-        at.HEAD_CYCLES: spec.head_delay + (0 if spec.speculative else 1), at.SLOTS: 2 << latest.bit_length(),
-        at.POOL_WIDTH: pool + 1, at.FLIT_BITS: pool.bit_length(),
+        at.HEAD_CYCLES: spec.head_delay + (0 if spec.speculative else 1),
+        at.SLOTS: max(at.WORD_BITS, 2 << latest.bit_length()), at.POOL_WIDTH: pool + 1, at.FLIT_BITS: pool.bit_length(),
         at.EJECT_CYCLES: spec.switch_delay + spec.injection_latency + 1,
     }  # fmt: skip
     sizes, start = {at.PORTS: (all_ports + routes.terminals) * at.PORT_WIDTH}, at.PORTS
     for where, size in (
         (at.CHANNELS, channels * at.CHANNEL_WIDTH), (at.RELEASE_ROWS, channels * (pool + 1)),
-        (at.ROUTE_TABLE, routes.table.size), (at.SLOT_ENDS, 4 * header[at.SLOTS]), (at.POOL, 0),
+        (at.ROUTE_TABLE, routes.table.size), (at.SLOT_ENDS, 4 * header[at.SLOTS]),
+        (at.TAKEN, header[at.SLOTS] // at.WORD_BITS), (at.POOL, 0),
     ):  # fmt: skip
         start += sizes[start]
         header[where], sizes[start] = start, size
