@@ -147,7 +147,7 @@ def test_wrong_keys_of_a_fabric_are_refused(link: str, told: str) -> None:
         four_cores(link)
 
 
-def with_crossbar(tmp_path: Path) -> Architecture:
+def with_crossbar(tmp_path: Path, changes: dict[str, Any]) -> Architecture:
     """The mesh preset with one crossbar of ports as wide in place of the mesh."""
     text = (package_folder("arch") / "mesh_16core.yaml").read_text(encoding="utf-8")
     head, rest = text.split("    - kind: fabric\n")
@@ -155,14 +155,17 @@ def with_crossbar(tmp_path: Path) -> Architecture:
     link = "    - {kind: crossbar, name: noc, connects: [core.pad, hbm], width: 64 B, clock: core}\n"
     file = tmp_path / "crossbar.yaml"
     file.write_text(head + link + tail, encoding="utf-8")
-    return load_architecture(file)
+    return load_architecture(file, changes)
 
 
 @pytest.mark.parametrize("model", ["resnet50", pytest.param("bert", marks=pytest.mark.slow)])
 def test_the_mesh_preset_runs_real_models_and_a_crossbar_is_at_least_as_fast(model: str, tmp_path: Path) -> None:
+    """Memories have no banks here: which requests meet in a bank depends on the order in which the network brings them, and
+    that may favour either (docs/models.md)."""
+    changes = {"policy.multicast": False, "chip.hbm.model": "bandwidth"}
     trace = load_trace("resnet50") if model == "resnet50" else lower("configs/bert_base", prompt=16)
-    mesh = run_trace(trace, load_architecture("mesh_16core"))
-    crossbar = run_trace(trace, with_crossbar(tmp_path))
+    mesh = run_trace(trace, load_architecture("mesh_16core", changes))
+    crossbar = run_trace(trace, with_crossbar(tmp_path, changes))
     assert crossbar.elapsed_ps <= mesh.elapsed_ps
     busy = [one for one in mesh.components if one.kind == "dram" and one.actions]
     assert len(busy) == 4
