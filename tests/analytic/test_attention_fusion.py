@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import ceil
 
 import pytest
+from machines import small
 
 from sim.config.load import load_architecture
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace
-from tests.support.machines import small
 
 HEADS, DIM = 4, 64
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from math import ceil
 
 import pytest
+from attention_training import flash_training, standard_training
 
 from sim.config.load import load_architecture
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.model import Trace
-from tests.support.attention_training import flash_training, standard_training
 
 LENGTH, DIM, HEADS = 1024, 64, 1024
 ROWS, SCORES = LENGTH * DIM * 2, LENGTH * LENGTH * 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from machines import add_gemm, gemm, small
 
 from sim.core.errors import InputError
 from sim.hardware.layout import Layout
@@ -15,7 +16,6 @@ from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace
-from tests.support.machines import add_gemm, gemm, small
 
 BIG = 1 << 30
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from math import ceil
 
 import pytest
+from mlp_traces import HIDDEN, ROWS, WIDTH, gemm, mlp
 
 from sim.config.load import load_architecture
 from sim.run.record import RunRecord
 from sim.run.simulate import run_trace
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Trace
-
-ROWS, WIDTH, HIDDEN = 512, 512, 2048
 
 
 def run(trace: Trace, fusion: str, vmem: str = "16 MiB") -> RunRecord:
@@ -26,28 +25,6 @@ def moved(record: RunRecord) -> tuple[int, int]:
     """(read, written) bytes of HBM."""
     found = [one.bytes.get("chip.hbm", {"read": 0, "written": 0}) for one in record.operators]
     return sum(one["read"] for one in found), sum(one["written"] for one in found)
-
-
-def gemm(build: TraceBuilder, name: str, a: str, m: int, k: int, n: int) -> str:
-    weight = build.weight(f"{name}.w", (k, n))
-    out = build.activation(f"{name}.out", (m, n))
-    build.op(name, "gemm", {"m": m, "k": k, "n": n}, {"a": [a], "b": [weight]}, [out])
-    return out
-
-
-def mlp(gated: bool) -> Trace:
-    """[512, 512] -> 2048 -> 512, with a GELU or a gate between."""
-    build = TraceBuilder("mlp")
-    x = build.activation("x", (ROWS, WIDTH))
-    up = gemm(build, "up", x, ROWS, WIDTH, HIDDEN)
-    hidden = build.activation("hidden", (ROWS, HIDDEN))
-    elements = {"elements": ROWS * HIDDEN}
-    if gated:
-        gate = gemm(build, "gate", x, ROWS, WIDTH, HIDDEN)
-        build.op("act", "elementwise", elements, {"x": [gate], "y": [up]}, [hidden], {"function": "swiglu"})
-    else:
-        build.op("act", "elementwise", elements, {"x": [up]}, [hidden], {"function": "gelu"})
-    return build.build(outputs=(gemm(build, "down", hidden, ROWS, HIDDEN, WIDTH),))
 
 
 def norm_then_products() -> Trace:

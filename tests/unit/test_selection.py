@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from attention_training import flash_training
+from mlp_traces import mlp
 
 from sim.config.load import load_architecture
 from sim.mapping.selection import Cost, limit_ps, select, select_deepest
 from sim.run.simulate import run_trace
 from sim.trace.model import Trace
-from tests.analytic.test_pipeline_fusion import mlp
-from tests.support.attention_training import flash_training
 
 
 def cost(cost_ps: int, moved: int, tiles: int) -> Cost:
