@@ -65,10 +65,9 @@ def _row(record: RunRecord, one: dict[str, Any]) -> dict[str, Any]:
 
 def _lanes(record: RunRecord, cores: list[str]) -> list[LaneRecord]:
     """Lanes of the first kind of computing unit that the cores have."""
-    names = set(cores)
+    own = frozenset(cores)
     for kind in COMPUTING:
-        found = [lane for one in record.components if one.kind == kind and one.path.rpartition(".")[0] in names
-                 for lane in one.lanes]  # fmt: skip
+        found = [lane for one in record.components if one.kind == kind and within(one.path, own) for lane in one.lanes]
         if found:
             return found
     return []

@@ -7,7 +7,6 @@ all of it has been made, ``recv`` when the other stage's ``send`` is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from sim.hardware.layout import Layout
 from sim.mapping.engines.engine import Request, engine_kinds
@@ -44,7 +43,4 @@ class Stages:
             engine=NAME, dataflow=None, tile={"bytes": size or sum(request.sizes)}, order=head.work.function, split={},
             buffers=1, tiles=1, considered=1, predicted_ps=0, best_ps=0,
         )  # fmt: skip
-        return Plan(
-            engine=NAME, schedules=(_InOneStep(),), choices=(choice,), uses_arrays=False, uses_vector=False,
-            local_operands=(), peak_macs_per_s=Fraction(0), untyped=False, compute_type="", in_place=(0,), kept_bytes=size,
-        )  # fmt: skip
+        return Plan(engine=NAME, schedules=(_InOneStep(),), choices=(choice,), in_place=(0,), kept_bytes=size)
