@@ -235,12 +235,11 @@ class PipelineNest:
         ), places)  # fmt: skip
 
     def _stored(self, place: int, before: int, row_bytes: int, pitch_bytes: int) -> TilePlace:
-        """Where results of a stage lie behind those of the stages before it, ``before`` elements (or units) into its own."""
+        """Where results lie among those of their stage, ``before`` elements (or units) into them."""
         stage = self.stages[place]
-        earlier = sum(one.result_bytes for one in self.stages[:place] if one.output is not None)
         whole = stage.units if stage.segment is None else stage.segment.m * stage.segment.n
-        first = earlier + stage.result_bytes * before // whole
-        return TilePlace(first, row_bytes, pitch_bytes) if row_bytes else TilePlace(first)
+        first = stage.result_bytes * before // whole
+        return TilePlace(first, row_bytes, pitch_bytes if row_bytes else 0, place)
 
     def _leaves(self, stage: Stage, result: int) -> tuple[Split, int]:
         """Stores of a tile of results, and the room it needs beside the stage buffers."""

@@ -76,11 +76,14 @@ class PartialSums(NamedTuple):
 
 
 class TilePlace(NamedTuple):
-    """Where a tile lies in its operand; where its rows lie apart, the bytes of one and from one to the next (else 0)."""
+    """Where a tile lies in what moves of its operand; where its rows lie apart, the bytes of one and from one to the next
+    (else 0). ``part``: of a joined region, the part in whose results it lies; None: in all results, one behind the other.
+    """
 
     offset_bytes: int
     row_bytes: int = 0
     stride_bytes: int = 0
+    part: int | None = None
 
 
 RESULTS = -2

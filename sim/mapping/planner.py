@@ -152,13 +152,8 @@ class Planner:
             tuple(sum(part.size_bytes for part in one) for one in slices),
             self.sources(region.tail.outputs, homes),
             pin,
-            tuple(self._leaving(region, part, homes) for part in region.parts),
+            tuple(self.sources(kept, homes) if kept else None for kept in region.leaving) if region.parts else (),
         )
-
-    def _leaving(self, region: Region, part: Region, homes: Homes) -> Sources | None:
-        """Where the results of a part of a joined region go; None when none of them leaves."""
-        kept = [one for one in part.tail.outputs if one.tensor.key not in region.inner]
-        return self.sources(kept, homes) if kept else None
 
     def _signature(self, region: Region) -> object:
         return tuple(

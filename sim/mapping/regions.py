@@ -74,9 +74,14 @@ class Region:
     @cached_property
     def outputs(self) -> tuple[Slice, ...]:
         """The results that leave the region, in program order."""
+        return tuple(one for results in self.leaving for one in results)
+
+    @cached_property
+    def leaving(self) -> tuple[tuple[Slice, ...], ...]:
+        """For each part of a joined region (else for the region), those of its results that leave the region."""
         if not self.parts:
-            return self.tail.outputs
-        return tuple(one for part in self.parts for one in part.tail.outputs if one.tensor.key not in self.inner)
+            return (self.tail.outputs,)
+        return tuple(tuple(one for one in part.tail.outputs if one.tensor.key not in self.inner) for part in self.parts)
 
     @cached_property
     def operands(self) -> list[tuple[Slice, ...]]:

@@ -197,12 +197,14 @@ class Program:
         plan = self.planner.plan(region, homes, self._moment(producers), cached, kept)
         owners = self.tally.owners(owner.job, region, plan)
         entry = self.tally.entries[owners[0]]
-        addresses = Addresses(operands, outputs, homes, settled.addresses, plan, self.planner.stripes)
+        moved = [self._moved(slices, homes) for slices in operands]
+        leaving = [self._moved(slices, homes) for slices in region.leaving]
+        addresses = Addresses(moved, leaving, homes, settled.addresses, plan, self.planner.stripes)
         run = RegionRun(region, plan, owners, entry.clock, entry.span, addresses)
         run.producers = [*producers, ()]  # the last: of partial sums that come back (SPILL)
         run.predicted_end_ps = self._predicted_end(plan, producers)
-        run.expected_bytes = self._moved(outputs, homes)
-        run.expected_loads = tuple(self._moved(slices, homes) for slices in operands)
+        run.expected_bytes = sum(one.size_bytes for slices in leaving for one in slices)
+        run.expected_loads = tuple(sum(one.size_bytes for one in slices) for slices in moved)
         if kept is not None and self._held is not None:
             self._held.use(kept, run, homes)
         self.homes.fetch(settled, run, entry.span)
@@ -225,9 +227,9 @@ class Program:
         self._free_ps |= dict.fromkeys(plan.engines, end_ps)
         return end_ps
 
-    def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> int:
-        """Bytes of these slices whose home is not the core's own scratchpad."""
-        return sum(one.size_bytes for one in slices if self.layout.tiers[homes[one.tensor.key]].core is None)
+    def _moved(self, slices: Sequence[Slice], homes: dict[Any, int]) -> list[Slice]:
+        """Those of these slices whose home is not the core's own scratchpad."""
+        return [one for one in slices if self.layout.tiers[homes[one.tensor.key]].core is None]
 
     def _producers(self, owner: JobRun, slices: tuple[Slice, ...]) -> tuple[RegionRun, ...]:
         keys = [(owner.number, one.tensor.key) for one in slices]

@@ -81,10 +81,10 @@ class RooflineRun:
             nonlocal cause
             cause, position = waited or cause, load.operand
             run.touch(self._events.now)
+            place = TilePlace(run.loaded_bytes.get(position, 0))
             for tier, size in load.split:
-                before = run.loaded_bytes.get(position, 0)
-                run.loaded_bytes[position] = before + size
-                at = run.addresses.where(position, tier, TilePlace(before))
+                run.loaded_bytes[position] = run.loaded_bytes.get(position, 0) + size
+                at = run.addresses.where(position, tier, place)
                 self._machine.stream(self._own, tier, size, activity, arrived, into=True, at=at)
 
         if not all_loads:
@@ -112,8 +112,9 @@ class RooflineRun:
 
     def _store(self, run: RegionRun, tile: RooflineTile, activity: Activity) -> None:
         stored = countdown(len(tile.stores), lambda: self._tile_done(run))
+        place = TilePlace(run.stored_bytes)
         for tier, size in tile.stores:
-            at = run.addresses.where(RESULTS, tier, TilePlace(run.stored_bytes))
+            at = run.addresses.where(RESULTS, tier, place)
             run.stored_bytes += size
             self._machine.stream(self._own, tier, size, activity, stored, into=False, at=at)
         if not tile.stores:
