@@ -4,8 +4,9 @@
 entry points: every distribution (ours included, see ``pyproject.toml``) lists modules or packages in the group
 ``tilesim.<registry>``; a package stands for all modules in it, so adding a built-in is adding one file. Modules are
 imported at the first look-up, not before; compiled kernels live in modules whose name starts with an underscore, which
-are left to whoever needs them. A group without any entry means that the metadata of an editable installation is older than
-its source; going on would leave built-ins out and change results without a word.
+are left to whoever needs them. Metadata of an editable installation may be older than its source, and going on would leave
+built-ins out and change results without a word. Ours is therefore one package a group (a test holds it to that), so that
+all of a group is there or none, which is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from sim.core.errors import InputError, Place, Problem, Problems
@@ -65,7 +66,7 @@ class Registry(Generic[T]):
         if self._loaded:
             return
         entries = sorted(entry_points(group=self.group))
-        if not entries:
+        if not any(_is_ours(entry) for entry in entries):
             raise InputError(
                 [Problem(f"the installed tilesim lists no {self.group}: it is older than its source; {AGAIN}")]
             )
@@ -74,10 +75,8 @@ class Registry(Generic[T]):
             try:
                 _import_all(entry.value)
             except ImportError as error:
-                problem = Problem(
-                    f"plug-in {entry.name!r} ({entry.value}) for {self.group} cannot be imported: {error}"
-                )
-                raise InputError([problem]) from error
+                message = f"plug-in {entry.name!r} ({entry.value}) for {self.group} cannot be imported: {error}"
+                raise InputError([Problem(f"{message}; {AGAIN}" if _is_ours(entry) else message)]) from error
 
 
 def _import_all(name: str) -> None:
@@ -85,6 +84,11 @@ def _import_all(name: str) -> None:
     for info in pkgutil.walk_packages(getattr(module, "__path__", []), f"{name}."):
         if not info.name.rpartition(".")[2].startswith("_"):
             importlib.import_module(info.name)
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    """Is it one of this package's own, not a plug-in's?"""
+    return entry.value.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _identity(thing: object) -> tuple[str, str]:

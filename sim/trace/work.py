@@ -95,7 +95,7 @@ class CopyWork:
 
 @dataclass(frozen=True)
 class CollectiveWork:
-    """``ranks`` ranks of ``group`` exchange a vector of ``elements`` elements; see :mod:`sim.trace.collective_kind`."""
+    """``ranks`` ranks of ``group`` exchange a vector of ``elements`` elements; see :mod:`sim.trace.kinds.collective`."""
 
     function: str
     elements: int

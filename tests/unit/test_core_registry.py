@@ -52,12 +52,25 @@ def test_importing_the_same_class_again_is_none() -> None:
 def test_a_plug_in_that_cannot_be_imported_is_the_users_to_mend(monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import EntryPoint
 
-    entry = EntryPoint("mine", "no_such_module_at_all", "tilesim.topologies")
-    monkeypatch.setattr("sim.core.registry.entry_points", lambda group: [entry])
-    with pytest.raises(InputError, match=r"plug-in 'mine' \(no_such_module_at_all\)"):
+    entries = [EntryPoint("mine", name, "tilesim.topologies") for name in ("sim.core", "no_such_module_at_all")]
+    monkeypatch.setattr("sim.core.registry.entry_points", lambda group: entries)
+    with pytest.raises(
+        InputError, match=r"plug-in 'mine' \(no_such_module_at_all\).*: No module named 'no_such[a-z_]*'$"
+    ):
         registry().names()
 
 
 def test_an_installation_older_than_its_source_is_told_to_be_made_again() -> None:
     with pytest.raises(InputError, match=r"lists no tilesim\.no_such_group.*pip install"):
         registry("no_such_group").names()
+
+
+@pytest.mark.parametrize("value", ["no_plug_in_of_ours", "sim.gone"])
+def test_a_group_that_lists_only_plug_ins_or_a_module_that_has_moved_is_as_old(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    from importlib.metadata import EntryPoint
+
+    monkeypatch.setattr("sim.core.registry.entry_points", lambda group: [EntryPoint("one", value, group)])
+    with pytest.raises(InputError, match=r"tilesim\.topologies.*install it again \(pip install"):
+        registry().names()

@@ -1,6 +1,6 @@
 """Attention as one node: the standard's, and the fused ones that onnxruntime's optimizer leaves (com.microsoft).
 
-Each becomes the three kinds of :mod:`sim.trace.kinds`: scores, softmax, values. Masks are charged as one addition per
+Each becomes the three kinds of :mod:`sim.trace.kinds.matrix`: scores, softmax, values. Masks are charged as one addition per
 score; no product is skipped because of one. Appending to a past costs nothing: past and new keys are read side by side.
 """
 

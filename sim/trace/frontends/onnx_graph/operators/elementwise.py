@@ -7,7 +7,7 @@ from sim.trace.frontends.onnx_graph.document import Node
 from sim.trace.frontends.onnx_graph.lowering import Lowering, lowerings
 from sim.trace.frontends.onnx_graph.values import FLOAT_TYPES, Value
 
-#: ONNX operator -> function of the ``elementwise`` kind (:data:`sim.trace.vector_kinds.ELEMENTWISE`).
+#: ONNX operator -> function of the ``elementwise`` kind (:data:`sim.trace.kinds.vector.ELEMENTWISE`).
 FUNCTIONS = {
     "Relu": "relu", "LeakyRelu": "leaky_relu", "ThresholdedRelu": "leaky_relu", "PRelu": "prelu", "Elu": "elu",
     "Selu": "elu", "Celu": "elu", "Sigmoid": "sigmoid", "HardSigmoid": "hard_sigmoid", "HardSwish": "hard_swish",

@@ -11,7 +11,7 @@ from sim.trace.frontends.onnx_graph.operators.elementwise import emit_elementwis
 from sim.trace.frontends.onnx_graph.operators.views import reshaped
 from sim.trace.frontends.onnx_graph.values import Value
 
-#: ONNX operator -> function of the ``reduce`` kind (:data:`sim.trace.vector_kinds.REDUCTIONS`).
+#: ONNX operator -> function of the ``reduce`` kind (:data:`sim.trace.kinds.vector.REDUCTIONS`).
 FUNCTIONS = {
     "ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "max", "ReduceProd": "product",
     "ReduceSumSquare": "sum_square", "ReduceL1": "l1", "ReduceL2": "l2", "ReduceLogSum": "log_sum",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sim.trace.kinds import OperatorKind, Resolved, operator_kinds, request_sums
+from sim.trace.kinds import OperatorKind, Resolved, operator_kinds
+from sim.trace.kinds.matrix import request_sums
 from sim.trace.work import VectorWork, Work
 
 #: function of an ``elementwise`` operator -> operations per element. sigmoid(x) = 1 / (1 + exp(-x)),

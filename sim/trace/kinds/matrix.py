@@ -1,52 +1,12 @@
-"""Operator kinds: which dimensions and ports a kind has, and the work it stands for.
-
-An open table (``@operator_kinds.register``). A kind states its dimensions, its ports and one function from resolved
-dimensions to :class:`~sim.trace.work.Work`; everything else in the package asks the kind. The element-wise and row-wise
-kinds with their operation counts are in :mod:`sim.trace.vector_kinds`.
-"""
+"""Kinds of matrix work: products, convolutions, products of groups, both products of attention; and copies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
-from sim.core.registry import Registry
+from sim.trace.kinds import OperatorKind, Resolved, operator_kinds
 from sim.trace.work import ConvShape, CopyWork, MatrixSegment, MatrixWork, Work
-
-Resolved = Mapping[str, Any]
-
-
-class OperatorKind:
-    """Base of all kinds. ``dims``: name -> default (None: required). ``lists``: names of list-valued dimensions."""
-
-    dims: ClassVar[Mapping[str, int | None]] = {}
-    lists: ClassVar[tuple[str, ...]] = ()
-    ports: ClassVar[tuple[str, ...]] = ("x",)
-    optional_ports: ClassVar[tuple[str, ...]] = ()
-    attributes: ClassVar[tuple[str, ...]] = ()
-    results: ClassVar[bool] = True
-    """Does it write tensors?"""
-
-    @classmethod
-    def work(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Work:
-        """The work of one operator with these dimensions (integers; defaults already filled in)."""
-        raise NotImplementedError
-
-    @classmethod
-    def problems(cls, dims: Resolved, attributes: Mapping[str, Any]) -> list[str]:
-        """What is wrong with these dimensions beyond being positive integers; empty when nothing is."""
-        return []
-
-    @classmethod
-    def elements(cls, dims: Resolved, attributes: Mapping[str, Any]) -> Mapping[str, int]:
-        """Elements that an input port, or ``outputs`` together, must hold, where the dimensions fix it.
-
-        Logical elements: a sparse operand counts its zeros.
-        """
-        return {}
-
-
-operator_kinds: Registry[type[OperatorKind]] = Registry("operator_kinds", "operator kind")
 
 
 def parse_sparsity(attributes: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -192,7 +152,7 @@ def request_sums(requests: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
     )
 
 
-class _Attention(OperatorKind):
+class Attention(OperatorKind):
     """``requests``: one (query, context) pair of lengths per request; query heads share KV heads in groups."""
 
     dims = {"heads": None, "kv_heads": None, "head_dim": None}
@@ -231,7 +191,7 @@ class _Attention(OperatorKind):
 
 
 @operator_kinds.register("attention_score")
-class AttentionScore(_Attention):
+class AttentionScore(Attention):
     """Scores = Q x K^T per KV head and request: m = query*heads/kv_heads, n = context, k = head_dim; no causal skip."""
 
     @classmethod
@@ -245,7 +205,7 @@ class AttentionScore(_Attention):
 
 
 @operator_kinds.register("attention_value")
-class AttentionValue(_Attention):
+class AttentionValue(Attention):
     """Output = P x V per KV head and request: m = query*heads/kv_heads, n = head_dim, k = context; no causal skip."""
 
     @classmethod

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sim.trace.kinds import OperatorKind, Resolved, _Attention, operator_kinds, request_sums
+from sim.trace.kinds import OperatorKind, Resolved, operator_kinds
+from sim.trace.kinds.matrix import Attention, request_sums
 from sim.trace.work import MatrixSegment, MatrixWork, VectorWork, Work
 
 
 @operator_kinds.register("attention_grad_keys")
-class AttentionGradKeys(_Attention):
+class AttentionGradKeys(Attention):
     """Gradient of keys or values: X^T Y per KV head and request, X of the scores' shape; m = context, n = head_dim."""
 
     @classmethod
