@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes
+from sim.config.fields import Bandwidth, DurationPs, PositiveInt, Rate, SizeBytes, among
 from sim.config.spec import components
 from sim.core.arith import ceil_div
 from sim.core.channel import Channel, TransferEngine
 from sim.core.component import Activity, Cause, Context
-from sim.core.errors import InputError, Problems, nearest
+from sim.core.errors import InputError, Problems
 from sim.hardware.memory.address_map import FIELDS, check_mapping
 from sim.hardware.memory.bank_channel import BankChannel
 from sim.hardware.memory.bank_model import BankModel
@@ -38,7 +38,9 @@ OF_A_DEVICE = frozenset({"channels", "mapping", "policy"})
 class DramSpec(OffChipSpec):
     """YAML keys of ``kind: dram``. Give a ``device`` (and ``stacks``), or a ``bandwidth`` (and ``latency``)."""
 
-    device: str | None = Field(default=None, description="a named device; gives timing, bandwidth, latency and burst")
+    device: Annotated[str, AfterValidator(among(lambda: sorted(DEVICES)))] | None = Field(
+        default=None, description="a named device; gives timing, bandwidth, latency and burst"
+    )
     stacks: PositiveInt = Field(default=1, description="stacks, modules or packages of the device side by side")
     channels: PositiveInt | None = Field(
         default=None, description="how many of a stack's channels are used; default all"
@@ -66,15 +68,6 @@ class DramSpec(OffChipSpec):
         default=None,
         description="controller policy of `model: bank`: bank_round_robin (default), closed_page or per_bank_refresh",
     )
-
-    @field_validator("device")
-    @classmethod
-    def _known_device(cls, name: str | None) -> str | None:
-        if name is not None and name not in DEVICES:
-            near = nearest(name, DEVICES)
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"unknown device {name!r}; one of {', '.join(sorted(DEVICES))}{hint}")
-        return name
 
     @model_validator(mode="before")
     @classmethod

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
-from sim.config.fields import Frequency
+from sim.config.fields import Frequency, among
 from sim.config.spec import FrozenSpec
-from sim.core.errors import InputError, nearest
+from sim.core.errors import InputError
 from sim.hardware.pim.command_set import CommandSet, command_set_of, command_sets
 from sim.hardware.pim.devices import PIM_DEVICES
 from sim.hardware.pim.pim_device import PimDevice
@@ -20,7 +20,9 @@ NEEDS: dict[str, str] = {"concurrent": "two row buffers a bank", "split": "units
 class PimSpec(FrozenSpec):
     """YAML keys of ``pim:`` in a ``kind: dram``."""
 
-    commands: str = Field(description="PIM command set of the device, such as newton or neupims")
+    commands: Annotated[str, AfterValidator(among(command_sets.names))] = Field(
+        description="PIM command set of the device, such as newton or neupims"
+    )
     enabled: bool = Field(default=True, description="false: the same machine without its processing units")
     access: Access | None = Field(
         default=None,
@@ -49,15 +51,6 @@ class PimSpec(FrozenSpec):
         default=None, description="commands a second that the host sends to all channels together, in order; null: any"
     )
     source: str | list[str] | None = Field(default=None, description="where the figures of this section come from")
-
-    @field_validator("commands")
-    @classmethod
-    def _known_commands(cls, name: str) -> str:
-        if name not in command_sets:
-            near = nearest(name, command_sets.names())
-            hint = f"; did you mean {near!r}?" if near else ""
-            raise ValueError(f"unknown command set {name!r}; one of {', '.join(command_sets.names())}{hint}")
-        return name
 
     def problem(self, device: str | None) -> str | None:
         """What is wrong with this section on a tier of ``device``; None when nothing is."""
