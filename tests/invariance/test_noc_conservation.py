@@ -8,39 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_fabrics import fabric, graphs
 
 from sim.core.errors import InconsistencyError, InputError
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.packet_list import Packets, packets_of
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routes import PORT_MASK, Routes
-from sim.hardware.noc.routing import freeze
 
 MODELS = (FlitNetwork, PacketNetwork)
 QUICK = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-
-
-def fabric(name: str, keys: dict[str, object]) -> Routes:
-    topology = topologies.get(name)
-    return freeze(topology(topology.Spec.model_validate(keys)))
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Routes:
-    """A random connected graph with up/down routes, or an example of a registered topology."""
-    if draw(st.booleans()):
-        name = draw(st.sampled_from(topologies.names()))
-        return fabric(name, topologies.get(name).example)
-    routers = draw(st.integers(1, 7))
-    edges = [(draw(st.integers(0, router - 1)), router, draw(st.integers(1, 3))) for router in range(1, routers)]
-    if routers > 1:
-        for _ in range(draw(st.integers(0, 4))):
-            one, other = draw(st.permutations(range(routers)))[:2]
-            edges.append((one, other, draw(st.integers(1, 3))))
-    homes = draw(st.lists(st.integers(0, routers - 1), min_size=1, max_size=8))
-    return fabric("custom", {"routers": routers, "edges": edges, "homes": homes, "routing": "up_down"})
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""Small fabrics of the packet model, one of each topology that behaves differently."""
+"""Small fabrics behind the engine interface, one of each topology that behaves differently."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from hypothesis import HealthCheck, settings
 
-from sim.hardware.noc.fabric_engine import engine_of
+from sim.hardware.noc.fabric_engine import FabricEngine, engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.message_engine import MessageEngine
@@ -34,7 +34,12 @@ def engine(name: str, train_flits: int = 0, router: RouterSpec | None = None) ->
     return made
 
 
-def finish(one: MessageEngine) -> dict[object, int]:
+def engine_by(model: str, name: str, router: RouterSpec | None = None) -> FabricEngine | MessageEngine:
+    """A fresh engine of either model, packet by packet."""
+    return engine_of(model, fabric(name), router or RouterSpec(), HZ, FLIT_BYTES, PACKET)
+
+
+def finish(one: FabricEngine | MessageEngine) -> dict[object, int]:
     """Run it to the end: token -> picoseconds."""
     done: dict[object, int] = {}
     while (due := one.next_event_ps()) is not None:

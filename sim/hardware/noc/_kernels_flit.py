@@ -2,7 +2,6 @@
 
 One cycle: flits and credits that arrive now are taken in, sources send, then every router takes its cycle
 (:mod:`sim.hardware.noc._kernels_router`). Nothing passes between routers within a cycle, so their order does not matter.
-A flit is ``packet * 2 + is_tail``.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from sim.hardware.noc._flit_layout import (
     FINISHED,
     FLIT,
     FLITS,
+    FORKED,
     HEAD,
     IDLE,
     IN_FLIGHT,
@@ -35,6 +35,7 @@ from sim.hardware.noc._flit_layout import (
     MOVES,
     NEVER,
     NEXT,
+    NODE_SHIFT,
     ORDER,
     OUT,
     OUT_VC,
@@ -52,24 +53,19 @@ from sim.hardware.noc._flit_layout import (
     STATE,
     STOPPED,
 )
-from sim.hardware.noc._kernels_router import (
-    LAYOUT,
-    ROWS,
-    head_arrived,
-    post,
-    request_channel,
-    request_switch,
-    step_router,
-)
-
-ONE = int64(1)
+from sim.hardware.noc._kernels_fork import arrive_at_leaf, credit_at_fork, packet_of, take_at_fork
+from sim.hardware.noc._kernels_requests import LAYOUT, ROWS, head_arrived, post, request_channel, request_switch
+from sim.hardware.noc._kernels_router import step_router
 
 
 @hot
-def take_flit(s, b, what, flit, now):  # type: ignore[no-untyped-def]
+def take_flit(s, t, b, what, flit, now):  # type: ignore[no-untyped-def]
     """A flit reaches the input channel ``what``, or (negative) a terminal through the output channel ``-1 - what``."""
     if what < 0:
         post(s, b, CREDIT, now + b.inject_delay + b.credit_delay, -1 - what, 0)
+        if flit >> NODE_SHIFT != 0:
+            arrive_at_leaf(s, b, -1 - what, flit, now)
+            return
         packet = (flit >> 1) * PACKET_WIDTH
         s[b.terminals + s[b.packets + packet + DESTINATION] * b.terminal_width + EJECTED] += 1
         s[b.counters + IN_FLIGHT] -= 1
@@ -86,11 +82,14 @@ def take_flit(s, b, what, flit, now):  # type: ignore[no-untyped-def]
     s[b.inputs + row + FLITS + at] = flit
     s[b.inputs + row + COUNT] = count + 1
     if s[b.inputs + row + STATE] == IDLE:
-        head_arrived(s, b, row, now)
+        head_arrived(s, t, b, row, now)
+    elif s[b.inputs + row + STATE] == FORKED:
+        take_at_fork(s, b, row, count)
     elif count == 0 and s[b.inputs + row + STATE] == ACTIVE:
-        to = s[b.inputs + row + ROUTER] * b.n_ports + s[b.inputs + row + OUT]
+        out = s[b.inputs + row + OUT]
+        to = s[b.inputs + row + ROUTER] * b.n_ports + out
         if s[b.outputs + (to * b.n_vcs + s[b.inputs + row + OUT_VC]) * OUTPUT_WIDTH + CREDITS] > 0:
-            request_switch(s, b, row)
+            request_switch(s, b, row, out)
 
 
 @hot
@@ -105,11 +104,14 @@ def take_credit(s, b, what):  # type: ignore[no-untyped-def]
     s[b.outputs + channel + CREDITS] += 1
     row = s[b.outputs + channel + OWNER]
     if s[b.outputs + channel + CREDITS] == 1 and row >= 0 and s[b.inputs + row + COUNT] > 0:
-        request_switch(s, b, row)
+        if s[b.inputs + row + STATE] == FORKED:
+            credit_at_fork(s, b, row, what // b.n_vcs)
+        else:
+            request_switch(s, b, row, s[b.inputs + row + OUT])
 
 
 @hot
-def take_events(s, b, now):  # type: ignore[no-untyped-def]
+def take_events(s, t, b, now):  # type: ignore[no-untyped-def]
     """Take in everything that arrives in this cycle."""
     slot = (now & (b.slots - 1)) * 3
     for kind in range(3):
@@ -121,17 +123,17 @@ def take_events(s, b, now):  # type: ignore[no-untyped-def]
         for i in range(count):
             what = s[b.events + base + 2 * i]
             if kind == FLIT:
-                take_flit(s, b, what, s[b.events + base + 2 * i + 1], now)
+                take_flit(s, t, b, what, s[b.events + base + 2 * i + 1], now)
             elif kind == CREDIT:
                 take_credit(s, b, what)
             else:
-                request_channel(s, b, what)
+                request_channel(s, t, b, what)
 
 
 @hot
 def send_from(s, b, at, now):  # type: ignore[no-untyped-def]
     """The source whose row starts ``at`` has a packet that may send one flit, if a channel has a credit."""
-    n_vcs, packet = b.n_vcs, s[b.terminals + at + CURRENT]
+    n_vcs = b.n_vcs
     vc = s[b.terminals + at + SOURCE_VC]
     if vc < 0:
         last = s[b.terminals + at + LAST_VC]
@@ -144,13 +146,13 @@ def send_from(s, b, at, now):  # type: ignore[no-untyped-def]
             return
         s[b.terminals + at + SOURCE_VC] = vc
         s[b.terminals + at + LAST_VC] = vc
-        s[b.packets + packet * PACKET_WIDTH + ENTERED] = now
+        s[b.packets + packet_of(s[b.terminals + at + CURRENT]) * PACKET_WIDTH + ENTERED] = now
     if s[b.terminals + at + SOURCE_CREDITS + vc] == 0:
         return
     s[b.terminals + at + SOURCE_CREDITS + vc] -= 1
     s[b.terminals + at + LEFT] -= 1
     s[b.terminals + at + INJECTED] += 1
-    flit = packet * 2
+    flit = s[b.terminals + at + CURRENT]
     if s[b.terminals + at + LEFT] == 0:
         flit += 1
         s[b.terminals + at + CURRENT] = -1
@@ -176,27 +178,28 @@ def send(s, b, now):  # type: ignore[no-untyped-def]
             s[b.terminals + at + QUEUE_HEAD] = s[b.packets + packet * PACKET_WIDTH + NEXT]
             if s[b.terminals + at + QUEUE_HEAD] < 0:
                 s[b.terminals + at + QUEUE_TAIL] = -1
-            s[b.terminals + at + CURRENT] = packet
+            root = max(-s[b.packets + packet * PACKET_WIDTH + DESTINATION], 0)
+            s[b.terminals + at + CURRENT] = root << NODE_SHIFT | packet << 1
             s[b.terminals + at + LEFT] = s[b.packets + packet * PACKET_WIDTH + SIZE]
             s[b.terminals + at + SOURCE_VC] = -1
         send_from(s, b, at, now)
     return upcoming
 
 
-@njit(int64(ROWS, LAYOUT, int64, int64, int64), cache=True)
-def run(state, b, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
+@njit(int64(ROWS, ROWS, LAYOUT, int64, int64, int64), cache=True)
+def run(state, trees, b, now, until, stop_when_finished):  # type: ignore[no-untyped-def]
     """Cycles from ``now`` on, not including ``until``. Returns 4 * (next cycle to run) + why it ended."""
-    s, width = words(state), b.router_width
+    s, t, width = words(state), words(trees), b.router_width
     while now < until:
         before = s[b.counters + MOVES]
-        take_events(s, b, now)
+        take_events(s, t, b, now)
         upcoming = send(s, b, now)
         for router in range(b.n_routers):
             busy = int64(0)
             for i in range(1 + b.n_classes):
                 busy |= s[b.routers + router * width + i]
             if busy != 0:
-                step_router(s, b, router, now)
+                step_router(s, t, b, router, now)
         now += 1
         if stop_when_finished != 0 and s[b.counters + FINISHED] >= stop_when_finished:
             return now * 4 + STOPPED

@@ -1,11 +1,13 @@
-"""Any network model behind the engine interface (``submit``, ``next_event_ps``, ``advance``): bytes and picoseconds.
+"""The flit model behind the engine interface (``submit``, ``next_event_ps``, ``advance``): bytes and picoseconds.
 
-Whole runs with ``model: packet`` use :mod:`sim.hardware.noc.message_engine`; this one drives the flit model.
+Whole runs with ``model: packet`` use :mod:`sim.hardware.noc.message_engine`.
 
 A message becomes packets of at most ``packet_flits`` flits, which queue at its source terminal in order; it is done when
-the last tail has arrived. It enters at the first clock edge at or after its submission. The interface asks for the next
-completion before time gets there, so the engine runs a copy ahead to it; a foreign arrival discards the copy and the run
-goes on from the state as it stands, so nothing past the present is ever committed.
+the last tail has arrived. One to several terminals is a multicast: one set of packets, each no longer than a buffer too,
+on the tree of :mod:`sim.hardware.noc.flit_trees`, done when the last copy has arrived. It enters at the first clock edge at
+or after its submission. The interface asks for the next completion before time gets there, so the engine runs a copy ahead
+to it; a foreign arrival discards the copy and the run goes on from the state as it stands, so nothing past the present is
+ever committed.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ import numpy as np
 from sim.core.clock import Clock
 from sim.core.errors import Problems
 from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.message_engine import MessageEngine, terminals_of_stream
+from sim.hardware.noc.multicast_tree import links_of_tree, tree_of
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.routes import Routes
-from sim.hardware.noc.traffic_measure import MODELS, Network
+from sim.hardware.noc.traffic_measure import MODELS
 
 FAR_CYCLES = 1 << 50
 
@@ -41,7 +45,7 @@ def engine_of(
     problems.raise_if_any()
     if model == "packet":
         return MessageEngine(routes, spec, clock_hz, flit_bytes, packet_flits, train_flits)
-    return FabricEngine(routes, spec, model, clock_hz, flit_bytes, packet_flits)
+    return FabricEngine(routes, spec, clock_hz, flit_bytes, packet_flits)
 
 
 @dataclass(eq=False)
@@ -54,25 +58,22 @@ class _Message:
 class _Plan:
     """What a copy of the network says comes next: messages done in ``cycle``, after ``arrived`` packets."""
 
-    network: Network
+    network: FlitNetwork
     messages: list[_Message]
     cycle: int
     arrived: int
 
 
 class FabricEngine:
-    """``stream`` of a submission: source terminal, and destination terminal or a tuple of several.
-
-    The router of the flit model has no multicast: a message to several terminals is one to each, all from the source.
-    """
+    """``stream`` of a submission: source terminal, and destination terminal or a tuple of several (multicast)."""
 
     def __init__(
-        self, routes: Routes, spec: RouterSpec, model: str, clock_hz: Fraction, flit_bytes: int, packet_flits: int
+        self, routes: Routes, spec: RouterSpec, clock_hz: Fraction, flit_bytes: int, packet_flits: int
     ) -> None:
         self.routes = routes
         self._clock = Clock(clock_hz)
         self._flit_bytes, self._packet_flits = flit_bytes, packet_flits
-        self._base: Network = MODELS[model](routes, spec)
+        self._base = FlitNetwork(routes, spec)
         self._plan: _Plan | None = None
         self._active: dict[_Message, None] = {}
         self._of_packet: list[_Message] = []
@@ -85,11 +86,11 @@ class FabricEngine:
         return len(self._active)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> FlitNetwork:
         """The network as committed, for its counters."""
         return self._base
 
-    def settled(self) -> Network:
+    def settled(self) -> FlitNetwork:
         """A copy of the network run on until everything submitted has arrived: the committed one stops at the last
         submission, so its counters lag behind what :meth:`advance` has delivered."""
         network = self._base.copy()
@@ -98,9 +99,9 @@ class FabricEngine:
         return network
 
     def links_of(self, stream: Hashable) -> int:
-        """Links that a message takes: those to each of its terminals."""
+        """Links that a message takes, each counted once."""
         source, destinations = terminals_of_stream(stream)
-        return sum(len(self.routes.path(source, destination)) for destination in destinations)
+        return links_of_tree(tree_of(self.routes, source, destinations), destinations)
 
     def submit(self, now_ps: int, stream: Hashable, size_bytes: int, token: Any) -> None:
         """A message of ``size_bytes`` from ``stream[0]`` to ``stream[1]`` arrives now; completions due by now must have
@@ -113,20 +114,22 @@ class FabricEngine:
         if not self._active:
             self._settle()
         flits = max(1, -(-size_bytes // self._flit_bytes))
-        count = -(-flits // self._packet_flits)
-        sizes = np.full(count, self._packet_flits, dtype=np.int64)
-        sizes[-1] = flits - (count - 1) * self._packet_flits
-        numbers = np.arange(self._sent, self._sent + count * len(destinations), dtype=np.int64)
-        self._sent += len(numbers)
-        column = np.zeros(count * len(destinations), dtype=np.int64)
-        created = max(cycle, self._base.now)
-        self._base.submit(Packets(
-            column + source, np.repeat(np.array(destinations, dtype=np.int64), count),
-            np.tile(sizes, len(destinations)), column + created, numbers % self.routes.variants,
-        ))  # fmt: skip
-        message = _Message(token, count * len(destinations))
+        longest = self._packet_flits
+        if len(destinations) > 1:
+            longest = min(longest, self._base.spec.buffer_flits)
+        count = -(-flits // longest)
+        sizes = np.full(count, longest, dtype=np.int64)
+        sizes[-1] = flits - (count - 1) * longest
+        numbers = np.arange(self._sent, self._sent + count, dtype=np.int64)
+        self._sent += count
+        column = np.zeros(count, dtype=np.int64)
+        way, created = self._base.way(source, destinations), max(cycle, self._base.now)
+        self._base.submit(
+            Packets(column + source, column + way, sizes, column + created, numbers % self.routes.variants)
+        )
+        message = _Message(token, count)
         self._active[message] = None
-        self._of_packet += [message] * message.packets_left
+        self._of_packet += [message] * count
 
     def _settle(self) -> None:
         """Nothing is under way for the caller: let the committed network catch up and drop its packet records."""
@@ -164,7 +167,7 @@ class FabricEngine:
             self._plan = self._continue(self._base.copy())
         return self._plan
 
-    def _continue(self, network: Network) -> _Plan:
+    def _continue(self, network: FlitNetwork) -> _Plan:
         """Run ``network`` to the end of the next cycle in which a message is done."""
         left = {message: message.packets_left for message in self._active}
         arrived = self._arrived

@@ -1,7 +1,8 @@
 """The flit model: a routed fabric simulated cycle by cycle, flit by flit; the reference of the packet model.
 
 Sources queue without bound and send one flit per cycle; terminals take one flit per cycle and return its credit at once.
-Left out: errors and retransmission, adaptive routes, virtual networks for message classes.
+A packet can go to several terminals at once (:mod:`sim.hardware.noc.flit_trees`). Left out: errors and retransmission,
+adaptive routes, virtual networks for message classes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from sim.core.errors import InconsistencyError, Problems
 from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _flit_layout as at
 from sim.hardware.noc.fabric_spec import MOST_PER_MASK, RouterSpec
-from sim.hardware.noc.flit_state import FlitState, waiting_report
+from sim.hardware.noc.flit_state import FlitState
+from sim.hardware.noc.flit_trees import FlitTrees
+from sim.hardware.noc.flit_waiting import waiting_report
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.routes import Ints, Routes
 
@@ -34,11 +37,20 @@ class FlitNetwork:
         self.now = 0
         self.submitted = 0
         self._state = FlitState(routes, spec)
+        self._trees = FlitTrees(routes)
+
+    def way(self, source: int, destinations: tuple[int, ...]) -> int:
+        """What stands in ``Packets.destination`` for a way from ``source``: its one destination, or a negative number for
+        the tree to several. Packets of a tree that do not fit a buffer can end in a deadlock."""
+        if len(destinations) == 1:
+            return destinations[0]
+        self._state.make_room_for_branches()
+        return -self._trees.root(source, destinations)
 
     def submit(self, packets: Packets) -> int:
         """Append packets to their sources' queues; returns the number of the first. None may lie in the past."""
         first = self.submitted
-        self._state.append(packets, first)
+        self._state.append(packets, first, self._trees.copies_of(packets.destination))
         self.submitted += len(packets)
         return first
 
@@ -46,10 +58,11 @@ class FlitNetwork:
         """Advance to cycle ``until``, not including it, or to the end of the cycle in which ``stop_after`` packets have
         finished. Raises InconsistencyError (a deadlock, and who waits for what) when nothing can move any more."""
         kernels = load_kernels("sim.hardware.noc._kernels_flit")
-        result = int(kernels.run(self._state.flat, self._state.layout, self.now, until, stop_after))
+        state = self._state
+        result = int(kernels.run(state.flat, self._trees.nodes, state.layout, self.now, until, stop_after))
         self.now = result >> 2
         if result & 3 == at.DEADLOCK:
-            raise InconsistencyError("deadlock", waiting_report(self._state, self.routes, self.now))
+            raise InconsistencyError("deadlock", waiting_report(state, self.routes, self._trees.nodes, self.now))
 
     def copy(self) -> FlitNetwork:
         """An independent network in the same state."""
@@ -65,12 +78,12 @@ class FlitNetwork:
 
     @property
     def finished(self) -> int:
-        """How many packets have reached their destination."""
+        """How many packets have reached their destination, or the last of several."""
         return int(self._state.counters[at.FINISHED])
 
     @property
     def in_flight(self) -> int:
-        """Flits between source and destination."""
+        """Flits between source and destination; of a multicast, those in buffers and all copies on links."""
         return int(self._state.counters[at.IN_FLIGHT])
 
     def order(self, first: int = 0, end: int | None = None) -> Ints:

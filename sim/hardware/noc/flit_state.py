@@ -1,4 +1,4 @@
-"""Builds, extends and explains the integer state of the flit model (see :mod:`sim.hardware.noc._flit_layout`)."""
+"""Builds and extends the integer state of the flit model (see :mod:`sim.hardware.noc._flit_layout`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from sim.hardware.noc import _flit_layout as at
 from sim.hardware.noc._flit_layout import Layout
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.routes import MOST_SHOWN, Ints, Routes
+from sim.hardware.noc.routes import Ints, Routes
 
 if TYPE_CHECKING:
     from sim.hardware.noc.packet_list import Packets
@@ -39,6 +39,7 @@ class FlitState:
         self.outputs = rows("outputs", at.OUTPUT_WIDTH)
         self.ports = rows("ports", self.layout.port_width)
         self.terminals = rows("terminals", self.layout.terminal_width)
+        self.branches = rows("branches", at.BRANCH_WIDTH).reshape(-1, self.layout.n_ports, at.BRANCH_WIDTH)
         self.packets = self.flat[self.layout.packets :].reshape(-1, at.PACKET_WIDTH)
 
     def copy(self) -> FlitState:
@@ -48,8 +49,17 @@ class FlitState:
         twin._cut()
         return twin
 
-    def append(self, packets: Packets, first: int) -> None:
-        """Put ``packets`` (numbered from ``first``) at the end of their sources' queues."""
+    def make_room_for_branches(self) -> None:
+        """Add the section of branches, for the first multicast; packets move behind it."""
+        if self._sizes["branches"] == 0:
+            size = len(self.inputs) * self.layout.n_ports * at.BRANCH_WIDTH
+            self._sizes["branches"] = size
+            self.flat = np.insert(self.flat, self.layout.packets, np.zeros(size, dtype=np.int64))
+            self.layout = self.layout._replace(packets=self.layout.packets + size)
+            self._cut()
+
+    def append(self, packets: Packets, first: int, copies: Ints) -> None:
+        """Put ``packets`` (numbered from ``first``) at the end of their sources' queues; ``copies`` of each will arrive."""
         if first + len(packets) > len(self.packets):
             capacity = max(2 * len(self.packets), first + len(packets), 64)
             more = np.zeros((capacity - len(self.packets)) * at.PACKET_WIDTH, dtype=np.int64)
@@ -61,7 +71,7 @@ class FlitState:
             packets.destination,
             packets.flits,
         )
-        mine[:, at.CREATED], mine[:, at.VARIANT] = packets.created, packets.variant
+        mine[:, at.CREATED], mine[:, at.VARIANT], mine[:, at.COPIES_LEFT] = packets.created, packets.variant, copies
         mine[:, (at.NEXT, at.ENTERED, at.DONE)] = -1
         by_source = np.argsort(packets.source, kind="stable")
         for numbers in np.split(by_source, np.flatnonzero(np.diff(packets.source[by_source])) + 1):
@@ -99,7 +109,7 @@ def _plan(routes: Routes, spec: RouterSpec) -> tuple[Layout, dict[str, int]]:
         "routers": routes.routers * scalars["router_width"], "switch": all_ports * n_ports,
         "waiting": all_ports * classes * n_ports, "terminals": routes.terminals * scalars["terminal_width"],
         "routes": routes.table.size, "events": scalars["slots"] * scalars["slot_events"] * 6, "fill": scalars["slots"] * 3,
-        "scratch": 2 * n_ports * n_vcs + n_ports, "packets": 0,
+        "scratch": 2 * n_ports * n_vcs + n_ports, "branches": 0, "packets": 0,
     }  # fmt: skip
     starts, total = {}, 0
     for name, size in sizes.items():
@@ -148,24 +158,3 @@ def _terminals(routes: Routes, spec: RouterSpec, width: int) -> Ints:
     rows[:, at.ENTRY] = routes.terminal_router * routes.ports + routes.terminal_port
     rows[:, at.SOURCE_CREDITS :] = spec.buffer_flits
     return rows
-
-
-def waiting_report(state: FlitState, routes: Routes, now: int) -> str:
-    """Who waits for what: each blocked packet with the channel it holds and the one it wants."""
-    blocked = np.flatnonzero(state.inputs[:, at.COUNT] > 0)
-    lines = []
-    link_at = routes.link_at_port()
-    for q in blocked[:MOST_SHOWN]:
-        row = state.inputs[q]
-        packet = int(row[at.FLITS + row[at.HEAD]]) >> 1
-        ends = state.packets[packet]
-        link = int(link_at[row[at.ROUTER], row[at.OUT]])
-        out = f"link {routes.links.name(link)}" if link >= 0 else f"the terminal at port {row[at.OUT]}"
-        what = f"a credit of channel {row[at.OUT_VC]}" if row[at.STATE] == at.ACTIVE else "a free virtual channel"
-        lines.append(
-            f"packet {packet} ({ends[at.SOURCE]} to {ends[at.DESTINATION]}) in router {row[at.ROUTER]} port {row[at.PORT]} "
-            f"channel {row[at.INDEX]} waits for {what} on {out}"
-        )
-    more = f"; and {len(blocked) - MOST_SHOWN} more" if len(blocked) > MOST_SHOWN else ""
-    total = int(state.counters[at.IN_FLIGHT])
-    return f"at cycle {now} no flit can move, {total} are under way: " + "; ".join(lines) + more

@@ -1,9 +1,9 @@
 """The packet model for whole runs: messages in flits that are sent, wait, arrive and are forgotten. Times are cycles.
 
 The same links, buffers and packets as :class:`~sim.hardware.noc.packet_network.PacketNetwork`, without a record per packet:
-rows are used again, and a message can go to several terminals at once. Such a *multicast* follows the union of the
-routes to its terminals and takes each link of that tree once (around a ring: once per class of channels); routers copy
-packets, each copy waits for its own link, and the buffer is free when the last has left. Its packets are cut to fit a
+rows are used again, and a message can go to several terminals at once. Such a *multicast* takes each link of its tree
+(:mod:`sim.hardware.noc.multicast_tree`) once (around a ring: once per class of channels); routers
+copy packets, each copy waits for its own link, and the buffer is free when the last has left. Its packets are cut to fit a
 buffer, so that a copy that waits never holds two routers: the dependencies between channels are those of the routes,
 which the check for deadlocks has judged. It is done when its last copy has arrived.
 
@@ -24,6 +24,7 @@ from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
+from sim.hardware.noc.multicast_tree import TreeNode, links_of_tree, terminal_port, tree_of
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routes import Ints, Routes
 
@@ -126,20 +127,16 @@ class MessageNetwork(PacketNetwork):
         return rows[:, at.STALLED], rows[:, at.WAITED]
 
     def _find_way(self, source: int, destinations: tuple[int, ...]) -> Way:
-        """Walk the routes. Several destinations share links and channels as long as their routes agree."""
-        routes, idle = self.routes, 0
-        branches: set[tuple[tuple[int, int], ...]] = set()
-        for destination in destinations:
-            steps = routes.path(source, destination)
-            idle = max(idle, self._idle_cycles(steps))
-            branches |= {tuple(steps[:end]) for end in range(1, len(steps) + 1)}
-        if len(destinations) == 1:
-            port, tree = at.PORTS + self._port(destinations[0]) * at.PORT_WIDTH, -1
+        routes, copies = self.routes, len(destinations)
+        nodes = tree_of(routes, source, destinations)
+        idle = max(self._idle_cycles(routes.path(source, destination)) for destination in destinations)
+        port, tree = -1, -1
+        if copies == 1:
+            port = at.PORTS + terminal_port(routes, destinations[0]) * at.PORT_WIDTH
         else:
-            port, tree = -1, self._plant(source, destinations)
-        copies = len(destinations)
+            tree = self._plant(nodes, copies)
         row = self._keep((source, destinations[0], copies, idle, port, tree, routes.variants))
-        return Way(len(branches), copies, copies > 1, row)
+        return Way(links_of_tree(nodes, destinations), copies, copies > 1, row)
 
     def _idle_cycles(self, steps: list[tuple[int, int]]) -> int:
         header, ports = self._state.flat, self._state.ports
@@ -150,23 +147,15 @@ class MessageNetwork(PacketNetwork):
         first = int(ports[header[at.ALL_PORTS], at.DELAY])
         return first + sum(on_way) + (len(steps) + 1) * int(header[at.HEAD_CYCLES]) + int(header[at.EJECT_CYCLES])
 
-    def _port(self, terminal: int) -> int:
-        return int(self.routes.terminal_router[terminal] * self.routes.ports + self.routes.terminal_port[terminal])
-
-    def _plant(self, source: int, destinations: tuple[int, ...]) -> int:
+    def _plant(self, nodes: list[TreeNode], copies: int) -> int:
         """Rows for the tree's nodes; returns the root's."""
-        links, state = self.routes.links, self._state
-        state.counters[at.RESERVE] = max(int(state.counters[at.RESERVE]), len(destinations))
-        rows: dict[tuple[int, ...], int] = {(): self._node(-1, -1)}
-        for destination in destinations:
-            ports = [(int(links.source[link] * self.routes.ports + links.source_port[link]), vc_class)
-                     for link, vc_class in self.routes.path(source, destination)]  # fmt: skip
-            channels = [state.port_channel(*one) for one in (*ports, (self._port(destination), 0))]
-            for end in range(1, len(channels) + 1):
-                key = tuple(channels[:end])
-                if key not in rows:
-                    rows[key] = self._node(channels[end - 1], rows[key[:-1]])
-        return rows[()]
+        state = self._state
+        state.counters[at.RESERVE] = max(int(state.counters[at.RESERVE]), copies)
+        root = self._node(-1, -1)
+        rows: list[int] = []
+        for parent, port, vc_class in nodes:
+            rows.append(self._node(state.port_channel(port, vc_class), rows[parent] if parent >= 0 else root))
+        return root
 
     def _node(self, channel: int, parent: int) -> int:
         """A node of a tree, the first behind its ``parent`` from now on."""
