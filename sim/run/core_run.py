@@ -18,7 +18,7 @@ from sim.core.component import Activity, Cause
 from sim.core.countdown import countdown
 from sim.core.engine import Phase
 from sim.core.errors import InconsistencyError
-from sim.core.server import ClockedServer
+from sim.core.server import Job, Places
 from sim.mapping.plan import RESULTS, ArrayWork, Load, Step, StepSchedule, TilePlace, VectorStep
 from sim.run.machine import Machine
 from sim.run.output_order import OutputOrder
@@ -47,7 +47,7 @@ class CoreRun:
         self.tiles_taken = 0
         self._waiting_for_credit = False
         self._latest: Tile | None = None
-        self._array_load = [0] * (len(core.arrays.servers) if core.arrays else 0)
+        self._array_load = [0] * (len(core.arrays.servers.lanes) if core.arrays else 0)
         self.predicted_ps = 0
         self.index = core.view.index
         self.engine = core.view.declared
@@ -104,12 +104,10 @@ class CoreRun:
         if step.array is not None and core.arrays is not None:
             shares = step.array.shares
             order = sorted(range(len(self._array_load)), key=lambda place: (self._array_load[place], place))
-            places = sorted(order[: len(shares)])
-            for place, cycles in zip(places, shares, strict=True):
+            tile.arrays = sorted(order[: len(shares)])
+            for place, cycles in zip(tile.arrays, shares, strict=True):
                 self._array_load[place] += cycles
-            tile.servers = [core.arrays.servers[place] for place in places]
-            for server in tile.servers:
-                server.lane.assign(now)
+                core.arrays.servers.lanes[place].assign(now)
         if step.vector is not None and core.vector is not None:
             core.vector.server.lane.assign(now)
         for load in step.loads:
@@ -207,17 +205,13 @@ class CoreRun:
     def _run_array(self, tile: Tile, work: ArrayWork) -> None:
         """The arrays and the scratchpad's banks work side by side; an array done first is held (stall: bank)."""
         core, activity = self._core, tile.activity
-        arrays = core.arrays
-        assert arrays is not None
-        begun = fed = False
-        held: list[ClockedServer] = []
-        left = len(tile.servers)
+        assert core.arrays is not None
+        arrays = core.arrays.servers
+        fed = False
+        held: list[int] = []
+        left = len(tile.arrays)
 
         def started() -> None:
-            nonlocal begun
-            if begun:
-                return
-            begun = True
             tile.run.start(self._engine.now)
             core.scratchpad.access(
                 "array", work.scratchpad_read, work.scratchpad_write, activity, on_fed, work.conflicts
@@ -226,25 +220,21 @@ class CoreRun:
         def on_fed() -> None:
             nonlocal fed
             fed = True
-            for server in held:
-                server.resume()
-            finish_if_done()
+            arrays.resume(held)
+            if left == 0:
+                self._array_done(tile)
 
-        def array_done(server: ClockedServer) -> None:
+        def arrays_done(places: Places) -> None:
             nonlocal left
-            left -= 1
+            left -= len(places)
             if not fed:
-                server.hold(Cause.BANK, activity)
-                held.append(server)
-            finish_if_done()
-
-        def finish_if_done() -> None:
-            if fed and left == 0:
+                arrays.hold(places, Cause.BANK, activity)
+                held.extend(places)
+            elif left == 0:
                 self._array_done(tile)
 
         self._count_array(activity.owner, work)
-        for server, cycles in zip(tile.servers, work.shares, strict=True):
-            server.submit(cycles, lambda server=server: array_done(server), tile.cause, "compute", activity, started)  # type: ignore[misc]
+        arrays.submit(tile.arrays, work.shares, Job(arrays_done, tile.cause, "compute", activity, started))
 
     def _count_array(self, owner: int, work: ArrayWork) -> None:
         arrays = self._core.arrays

@@ -241,8 +241,7 @@ class Program:
             self._admit(run)
             return
         cores = [self.machine.cores[view.index] for view in self.layout.cores]
-        lanes = [server.lane for core in cores if core.arrays and run.plan.uses_arrays
-                 for server in core.arrays.servers]  # fmt: skip
+        lanes = [lane for core in cores if core.arrays and run.plan.uses_arrays for lane in core.arrays.servers.lanes]
         now = self.machine.engine.now
         for lane in lanes:
             lane.assign(now)

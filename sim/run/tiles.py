@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from sim.core.component import Activity, Cause
-from sim.core.server import ClockedServer
+from sim.core.server import Places
 from sim.hardware.memory.tier import Where
 from sim.mapping.plan import Step, TilePlace
 from sim.run.output_order import OutputOrder
@@ -40,6 +40,7 @@ class Tile:
 
     __slots__ = (
         "activity",
+        "arrays",
         "cause",
         "computed",
         "follower",
@@ -47,7 +48,6 @@ class Tile:
         "place",
         "room",
         "run",
-        "servers",
         "slot",
         "step",
         "sums",
@@ -68,7 +68,7 @@ class Tile:
         self.computed = False
         self.left = len(step.loads)
         self.cause: str = Cause.OPERAND
-        self.servers: list[ClockedServer] = []
+        self.arrays: Places = ()
 
     def where(self, position: int, tier: int, place: TilePlace | None) -> Where | None:
         """Where in a tier a tile of an operand (or of the results) lies; None where the plan does not say."""

@@ -14,7 +14,7 @@ from sim.core.component import Lane
 from sim.core.credits import CreditPool
 from sim.core.errors import InconsistencyError
 from sim.core.pipe import RoundRobinPipe
-from sim.core.server import ClockedServer, _Work
+from sim.core.server import ServerRow
 from sim.hardware.memory.dram import Dram
 from sim.hardware.memory.scratchpad import Scratchpad
 from sim.hardware.noc.link import Link
@@ -146,12 +146,12 @@ def lose_a_vector_operation(patch: Patch) -> None:
 
 
 def overlap_a_lane(patch: Patch) -> None:
-    def submit(self: ClockedServer, cycles: int, done: Any, cause: str, what: str, activity: Any,
-               started: Any = None) -> None:  # fmt: skip
-        self._queue.append(_Work(cycles, done, cause, what, activity, started))
-        self._start()
+    def submit(self: ServerRow, places: Any, cycles: Any, job: Any) -> None:
+        for place, count in zip(places, cycles, strict=True):
+            self._queues[place].append((count, job))
+        self._start(places)
 
-    patch.setattr(ClockedServer, "submit", submit)
+    patch.setattr(ServerRow, "submit", submit)
 
 
 def lose_idle_time(patch: Patch) -> None:
@@ -251,8 +251,10 @@ def memory_too_fast(patch: Patch) -> None:
 
 
 def array_too_fast(patch: Patch) -> None:
-    healthy = ClockedServer.submit
-    patch.setattr(ClockedServer, "submit", lambda self, cycles, *rest: healthy(self, min(cycles, 1), *rest))
+    healthy = ServerRow.submit
+    patch.setattr(
+        ServerRow, "submit", lambda self, places, cycles, job: healthy(self, places, [min(c, 1) for c in cycles], job)
+    )
 
 
 def forget_a_dependency_of_buffers(patch: Patch) -> None:

@@ -20,7 +20,7 @@ from sim.config.spec import ComponentSpec, components
 from sim.core.arith import ceil_div
 from sim.core.clock import Clock
 from sim.core.component import Component, Context
-from sim.core.server import ClockedServer
+from sim.core.server import ServerRow
 from sim.hardware.pe.dataflow import ArrayShape, Dataflow, Spread, TileExtents, dataflows
 from sim.hardware.pe.row_spec import RowStationarySpec
 from sim.trace.dtypes import compute_names
@@ -189,7 +189,7 @@ def kept_k(k: int, sparsity: tuple[int, int] | None) -> int:
 
 @components.register("systolic_array")
 class SystolicArrays(Component):
-    """The arrays of one core: one server and lane each; the executor spreads a tile's shares over them."""
+    """The arrays of one core: a server and lane each; the executor spreads a tile's shares over them."""
 
     Spec = SystolicSpec
 
@@ -197,8 +197,6 @@ class SystolicArrays(Component):
         super().__init__(context, path, rank, declared)
         self.model = SystolicModel(spec, hz)
         names = [f"[{place}]" for place in range(spec.count)] if spec.count > 1 else [""]
-        self.servers = []
         for name in names:
-            lane = self.lane()
-            lane.name = f"{path}{name}"
-            self.servers.append(ClockedServer(self, self.model.clock, lane))
+            self.lane().name = f"{path}{name}"
+        self.servers = ServerRow(self, self.model.clock, self.lanes)
