@@ -16,8 +16,8 @@ from sim.hardware.chip_groups import ChipGrid, grid_of
 from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
+from sim.mapping.check_policy import check_policy
 from sim.mapping.placement.need import resident_bytes
-from sim.mapping.policy_names import check_policy_names
 from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
 from sim.run.conservation import check_run
@@ -44,7 +44,7 @@ def run_jobs(
 
     ``trace`` names the run in the record (default: a note that there were several jobs).
     """
-    check_policy_names(architecture)
+    check_policy(architecture)
     probe = Probe()
     for listener in listeners:
         probe.attach(listener)

@@ -57,11 +57,17 @@ def check(arch: Name, set_: Overrides = None) -> None:
     from sim.core.errors import all_of
     from sim.hardware.core_groups import check_groups
     from sim.hardware.layout import Layout
+    from sim.mapping.check_policy import check_policy
     from sim.report.energy import energy_table
 
     architecture = load(arch, set_)
-    layout, table = all_of(lambda: Layout(architecture), lambda: energy_table(architecture))
-    check_groups(architecture, layout)
+
+    def laid_out() -> Layout:
+        layout = Layout(architecture)
+        check_groups(architecture, layout)
+        return layout
+
+    layout, table, _ = all_of(laid_out, lambda: energy_table(architecture), lambda: check_policy(architecture))
     typer.echo(
         f"{architecture.name}: well formed, {len(layout.cores)} cores, {len(layout.tiers)} memory tiers, "
         f"energy table {table.name}"

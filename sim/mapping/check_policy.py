@@ -1,4 +1,7 @@
-"""The strategies that ``policy:`` names: each must be known, and all that are not are told at once, at their places."""
+"""``policy:``: the strategies that it names must be known, and keys that only say how something else is done need that.
+
+All that is wrong is told at once, at its place.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,20 @@ NAMED: dict[str, Registry[Any]] = {
 """Keys of ``policy:`` that name a strategy, and where it is looked up."""
 
 
-def check_policy_names(architecture: Architecture) -> None:
-    """Raise InputError with every unknown strategy."""
-    problems = Problems()
+def check_policy(architecture: Architecture) -> None:
+    """Raise InputError with every unknown strategy and every key that says nothing."""
+    problems, policy = Problems(), architecture.policy
     for key, registry in NAMED.items():
-        name = getattr(architecture.policy, key)
+        name = getattr(policy, key)
         if name not in registry:
             problems.add(f"policy.{key}: unknown {registry.what}", architecture.policy_place(key), found=name,
                          allowed=registry.names(), suggest_for=name)  # fmt: skip
+    if policy.sub_batches == 1:
+        idle = {"sub_batch_split": "sub_batch_split" in policy.model_fields_set,
+                "scheduler": policy.scheduler == "lock_step"}  # fmt: skip
+        for key in (key for key, given in idle.items() if given):
+            message = f"policy.{key}: {getattr(policy, key)} says nothing without sub-batches"
+            problems.add(
+                message, architecture.policy_place(key), found="sub_batches: 1", allowed="sub_batches of 2 or more"
+            )
     problems.raise_if_any()
