@@ -33,7 +33,8 @@ def build_result(
     clock = Clock(Fraction(record.clock["numerator"], record.clock["denominator"]))
     time_s = record.elapsed_ps / PS_PER_S
     energy_j = float(prices.total_j) if prices is not None else None
-    balance = CoreLoads(record).of_run()
+    loads = CoreLoads(record)
+    balance = loads.of_run()
     peak_work = record.peak_macs_per_s * time_s
     return Result(
         schema_version=SCHEMA_VERSION,
@@ -52,7 +53,7 @@ def build_result(
         macs_executed=sum(one.macs_executed for one in record.operators),
         peak_macs_per_s=record.peak_macs_per_s,
         utilization=executed_macs(record) / peak_work if peak_work else None,
-        operators=operator_rows(record, clock, prices),
+        operators=operator_rows(record, clock, prices, loads),
         components=component_rows(record, architecture, prices),
         traffic=record.traffic,
         fusion_saved_bytes=sum(one.fusion_saved_bytes for one in record.operators),

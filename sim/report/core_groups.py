@@ -19,9 +19,15 @@ def group_rows(record: RunRecord) -> tuple[dict[str, Any], ...]:
     return tuple(_row(record, one) for one in record.core_groups)
 
 
+def group_of(record: RunRecord, job: str) -> dict[str, Any] | None:
+    """The group of cores that executes a stage, as recorded; None where all cores execute all layers."""
+    return next((one for one in record.core_groups if one["trace"] == job), None)
+
+
 def own_cores(record: RunRecord, job: str) -> frozenset[str] | None:
     """Paths of the cores that execute a stage; None where all cores execute all layers."""
-    return next((frozenset(one["cores"]) for one in record.core_groups if one["trace"] == job), None)
+    group = group_of(record, job)
+    return frozenset(group["cores"]) if group is not None else None
 
 
 def within(path: str, cores: frozenset[str] | None) -> bool:

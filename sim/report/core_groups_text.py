@@ -8,6 +8,9 @@ from sim.core.units import format_si
 from sim.report.core_groups import bubble, uneven_groups
 from sim.report.result_data import ResultData
 
+THROUGH = ("scratchpads", "memory")
+"""Of what a group gets: what it reads. What it only passes on to the next stays where it is."""
+
 
 class GroupWords(NamedTuple):
     """One group: shares of its lanes' time, its layers' weights and those it keeps, what it gets and through what."""
@@ -26,7 +29,7 @@ def group_words(result: ResultData) -> list[GroupWords]:
     """One row per group; none where all cores execute all layers."""
     found = []
     for row in result.core_groups:
-        got = {name: size for name, size in row["received_bytes"].items() if size}
+        got = {name: row["received_bytes"][name] for name in THROUGH if row["received_bytes"][name]}
         weights, kept, gets = (
             format_si(size, "B", 3) for size in (row["weight_bytes"], row["kept_weight_bytes"], sum(got.values()))
         )

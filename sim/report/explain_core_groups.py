@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sim.report.core_groups import group_of
 from sim.report.path_ranges import path_ranges
 from sim.run.record import OperatorRecord, RunRecord
 
 
 def group_lines(record: RunRecord, one: OperatorRecord) -> Iterator[str]:
     """Lines about the group that executed an operator; none where all cores execute all layers."""
-    group = next((group for group in record.core_groups if group["trace"] == one.job), None)
+    group = group_of(record, one.job)
     if group is None:
         return
     cores = group["cores"]

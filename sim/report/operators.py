@@ -25,11 +25,12 @@ from sim.run.record import OperatorRecord, RunRecord
 LAUNCH = "launch"
 
 
-def operator_rows(record: RunRecord, clock: Clock, prices: RunPrices | None) -> tuple[dict[str, Any], ...]:
+def operator_rows(
+    record: RunRecord, clock: Clock, prices: RunPrices | None, loads: CoreLoads
+) -> tuple[dict[str, Any], ...]:
     """Rows in order of first execution."""
     hosts = {one.declared for one in record.components if one.kind == "host"}
     heads = {(one.job, one.name): one for one in record.operators}
-    loads = CoreLoads(record)
     rows = []
     for number, one in enumerate(record.operators):
         energy = float(prices.operators_j[number]) if prices is not None else None

@@ -31,7 +31,7 @@ from sim.run.program import Program, Shared
 from sim.trace.expand import final_key, output_keys
 from sim.trace.model import Item, Operator, Repeat, Tensor, Trace
 from sim.trace.parallel.micro_batches import INDEX
-from sim.trace.parallel.pipeline import pipeline_stages
+from sim.trace.parallel.pipeline import names_read, pipeline_stages
 from sim.trace.summary import persistent_tensors
 
 HELD_ROLES = ("weight", "constant")
@@ -87,7 +87,9 @@ def boundaries_of(stages: Sequence[Stage], arenas: Sequence[Arena], changed: Cal
     for stage in stages[1:]:
         for tier in stage.group.buffers if stage.buffer_bytes else ():
             arenas[tier].claim(0, _share(stage.buffer_bytes, len(stage.group.buffers)), "activation")
-        found.append(Boundary(stage.group.buffers[0], stage.slots, stage.buffer_bytes > 0, changed))
+        read = {name for item in _body(stage.trace) if not _hands_over(item) for name in names_read(item)}
+        passing = frozenset(one.name for one in stage.received) - read
+        found.append(Boundary(stage.group.buffers[0], stage.slots, stage.buffer_bytes > 0, changed, passing))
     return found
 
 
@@ -109,8 +111,8 @@ class StageRun:
 
     def record(self) -> dict[str, Any]:
         """Plain data: the group, paths of its cores, its trace and number of micro-batches; bytes of its weights and of
-        those it keeps; bytes that came in through scratchpads and through memory; ``kept``: operators with weights ->
-        [instances that keep them, all]."""
+        those it keeps; bytes that came in to be read, in scratchpads and in memory, and those that it only passes on;
+        ``kept``: operators with weights -> [instances that keep them, all]."""
         stage, before, held = self.stage, self.before, self.held
         weights = sum(one.size_bytes for one in persistent_tensors(stage.trace) if one.role in HELD_ROLES)
         return {
@@ -123,6 +125,7 @@ class StageRun:
             "received_bytes": {
                 "scratchpads": before.buffered_bytes if before else 0,
                 "memory": before.stored_bytes if before else 0,
+                "passed_on": before.passed_bytes if before else 0,
             },
             "kept": dict(held.asked) if held else {},
         }
@@ -177,6 +180,10 @@ def placement_of(
 def _operators(trace: Trace, kind: str) -> list[Operator]:
     """The operators of a kind that stand outside every block of layers."""
     return [item for item in _body(trace) if isinstance(item, Operator) and item.kind == kind]
+
+
+def _hands_over(item: Item) -> bool:
+    return isinstance(item, Operator) and item.kind == "send"
 
 
 def _body(trace: Trace) -> tuple[Item, ...]:

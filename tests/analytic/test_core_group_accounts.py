@@ -29,7 +29,7 @@ def test_scratchpads_that_no_link_joins_hand_over_through_memory(tmp_path: Path,
     assert {(one["source"], one["destination"]) for one in found.traffic} == {
         ("chip.core.pad", "chip.hbm"), ("chip.hbm", "chip.core.pad")
     }  # fmt: skip
-    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 0, "memory": 2 * ACTIVATION}
+    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 0, "memory": 2 * ACTIVATION, "passed_on": 0}
     assert found.core_groups[1]["kept_weight_bytes"] == found.core_groups[1]["weight_bytes"]
 
 

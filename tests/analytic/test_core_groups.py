@@ -29,6 +29,12 @@ ACTIVATION, WEIGHT = 2 * ROWS * WIDTH, 2 * WIDTH * WIDTH
 PADS = "chip.core.pad"
 
 
+def through(found: Result) -> list[tuple[int, int, int]]:
+    """Of each group, bytes received in scratchpads, in memory, and those only passed on."""
+    rows = [row["received_bytes"] for row in found.core_groups]
+    return [(row["scratchpads"], row["memory"], row["passed_on"]) for row in rows]
+
+
 def moved(found: Result) -> dict[tuple[str, str], int]:
     return {(one["source"], one["destination"]): one["bytes"] for one in found.traffic}
 
@@ -88,7 +94,7 @@ def test_memory_holds_two_micro_batches_at_a_boundary(tmp_path: Path) -> None:
     trace = replace(builder.build([last]), micro_batches=micro_batches)
     found = simulate(trace, toy_cores(tmp_path, TOY.replace("512 KiB", "8 KiB"), core_groups=2))
     whole = 2 * (64 + width) * width + micro_batches * 2 * rows * (64 + width)
-    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 0, "memory": micro_batches * 2 * rows * width}
+    assert through(found) == [(0, 0, 0), (0, micro_batches * 2 * rows * width, 0)]
     assert found.memory["chip.hbm"]["peak_bytes"] == whole + 2 * 2 * rows * width
 
 
@@ -105,8 +111,20 @@ def test_weights_of_all_groups_are_in_memory_once_and_have_to_fit_together(tmp_p
 def test_what_a_block_carries_is_handed_over_as_what_it_is(tmp_path: Path) -> None:
     """It has one name at all boundaries and is another tensor at each, made by the group before: in its scratchpads."""
     found = simulate(layered_chain(2), toy_cores(tmp_path))
-    handed = [row["received_bytes"] for row in found.core_groups]
-    assert handed == [{"scratchpads": size * ACTIVATION, "memory": 0} for size in (0, 2, 2, 2)]
+    assert through(found) == [(size * ACTIVATION, 0, 0) for size in (0, 2, 2, 2)]
+
+
+@pytest.mark.parametrize("pad", ["512 KiB", "64 KiB"])
+def test_what_a_group_only_passes_on_it_does_not_receive(tmp_path: Path, pad: str) -> None:
+    """The last group adds the first product's result to its own: it reads it where the first has put it, as the groups
+    between do not."""
+    micro_batches = 2
+    found = simulate(chain(micro_batches, skip=True), toy_cores(tmp_path, TOY.replace("512 KiB", pad)))
+    size = micro_batches * ACTIVATION
+    read = [0, size, size, 2 * size]
+    passed = [0, size, size, 0]
+    pads, memory = (read, [0] * 4) if pad == "512 KiB" else ([0] * 4, read)
+    assert through(found) == list(zip(pads, memory, passed, strict=True))
 
 
 def test_groups_that_wait_for_each_other_for_ever_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +137,7 @@ def test_groups_that_wait_for_each_other_for_ever_are_told(tmp_path: Path, monke
 def test_predictions_of_joined_regions_hand_nothing_over(tmp_path: Path) -> None:
     """Homes are asked for to predict whether joining regions gains; only what begins is handed over."""
     found = simulate(chain(4), toy_cores(tmp_path, fusion="auto", core_groups=2, lookahead=8))
-    assert found.core_groups[1]["received_bytes"] == {"scratchpads": 4 * ACTIVATION, "memory": 0}
+    assert through(found) == [(0, 0, 0), (4 * ACTIVATION, 0, 0)]
 
 
 def test_bubble_and_what_is_kept_are_in_the_report(tmp_path: Path) -> None:

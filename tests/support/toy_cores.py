@@ -39,15 +39,21 @@ def toy_cores(folder: Path, text: str = TOY, **policy: Any) -> Architecture:
     return load_architecture(file, {f"policy.{name}": value for name, value in policy.items()})
 
 
-def chain(micro_batches: int, products: int = PRODUCTS, results: tuple[str, ...] = (), tied: bool = False) -> Trace:
+def chain(
+    micro_batches: int, products: int = PRODUCTS, results: tuple[str, ...] = (), tied: bool = False, skip: bool = False
+) -> Trace:
     """Equal products, one after the other; ROWS of each micro-batch. ``results``: besides the last product's (``y0``, ...);
-    ``tied``: all products have one weight."""
+    ``tied``: all products have one weight; ``skip``: the first one's result is added to the last one's."""
     builder = TraceBuilder("chain")
     x = builder.activation("x", (ROWS, WIDTH))
     weights = [builder.weight(f"w{number}", (WIDTH, WIDTH)) for number in range(1 if tied else products)]
     for number in range(products):
         weight, result = weights[0 if tied else number], builder.activation(f"y{number}", (ROWS, WIDTH))
         builder.op(f"op{number}", "gemm", {"m": ROWS, "n": WIDTH, "k": WIDTH}, {"a": x, "b": weight}, result)
+        x = result
+    if skip:
+        result = builder.activation("sum", (ROWS, WIDTH))
+        builder.op("add", "elementwise", {"elements": ROWS * WIDTH}, {"x": x, "y": "y0"}, result, {"function": "add"})
         x = result
     return replace(builder.build([x, *results]), micro_batches=micro_batches)
 

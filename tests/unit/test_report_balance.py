@@ -10,9 +10,11 @@ from rich.console import Console
 
 import sim
 from sim.config.architecture import Architecture
+from sim.report import balance
 from sim.report.explain import operator_lines
 from sim.report.page.run_data import summary
 from sim.report.result import Result
+from sim.run.record import RunRecord
 from sim.trace.builder import TraceBuilder
 
 
@@ -53,6 +55,19 @@ def test_it_is_told_in_the_terminal_by_explain_and_on_the_page() -> None:
     told = "\n".join(operator_lines(found.record, number, small(cores=4), []))
     assert "balance over 4 cores: the busiest," in told and "4.00 times" in told
     assert any(name == "busiest core over mean" for name, _ in summary(found))
+
+
+def test_what_cores_were_busy_with_is_gathered_once_for_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = []
+    original = balance.CoreLoads.__init__
+
+    def counted(self: balance.CoreLoads, record: RunRecord) -> None:
+        gathered.append(record)
+        original(self, record)
+
+    monkeypatch.setattr(balance.CoreLoads, "__init__", counted)
+    found = result(small(cores=2))
+    assert found.balance is not None and gathered == [found.record]
 
 
 def test_one_core_has_no_balance() -> None:

@@ -27,11 +27,12 @@ Key = tuple[str, Any]
 
 @dataclass
 class Handed:
-    """A place that ``users`` placements know; the last to leave it calls ``free``."""
+    """A place that ``users`` placements know; the last to leave it calls ``free``. ``buffered``: in scratchpads."""
 
     tier: int
     address: int
     free: Callable[[], None]
+    buffered: bool = False
     users: int = 1
 
     def leave(self) -> None:
@@ -53,20 +54,23 @@ class Slots:
 @dataclass
 class Boundary:
     """Between a stage and the next. ``tier``: that of the reader's buffers, where it is ``buffered``; ``slots``: of what
-    the stage makes for it, by the reader's name.
+    the stage makes for it, by the reader's name. ``passing``: names of what the next stage only passes on.
 
     ``offers``: what has a place, by its key with the reader. ``changed`` is told of every offer and of all room made.
-    ``buffered_bytes``, ``stored_bytes``: what was handed over in buffers, and in memory.
+    ``buffered_bytes``, ``stored_bytes``: what was handed over to be read in scratchpads (its own, or those where it was
+    left for the stage before), and in memory; ``passed_bytes``: what the next stage only passes on.
     """
 
     tier: int
     slots: Mapping[str, Slots]
     buffered: bool
     changed: Callable[[], None]
+    passing: frozenset[str] = frozenset()
     offers: dict[Key, Handed] = field(default_factory=dict)
     taken: set[tuple[str, int]] = field(default_factory=set)
     buffered_bytes: int = 0
     stored_bytes: int = 0
+    passed_bytes: int = 0
 
     def is_free(self, key: Key) -> bool:
         """Is the slot free that this one comes in?"""
@@ -76,9 +80,8 @@ class Boundary:
         """A place in its slot: in the buffers, or ``in_memory``."""
         slot = self._slot(key)
         slots = self.slots[key[0]]
-        handed = (
-            Handed(self.tier, slots.address + slot[1] * slots.size_bytes, _nothing) if self.buffered else in_memory()
-        )
+        buffer = slots.address + slot[1] * slots.size_bytes
+        handed = Handed(self.tier, buffer, _nothing, buffered=True) if self.buffered else in_memory()
         self.taken.add(slot)
         give_back = handed.free
 
@@ -94,7 +97,9 @@ class Boundary:
         """The reader may have it."""
         handed.users += 1
         self.offers[key] = handed
-        if handed.tier == self.tier:
+        if key[0] in self.passing:
+            self.passed_bytes += size_bytes
+        elif handed.buffered:
             self.buffered_bytes += size_bytes
         else:
             self.stored_bytes += size_bytes

@@ -157,20 +157,20 @@ def _written(item: Item) -> Iterator[str]:
         yield from (name for name, _ in item.carry)
 
 
-def _read(item: Item) -> Iterator[str]:
+def names_read(item: Item) -> Iterator[str]:
     """Names of the enclosing scope that an item reads."""
     if isinstance(item, Operator):
         yield from (use.tensor for _, uses in item.inputs for use in uses)
     elif isinstance(item, Repeat):
         own = {inner.name for inner in item.body if isinstance(inner, Tensor)}
-        yield from (name for inner in item.body for name in _read(inner) if name not in own)
+        yield from (name for inner in item.body for name in names_read(inner) if name not in own)
         yield from (name for name, _ in item.carry)
 
 
 def _crossing(trace: Trace, parts: list[list[Operator | Repeat]], cut: int) -> list[Tensor]:
     """Tensors made by the stages before ``cut`` that later ones read, in order of declaration."""
     made = {name for part in parts[:cut] for item in part for name in _written(item)}
-    wanted = {name for part in parts[cut:] for item in part for name in _read(item)}
+    wanted = {name for part in parts[cut:] for item in part for name in names_read(item)}
     return [item for item in trace.items
             if isinstance(item, Tensor) and not item.persistent and item.name in made & wanted]  # fmt: skip
 
