@@ -31,7 +31,7 @@ class TransferEngine(Protocol):
 
 
 class Driver:
-    """Keeps one wake-up at the next event of ``model`` and, as transfers end, runs the callbacks they came with."""
+    """Keeps one wake-up at the next event of ``model``. Base of what gives it transfers and tells of their ends."""
 
     def __init__(self, component: Component, model: TransferEngine) -> None:
         self._rank = component.rank
@@ -39,12 +39,6 @@ class Driver:
         self.model = model
         self._wake: Call | None = None
         self._wake_ps = -1
-
-    def send(self, stream: Hashable, size_bytes: int, done: Callable[[], None]) -> None:
-        """A transfer arrives now; ``done`` runs when it has ended."""
-        now = self._events.now
-        self.model.submit(now, stream, size_bytes, done)
-        self._arm(now)
 
     def _arm(self, now_ps: int) -> None:
         """Keep one wake-up at the engine's next event. One that is due now stays: it delivers what has completed."""
@@ -59,12 +53,8 @@ class Driver:
             self._wake = self._events.at(when, self._on_wake, Phase.FINISH, self._rank)
 
     def _on_wake(self) -> None:
-        self._wake = None
-        now = self._events.now
-        ended = self.model.advance(now)
-        self._arm(now)
-        for done in ended:
-            done()
+        """The wake-up: to take what has ended and arm the next."""
+        raise NotImplementedError
 
 
 class Channel(Driver):

@@ -71,6 +71,11 @@ class Engine:
         heappush(environment._queue, (time_ps, (phase << _RANK_BITS) | rank, next(environment._eid), call))  # type: ignore[misc]
         return call
 
+    def next_ps(self) -> int | None:
+        """Nothing happens before this time from now on; None when no event is left. One may have been called off."""
+        queue: Any = self.environment._queue
+        return queue[0][0] if queue else None
+
     def process(self, story: Generator[Any, Any, Any]) -> simpy.Process:
         """Start a control process; it may yield what :meth:`timeout` and :meth:`signal` return."""
         return self.environment.process(story)

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sim.core.errors import InputError
-from sim.hardware.noc.fabric_engine import FabricEngine, engine_of
+from sim.hardware.noc.fabric_engine import FAR_CYCLES, FabricEngine, engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
 from sim.hardware.noc.message_engine import MessageEngine
+from sim.hardware.noc.message_network import MessageNetwork
 from sim.hardware.noc.packet_list import packets_of
 from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.routing import freeze
@@ -91,3 +92,39 @@ def test_records_do_not_pile_up_when_the_fabric_falls_idle(model: str) -> None:
 def test_an_unknown_model_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(InputError, match="packet"):
         engine_of("packets", mesh(), RouterSpec(), HZ, flit_bytes=16, packet_flits=8)
+
+
+SMALL = RouterSpec(virtual_channels=1, buffer_flits=3, routing_delay=1, credit_delay=2)
+TRAINS = RouterSpec(virtual_channels=2, buffer_flits=16)
+targets = st.lists(ends, min_size=1, max_size=3, unique=True).map(tuple)
+sendings = st.lists(st.tuples(st.integers(0, 300), ends, targets, st.integers(1, 80)), min_size=1, max_size=20)
+
+
+def ends_of(
+    router: RouterSpec, train: int, sent: list[tuple[int, int, tuple[int, ...], int]], how: str
+) -> dict[int, int]:
+    """When each message ends, seen at the bounds of the network, in every cycle, or looking ahead as far as all is quiet."""
+    network, waiting = MessageNetwork(mesh(), router, 16, train), sorted(sent)
+    done: dict[int, int] = {}
+    while network.active or waiting:
+        following = waiting[0][0] if waiting else FAR_CYCLES
+        cycle = network.now + 1 if how == "step" else network.next_end()
+        if network.active and cycle <= following:
+            done |= dict.fromkeys(network.take(cycle, following if how == "ahead" else 0), cycle)
+            continue
+        for number in network.take(following) if network.active else []:
+            done[number] = following
+        _, source, to, flits = waiting.pop(0)
+        network.send(following, network.way(source, to), flits)
+    return done
+
+
+@pytest.mark.parametrize(("router", "train"), [(SMALL, 0), (TRAINS, 0), (TRAINS, 40)])
+@QUICK
+@given(sent=sendings)
+def test_no_message_ends_before_its_bound(
+    router: RouterSpec, train: int, sent: list[tuple[int, int, tuple[int, ...], int]]
+) -> None:
+    seen = ends_of(router, train, sent, "step")
+    assert ends_of(router, train, sent, "bounds") == seen
+    assert ends_of(router, train, sent, "ahead") == seen

@@ -33,8 +33,11 @@ from sim.hardware.noc._packet_layout import (
     HOPS,
     IDLE,
     KIND,
+    M_END,
     MESSAGES,
+    N_REST,
     NEXT,
+    NODE,
     ORDER,
     OWNER,
     PACKET,
@@ -195,7 +198,10 @@ def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
             r[owner + ENTERED] = start
         return
     if kind & ENDS_MESSAGE:
-        s[owner + IDLE] += start - s[piece + ASKED]
+        if kind & TREE:
+            s[owner + M_END] = max(s[owner + M_END], start + s[s[piece + NODE] + N_REST] + flits - 1)
+        else:
+            s[owner + IDLE] += start - s[piece + ASKED]
     if kind & TREE and not last_copy(s, piece):
         return
     back = start + s[s[held + PORT_ROW] + RETURN]

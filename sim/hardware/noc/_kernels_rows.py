@@ -122,7 +122,7 @@ def part_of_message(s, port):  # type: ignore[no-untyped-def]
         kind |= TIED
     if s[message + ROOT] >= 0:
         kind |= TREE
-    elif s[message + UNCUT] == 0:
+    if s[message + UNCUT] == 0:
         kind |= ENDS_MESSAGE
     piece = new_row(s)
     s[piece + OWNER], s[piece + FLITS], s[piece + ASKED], s[piece + KIND] = message, part, s[message + SENT_AT], kind

@@ -61,8 +61,8 @@ NODE, COPIES = 13, 14
 ALLOW_TIMES = 16
 ALLOW_RING = 8
 PIECE_WIDTH = ALLOW_TIMES + ALLOW_RING
-# bits of KIND: one of several pieces of a packet; not the first; the last; a multicast; the last of a message to one
-# terminal, which adds what it waits for links to IDLE of the message
+# bits of KIND: one of several pieces of a packet; not the first; the last; a multicast; the last of a message, which tells
+# it how late it is: what it waits for links goes to IDLE, or (copies of a multicast) when it will be there at best to M_END
 TIED, FOLLOWS, ENDS_PACKET, TREE, ENDS_MESSAGE = 1, 2, 4, 8, 16
 UNCONSTRAINED = 1 << 40
 """ALLOWED of the first piece of a packet: nobody is ahead of it."""
@@ -74,19 +74,21 @@ R_NEXT, R_CREATED, R_FLITS, R_WHERE_KIND, ENTERED, END, PACKET, ORDER = range(8)
 RECORD_WIDTH = 8
 KIND_BITS = 5
 
-# rows of ways, how messages go from a source to their destinations: copies, cycles of an idle head, the terminal's port
-# (its row, -1: several), the root of the tree or -1, how many route sets there are
-W_SOURCE, W_DESTINATION, W_COPIES, W_IDLE, W_PORT, W_TREE, W_VARIANTS = range(7)
+# rows of ways, how messages go from a source to their destinations: copies, cycles of an idle head and how many fewer a
+# piece takes that follows another, the terminal's port (its row, -1: several), the root of the tree or -1, route sets
+W_SOURCE, W_DESTINATION, W_COPIES, W_IDLE, W_HEADS, W_PORT, W_TREE, W_VARIANTS = range(8)
 
 # rows of messages; ORIGIN is the row of its source, TICKET is QUEUED of the source behind its last flit, UNBOOKED flits (of
-# all copies) not yet booked into a terminal, IDLE cycles of a head from start to end of its way, EJECT the terminal's port
-# (its row; -1: several), TAIL the cycle after its last flit so far has left the source, LAST_FLITS those of its last piece
+# all copies) not yet booked into a terminal, IDLE cycles of its last piece from start to end of its way, M_END a cycle
+# before which it does not end, EJECT the terminal's port (its row; -1: several), TAIL the cycle after its last flit so far
+# has left the source, LAST_FLITS those of its last piece
 M_NEXT, M_PREVIOUS, TICKET, ORIGIN, LEAVES, UNBOOKED, IDLE, M_END, EJECT, TOKEN, TAIL, LAST_FLITS = range(12)
 # what its source has yet to cut: flits of the message and of the packet that it is at, the most in a packet and in a
 # piece; when it was sent, to which terminal or tree; route set of that packet, how many there are
 UNCUT, IN_PACKET, PACKET_FLITS, PIECE_FLITS, SENT_AT, DESTINATION, ROOT, VARIANT, VARIANTS = range(12, 21)
-# rows of tree nodes: the channel that leads there, the first node behind it, the next node at the same router
-N_CHANNEL, N_CHILD, N_SIBLING = range(3)
+# rows of tree nodes: the channel that leads there, the first node behind it, the next node at the same router; cycles of an
+# idle head from its start on that channel to its arrival at the last of the terminals behind it
+N_CHANNEL, N_CHILD, N_SIBLING, N_REST = range(4)
 # rows of copies that wait in one buffer: how many have not started
 C_LEFT = 1
 

@@ -142,8 +142,9 @@ class FabricEngine:
         """When the next message will be done, if nothing else arrives; None when there is none."""
         return self._clock.edge_ps(self._look_ahead().cycle) if self._active else None
 
-    def advance(self, until_ps: int) -> list[Any]:
-        """The tokens of messages done at or before ``until_ps``, in order of completion."""
+    def advance(self, until_ps: int, quiet_ps: int = 0) -> list[Any]:
+        """The tokens of messages done at or before ``until_ps``, in order of completion. The copy that runs ahead is thrown
+        away when something arrives, so it need not know up to when nothing does (``quiet_ps``)."""
         done: list[Any] = []
         while self._active:
             plan = self._look_ahead()

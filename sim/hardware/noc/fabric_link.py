@@ -16,10 +16,10 @@ from pydantic import Field, model_validator
 
 from sim.config.fields import NonNegativeInt, SizeBytes
 from sim.config.spec import LinkSpec, links
-from sim.core.channel import Driver
 from sim.core.clock import PS_PER_S
 from sim.core.component import UNATTRIBUTED, Activity, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
+from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
@@ -150,7 +150,7 @@ class Fabric(Link):
         engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width,
                            spec.train // spec.width)  # fmt: skip
         self._fabric = engine
-        self._driver = Driver(self, engine)
+        self._driver = FabricDriver(self, engine)
 
     @classmethod
     def model_of(cls, spec: Any, clock_hz: Fraction | None) -> FabricLinkModel:

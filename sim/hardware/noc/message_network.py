@@ -15,7 +15,7 @@ multicast do not slow each other down, and others get their turn on a link betwe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,15 +45,16 @@ def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -
     problems.raise_if_any()
 
 
-@dataclass(frozen=True)
-class Way:
-    """How messages go from one terminal to one or several: links taken, copies that arrive, is it a tree; ``row`` tells the
-    kernel (see :mod:`sim.hardware.noc._packet_layout`)."""
+class Way(NamedTuple):
+    """How messages go from one terminal to one or several: how many links they take; ``row`` tells the kernel (see
+    :mod:`sim.hardware.noc._packet_layout`). Flits in a packet and in a piece of one at most; a message of more flits than
+    a packet goes in trains of ``train`` flits, where that is not 0."""
 
     links: int
-    copies: int
-    is_tree: bool
     row: int
+    packet: int
+    piece: int
+    train: int
 
 
 class MessageNetwork(PacketNetwork):
@@ -64,11 +65,12 @@ class MessageNetwork(PacketNetwork):
             check_trains(routes, spec)
         super().__init__(routes, spec, train_flits, messages=True)
         self._packet_flits, self._train_flits = packet_flits, train_flits
-        self._kernels = load_kernels("sim.hardware.noc._kernels_send")
+        kernels = load_kernels("sim.hardware.noc._kernels_send")
+        self._send, self._advance = kernels.send, kernels.advance
         self._ways: dict[tuple[int, tuple[int, ...]], Way] = {}
         self._sent = self._active = 0
         self._next_end = 0
-        self._answers: Ints = np.zeros(AT_ONCE + 1, dtype=np.int64)
+        self._answers: Ints = np.zeros(AT_ONCE + 2, dtype=np.int64)
         self._read = self._answers.data
 
     @property
@@ -83,40 +85,39 @@ class MessageNetwork(PacketNetwork):
             found = self._ways[source, destinations] = self._find_way(source, destinations)
         return found
 
-    def send(self, now: int, source: int, destinations: tuple[int, ...], flits: int) -> int:
-        """A message of ``flits`` enters the queue of ``source`` in cycle ``now``; returns its number."""
-        way = self.way(source, destinations)
-        buffer = self.spec.buffer_flits
-        packet = min(self._packet_flits, buffer) if way.is_tree else self._packet_flits
-        piece = min(packet, buffer)
-        if flits > packet and self._train_flits > packet:
-            packet = piece = self._train_flits
+    def send(self, now: int, way: Way, flits: int) -> int:
+        """A message of ``flits`` enters the queue of its source in cycle ``now``; returns its number."""
+        _, row, packet, piece, train = way
+        if train and flits > packet:
+            packet = piece = train
         number = self._sent
-        self._sent += 1
+        self._sent = number + 1
         self._active += 1
-        end = -1
+        end = self._send(self._state.flat, row, self.now, now, flits, packet, piece, number)
         while end < 0:
-            end = self._kernels.send(self._state.flat, way.row, self.now, now, flits, packet, piece, number)
-            if end < 0:
-                self._reached(-1 - end)
-        self.now, self._next_end = max(self.now, now), end
+            self._reached(-1 - end)
+            end = self._send(self._state.flat, row, self.now, now, flits, packet, piece, number)
+        self._next_end = end
+        if self.now < now:
+            self.now = now
         return number
 
     def next_end(self) -> int:
         """A cycle before which no message ends unless another is sent; only the present for one whose end it is."""
         return self._next_end
 
-    def take(self, cycle: int) -> list[int]:
-        """The messages that end by ``cycle``, in order; the state stays that before ``cycle``."""
+    def take(self, cycle: int, quiet: int = 0) -> list[int]:
+        """The messages that end by ``cycle``, in order. Nothing may be sent before cycle ``quiet``: when none has ended, the
+        state goes on to where the next ends, as far as that is by then; else it stays that before ``cycle``."""
         taken: list[int] = []
         count = AT_ONCE
         while count < 0 or count == AT_ONCE:
-            count = self._kernels.advance(self._state.flat, self._answers, self.now, cycle)
+            count = self._advance(self._state.flat, self._answers, self.now, cycle, 0 if taken else quiet)
             if count < 0:
                 self._reached(-1 - count)
-            elif count:
+            else:
+                self._next_end, self.now = self._read[AT_ONCE], self._read[AT_ONCE + 1]
                 taken += self._read[:count].tolist()
-        self.now, self._next_end = max(self.now, cycle), self._read[AT_ONCE]
         self._active -= len(taken)
         return taken
 
@@ -129,37 +130,43 @@ class MessageNetwork(PacketNetwork):
     def _find_way(self, source: int, destinations: tuple[int, ...]) -> Way:
         routes, copies = self.routes, len(destinations)
         nodes = tree_of(routes, source, destinations)
-        idle = max(self._idle_cycles(routes.path(source, destination)) for destination in destinations)
+        *rests, idle = self._idle_cycles(nodes)
+        heads = len(nodes) * int(self._state.flat[at.HEAD_CYCLES])
         port, tree = -1, -1
         if copies == 1:
             port = at.PORTS + terminal_port(routes, destinations[0]) * at.PORT_WIDTH
         else:
-            tree = self._plant(nodes, copies)
-        row = self._keep((source, destinations[0], copies, idle, port, tree, routes.variants))
-        return Way(links_of_tree(nodes, destinations), copies, copies > 1, row)
+            tree = self._plant(nodes, rests, copies)
+        row = self._keep((source, destinations[0], copies, idle, heads, port, tree, routes.variants))
+        buffer = self.spec.buffer_flits
+        packet = self._packet_flits if copies == 1 else min(self._packet_flits, buffer)
+        train = self._train_flits if self._train_flits > packet else 0
+        return Way(links_of_tree(nodes, destinations), row, packet, min(packet, buffer), train)
 
-    def _idle_cycles(self, steps: list[tuple[int, int]]) -> int:
-        header, ports = self._state.flat, self._state.ports
-        links = self.routes.links
-        on_way = [
-            int(ports[links.source[link] * self.routes.ports + links.source_port[link], at.DELAY]) for link, _ in steps
-        ]
-        first = int(ports[header[at.ALL_PORTS], at.DELAY])
-        return first + sum(on_way) + (len(steps) + 1) * int(header[at.HEAD_CYCLES]) + int(header[at.EJECT_CYCLES])
+    def _idle_cycles(self, nodes: list[TreeNode]) -> list[int]:
+        """Cycles of a head alone from its start at each node, and last at the source, to the last terminal behind it."""
+        flat, ports = self._state.flat, self._state.ports
+        cycles = [0] * (len(nodes) + 1)
+        for number in reversed(range(len(nodes))):
+            parent, port, _ = nodes[number]
+            cycles[number] += int(ports[port, at.DELAY])
+            cycles[parent] = max(cycles[parent], cycles[number] + int(flat[at.HEAD_CYCLES]))
+        cycles[-1] += int(ports[flat[at.ALL_PORTS], at.DELAY])
+        return cycles
 
-    def _plant(self, nodes: list[TreeNode], copies: int) -> int:
+    def _plant(self, nodes: list[TreeNode], rests: list[int], copies: int) -> int:
         """Rows for the tree's nodes; returns the root's."""
         state = self._state
         state.counters[at.RESERVE] = max(int(state.counters[at.RESERVE]), copies)
-        root = self._node(-1, -1)
+        root = self._node(-1, -1, 0)
         rows: list[int] = []
-        for parent, port, vc_class in nodes:
-            rows.append(self._node(state.port_channel(port, vc_class), rows[parent] if parent >= 0 else root))
+        for (parent, port, vc_class), rest in zip(nodes, rests, strict=True):
+            rows.append(self._node(state.port_channel(port, vc_class), rows[parent] if parent >= 0 else root, rest))
         return root
 
-    def _node(self, channel: int, parent: int) -> int:
-        """A node of a tree, the first behind its ``parent`` from now on."""
-        row = self._keep((channel, -1, -1))
+    def _node(self, channel: int, parent: int, rest: int) -> int:
+        """A node of a tree, the first behind its ``parent`` from now on; ``rest`` as :meth:`_idle_cycles`."""
+        row = self._keep((channel, -1, -1, rest))
         flat = self._state.flat
         if parent >= 0:
             flat[row + at.N_SIBLING] = flat[parent + at.N_CHILD]
