@@ -122,22 +122,25 @@ def _mappings(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]
     for key, old, new in _matched(before, after):
         if old is None or new is None:
             continue
-        one = {
-            f"part {part + 1}" if part else "": {name: choice[name] for name in CHOSEN}
-            for part, choice in enumerate(old.longest.mapping)
-        }
-        other = {
-            f"part {part + 1}" if part else "": {name: choice[name] for name in CHOSEN}
-            for part, choice in enumerate(new.longest.mapping)
-        }
-        changes = _changed(_flat(one), _flat(other)) | _changed(
-            {"region": old.row["region"]}, {"region": new.row["region"]}
-        )
+        changes = _changed(_chosen(old), _chosen(new))
         if changes:
             yield {
                 "name": key[-1],
                 "changes": {path.lstrip("."): {"before": a, "after": b} for path, (a, b) in changes.items()},
             }
+
+
+def _chosen(whole: WholeOperator) -> dict[str, Any]:
+    """What the mapper chose, as path -> value; where stages that share an operator differ, the list of their values, in
+    order of the stages."""
+    each = []
+    for record in whole.records:
+        parts = enumerate(record.mapping)
+        chosen = {f"part {n + 1}" if n else "": {name: one[name] for name in CHOSEN} for n, one in parts}
+        each.append(_flat(chosen) | {"region": record.region})
+    paths = dict.fromkeys(path for one in each for path in one)
+    values = {path: list(dict.fromkeys(one.get(path) for one in each)) for path in paths}
+    return {path: found[0] if len(found) == 1 else found for path, found in values.items()}
 
 
 def _operators(before: ResultData, after: ResultData) -> Iterator[dict[str, Any]]:

@@ -54,6 +54,9 @@ def _inputs(found: Difference, console: Console, detail: bool) -> None:
 
 
 def _said(value: Any) -> str:
+    """A value in words; those of several stages that share an operator are separated by bars."""
+    if isinstance(value, list):
+        return " | ".join(map(_said, value))
     return "(none)" if value is None else str(value)
 
 

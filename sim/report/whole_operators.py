@@ -1,9 +1,9 @@
 """Operators as the trace has them, whichever of its stages executed them, so that runs in other stages can be held together.
 
 A trace that a pipeline executes, on chips or on groups of cores, is cut into stages with names of their own, and a block of
-layers that a cut goes through has operators in several. Their figures are added up; what cannot be added (the mapping, what
-bounds it) is that of the part that took longest. What is handed from one group of cores to the next is no part of the
-trace, and waits only: it is left out.
+layers that a cut goes through has operators in several. Their figures are added up; what cannot be added (what bounds it,
+the dataflow in its row) is that of the part that took longest. What is handed from one group of cores to the next is no part
+of the trace, and waits only: it is left out.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ SUMMED = ("count", "time_s", "time_ps", "span_s", "span_ps", "cycles", "macs", "
 
 @dataclass(frozen=True)
 class WholeOperator:
-    """One operator: positions of its ``parts`` in the record, the one that took longest, and its row
+    """One operator: positions of its ``parts`` in the record, their records, the one that took longest, and its row
     (:mod:`sim.report.operators`) over all of them."""
 
     parts: tuple[int, ...]
+    records: tuple[OperatorRecord, ...]
     longest: OperatorRecord
     row: dict[str, Any]
 
@@ -53,7 +54,8 @@ def _whole(result: ResultData, job: str, numbers: Sequence[int]) -> WholeOperato
             "bytes": added_bytes(one["bytes"] for one in rows),
             "utilization": _utilization(rows),
         }
-    return WholeOperator(tuple(numbers), result.record.operators[numbers[longest]], row)
+    records = tuple(result.record.operators[number] for number in numbers)
+    return WholeOperator(tuple(numbers), records, records[longest], row)
 
 
 def _utilization(rows: Sequence[dict[str, Any]]) -> float | None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from toy_cores import ROWS, WIDTH, chain, toy_cores
 
 from sim import simulate
 from sim.report.compare import compare
 from sim.report.diff import diff
+from sim.report.diff_text import show_difference
 from sim.report.time_account import operator_accounts
 from sim.report.whole_operators import whole_operators
 from sim.trace.builder import TraceBuilder
@@ -72,7 +75,15 @@ def test_a_layer_that_is_cut_is_added_up(tmp_path: Path) -> None:
     for moved in ("read", "written"):
         total = sum(one["bytes"]["chip.hbm"][moved] for one in rows)
         assert parts[0].row["bytes"]["chip.hbm"][moved] == total
-    assert not diff(*results).trace
+    change = diff(*results)
+    assert not change.trace
+    own = [one.mapping[0] for one in results[1].record.operators if one.name == "op"]
+    tiles = [one["tile"]["n"] for one in own]
+    assert tiles[0] != tiles[1]  # the first group has its operands in memory, the second in its scratchpads
+    assert change.mapping[0]["changes"]["tile.n"] == {"before": 128, "after": tiles}
+    out = StringIO()
+    show_difference(change, Console(file=out, width=160))
+    assert f"tile.n 128 -> {tiles[0]} | {tiles[1]}" in out.getvalue()
 
 
 def test_an_operators_time_is_accounted_over_its_own_group(tmp_path: Path) -> None:
