@@ -11,6 +11,7 @@ from rich.console import Console
 from toy_cores import ROWS, TOY, WIDTH, chain, toy_cores
 
 from sim import simulate
+from sim.report.page.run_data import run_data
 from sim.report.path_ranges import path_ranges, ranges
 from sim.report.text import show
 
@@ -59,3 +60,10 @@ def test_cores_of_a_group_are_told_as_ranges(tmp_path: Path) -> None:
         show(simulate(chain(1), toy_cores(tmp_path, core_groups=groups)), console)
         texts.append(console.file.getvalue())  # type: ignore[attr-defined]
     assert "core[0-1] " in texts[0] and "core[0] " in texts[1] and "+" not in texts[1].partition("kept")[2]
+
+
+def test_the_page_names_the_tensor_that_is_handed_over(tmp_path: Path) -> None:
+    found = simulate(chain(1), toy_cores(tmp_path, core_groups=2))
+    rows = {one["name"]: one["within"] for one in run_data(found)["operators"]}
+    assert rows["send.0.y3"] == "hands over y3" and rows["recv.1.y3"] == "waits for y3"
+    assert {told for name, told in rows.items() if name.startswith("op")} == {""}

@@ -11,6 +11,7 @@ from sim.config.yaml_source import dump_yaml
 from sim.core.units import format_si
 from sim.hardware.layout import natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
+from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.core_groups_text import group_words, pipeline_line
 from sim.report.explain import architecture_of, operator_lines
 from sim.report.memory_text import memory_rows
@@ -21,6 +22,7 @@ from sim.report.pim_text import channel_rows, entry_lines
 from sim.report.power import joules_by_component
 from sim.report.result_data import ResultData
 from sim.report.text import operator_title, percent
+from sim.trace.parallel.pipeline import message_tensor
 
 VECTOR = "vector_unit"
 ON_CORES = ("array", "vector", "dma")
@@ -135,9 +137,16 @@ def _operators(result: ResultData, architecture: Architecture) -> list[dict[str,
             "cycles": one["cycles"], "macs": one["macs_executed"], "operations": operations.get(number, 0),
             "utilization": one["utilization"], "bytes": one["bytes"], "energy_j": one["energy_j"],
             "joules": joules.get(number, {}), "bound_by": one["bound_by"], "text": text,
-            "imbalance": one["imbalance"],
+            "imbalance": one["imbalance"], "within": _within(one),
         })  # fmt: skip
     return found
+
+
+def _within(one: dict[str, Any]) -> str:
+    """What stands for the time of an operator that has none of its own; empty for others."""
+    if one["engine"] == HAND_OVER:
+        return f"{'hands over' if one['kind'] == 'send' else 'waits for'} {message_tensor(one['name'])}"
+    return f"in {one['region']}" if not one["time_s"] and one["region"] != one["name"] else ""
 
 
 def _operations(result: ResultData) -> dict[int, int]:

@@ -207,3 +207,8 @@ def _message(kind: str, stage: int, tensor: Tensor) -> Operator:
         inputs=(("x", use),) if kind == "send" else (), outputs=use if kind == "recv" else (),
         attributes={"message": f"{stage}.{tensor.name}"}, place=tensor.place,
     )  # fmt: skip
+
+
+def message_tensor(name: str) -> str:
+    """The tensor that a ``send`` or ``recv`` of this name hands over."""
+    return name.split(".", 2)[2]

@@ -31,7 +31,7 @@ function fillOperators() {
     { title: "operator", value: (one) => one.title, name: true },
     { title: "kind", value: (one) => one.kind },
     { title: "engine", value: (one) => one.dataflow || one.engine },
-    { title: "time", value: (one) => one.time_s, text: (one) => (one.time_s ? si(one.time_s, "s") : "in " + one.region), number: true },
+    { title: "time", value: (one) => one.time_s, text: (one) => one.within || si(one.time_s, "s"), number: true },
     { title: "cycles", value: (one) => one.cycles, text: (one) => one.cycles.toLocaleString("en"), number: true },
     { title: "utilization", value: (one) => one.utilization, text: (one) => percent(one.utilization), number: true },
     { title: "MACs", value: (one) => one.macs, text: (one) => (one.macs ? si(one.macs, "") : "-"), number: true },
