@@ -8,7 +8,7 @@ from typing import Any
 
 from sim.config.architecture import LinkNode
 from sim.config.spec import links as link_kinds
-from sim.hardware.noc.link import LinkModel
+from sim.hardware.noc.link import LinkModel, Passages
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,12 @@ class LinkView:
     def model(self) -> LinkModel:
         made: LinkModel = link_class(self).model_of(self.node.spec, self.node.clock_hz)
         return made
+
+    @cached_property
+    def passages(self) -> Passages:
+        """The ways through it."""
+        found: Passages = link_class(self).passages(self.node.spec, self.node.clock_hz, self.endpoints)
+        return found
 
     @property
     def one_port_per_endpoint(self) -> bool:

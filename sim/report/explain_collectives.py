@@ -32,7 +32,8 @@ def collective_lines(choice: dict[str, Any]) -> Iterator[str]:
         f"    {choice['tiles']} messages in {sizes['steps']} steps; a vector of S = {sizes['bytes']} bytes, of which the"
         f" busiest chip sends {sizes['sent']}{shown}"
     )
-    yield "    predicted for one execution = launch + steps x (step + link latency) + bytes of the busiest port / rate"
+    yield "    predicted for one execution = launch + steps x (step + latency) + bytes of every step's busiest port"
+    yield "      (in a routed fabric, link) / rate"
     yield f"      = {terms['launch']} + {terms['steps']} + {terms['transfer']} = {choice['predicted_ps']} ps"
     yield f"    the least of {choice['considered']} ways, algorithms times protocols (`policy.collectives` pins one)"
     for other in choice["alternatives"]:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from sim.core.errors import InputError
-from sim.hardware.noc.traffic_collectives import ALGORITHMS, Schedule, choose, schedule
+from sim.hardware.noc.traffic_collectives import ALGORITHMS, Schedule, schedule
 
 CASES = [
     (operation, algorithm, ranks)
@@ -86,12 +86,6 @@ def test_a_bandwidth_optimal_all_reduce_sends_twice_all_chunks_but_one(algorithm
 def test_sizes_that_do_not_divide_lose_no_byte() -> None:
     plan = schedule("all_gather", "ring", 7, 1003)
     assert sum(plan.bytes_sent()) == 6 * 1003
-
-
-def test_small_vectors_choose_few_steps_and_large_ones_few_bytes() -> None:
-    few = choose("all_reduce", 12, 64, latency_s=1e-6, bytes_per_s=100e9)
-    assert schedule("all_reduce", few, 12, 64).steps == 2
-    assert choose("broadcast", 16, 1 << 30, latency_s=1e-6, bytes_per_s=100e9) == "tree"
 
 
 def test_names_and_ranks_that_do_not_fit_are_refused() -> None:

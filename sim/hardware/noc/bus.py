@@ -19,5 +19,6 @@ class Bus(Link):
     def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
         return ("",)
 
-    def ports_of(self, source: str, destination: str) -> tuple[str, ...]:
+    @staticmethod
+    def ports_of(source: str, destination: str) -> tuple[str, ...]:
         return ("",)

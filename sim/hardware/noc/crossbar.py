@@ -19,5 +19,6 @@ class Crossbar(Link):
     def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{name}.{way}" for name in endpoints for way in ("out", "in"))
 
-    def ports_of(self, source: str, destination: str) -> tuple[str, ...]:
+    @staticmethod
+    def ports_of(source: str, destination: str) -> tuple[str, ...]:
         return (f"{source}.out", f"{destination}.in")

@@ -8,6 +8,7 @@ flight are all inside. A multicast takes each link of its tree once. Left out: r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Any, NamedTuple, Self
@@ -23,7 +24,7 @@ from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.link import Link, LinkModel
+from sim.hardware.noc.link import Link, LinkModel, Passage, Passages
 from sim.hardware.noc.message_network import MessageNetwork, check_trains
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routes import Routes
@@ -103,6 +104,23 @@ def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place 
     return {name: spec.place[name] if name in spec.place else next(free) for name in endpoints}
 
 
+class FabricPassages:
+    """Through a fabric: out of the source's port, over every link of the route, into the destination's port."""
+
+    def __init__(self, spec: FabricLinkKeys, clock_hz: Fraction, endpoints: tuple[str, ...]) -> None:
+        self._routes, self._router, self._hz = spec.routes(), spec.router, clock_hz
+        self._terminals = terminals_of(spec, endpoints, None)
+
+    def between(self, source: str, destination: str) -> Passage:
+        """As in :class:`~sim.hardware.noc.link.Passages`."""
+        routes, ends = self._routes, (self._terminals[source], self._terminals[destination])
+        channels: Counter[Hashable] = Counter({(source, "out"): routes.variants, (destination, "in"): routes.variants})
+        for variant in range(routes.variants):
+            channels.update(link for link, _ in routes.path(*ends, variant))
+        cycles = idle_head_cycles(routes, self._router, *ends)
+        return Passage(dict(channels), routes.variants, int(cycles * PS_PER_S / self._hz))
+
+
 class _Port:
     """An endpoint's way in or out: its lane, and the messages that are on their way from (to) it."""
 
@@ -156,6 +174,11 @@ class Fabric(Link):
     def model_of(cls, spec: Any, clock_hz: Fraction | None) -> FabricLinkModel:
         assert clock_hz is not None
         return FabricLinkModel(spec, clock_hz)
+
+    @classmethod
+    def passages(cls, spec: Any, clock_hz: Fraction | None, endpoints: tuple[str, ...]) -> Passages:
+        assert clock_hz is not None
+        return FabricPassages(spec, clock_hz, endpoints)
 
     @classmethod
     def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from pydantic import Field, model_validator
 
@@ -56,6 +56,38 @@ class LinkModel:
         self.bytes_per_s *= spec.sustained
 
 
+class Passage(NamedTuple):
+    """What a message takes of an otherwise idle link: its channels, each as fast as the link's model says, and its latency.
+
+    ``channels``: by name, how many of ``route_sets`` equally good sets of routes, among which packets are dealt, lead
+    over it.
+    """
+
+    channels: dict[Hashable, int]
+    route_sets: int
+    latency_ps: int
+
+
+class Passages(Protocol):
+    """The ways through one link, for the mapper (no state of a run)."""
+
+    def between(self, source: str, destination: str) -> Passage:
+        """The way from one endpoint (instance path) to another."""
+        ...
+
+
+class PortPassages:
+    """Through a simple link: the ports that a message occupies, then the time of flight."""
+
+    def __init__(self, kind: type[Link], latency_ps: int) -> None:
+        self._kind = kind
+        self._latency_ps = latency_ps
+
+    def between(self, source: str, destination: str) -> Passage:
+        """As in :class:`Passages`."""
+        return Passage(dict.fromkeys(self._kind.ports_of(source, destination), 1), 1, self._latency_ps)
+
+
 class Link(Component):
     """Base of the simple links: named ports, each a channel with a lane; ``ports_of`` says which a message takes."""
 
@@ -78,6 +110,11 @@ class Link(Component):
         return LinkModel(spec, clock_hz)
 
     @classmethod
+    def passages(cls, spec: Any, clock_hz: Fraction | None, endpoints: tuple[str, ...]) -> Passages:
+        """The ways through a link with this spec between ``endpoints``, for the mapper."""
+        return PortPassages(cls, cls.model_of(spec, clock_hz).latency_ps)
+
+    @classmethod
     def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
         """Raise InputError at ``place`` when a link with this spec cannot join ``endpoints`` (instance paths)."""
 
@@ -85,7 +122,8 @@ class Link(Component):
         """Names of the channels of this link, in a fixed order."""
         raise NotImplementedError
 
-    def ports_of(self, source: str, destination: str) -> tuple[str, ...]:
+    @staticmethod
+    def ports_of(source: str, destination: str) -> tuple[str, ...]:
         """The channels that a message from ``source`` to ``destination`` occupies."""
         raise NotImplementedError
 

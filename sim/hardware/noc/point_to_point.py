@@ -25,5 +25,6 @@ class PointToPoint(Link):
     def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(f"{one}->{other}" for one in endpoints for other in endpoints if one != other)
 
-    def ports_of(self, source: str, destination: str) -> tuple[str, ...]:
+    @staticmethod
+    def ports_of(source: str, destination: str) -> tuple[str, ...]:
         return (f"{source}->{destination}",)

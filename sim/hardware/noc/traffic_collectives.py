@@ -202,18 +202,3 @@ def _messages(sends: list[tuple[int, int, int, tuple[int, ...], bool]], sizes: l
             arrived.setdefault((destination, chunk), []).append(len(messages))
         messages.append(Message(step, source, destination, chunks, adds, size, tuple(sorted(after))))
     return messages
-
-
-def choose(operation: str, ranks: int, size_bytes: int, latency_s: float, bytes_per_s: float) -> str:
-    """The algorithm with the least cost in Hockney's model (steps * latency + bytes of the busiest sender / bandwidth);
-    the first in alphabetical order among equals.
-
-    R. W. Hockney, "The communication challenge for MPP", Parallel Computing 20(3), 1994.
-    """
-    costs = []
-    for algorithm in sorted(ALGORITHMS[operation]):
-        if algorithm == "recursive" and ranks & (ranks - 1):
-            continue
-        plan = schedule(operation, algorithm, ranks, size_bytes)
-        costs.append((plan.steps * latency_s + max(plan.bytes_sent()) / bytes_per_s, algorithm))
-    return min(costs)[1]

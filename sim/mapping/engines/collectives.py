@@ -1,16 +1,20 @@
 """Plans of collectives: the algorithm and protocol that are predicted to take least time on the links between chips.
 
-Predicted time = launch + sum over the steps of (step + slowest link's latency + the busiest port's bytes / its rate), the
-steps one after the other (the run lets messages go as soon as those they need have arrived). ``policy.collectives`` pins an
-algorithm.
+Predicted time = launch + sum over the steps of (step + longest latency + the busiest channel's bytes / its rate), the
+steps one after the other (the run lets messages go as soon as those they need have arrived). Channels are the ports that
+messages of a step share, and in a routed fabric every link on their routes; so neighbours pay on a ring, and direct messages
+where one switch joins all. ``policy.collectives`` pins an algorithm.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
+from sim.core.arith import ceil_div
 from sim.core.clock import PS_PER_S
 from sim.core.errors import InputError, Place, Problem
 from sim.hardware.chip_groups import Group
@@ -18,6 +22,7 @@ from sim.hardware.collectives import CollectivesModel, usable
 from sim.hardware.engine import EngineView
 from sim.hardware.layout import Layout
 from sim.hardware.noc import traffic_collectives as algorithms
+from sim.hardware.noc.link import Passage
 from sim.mapping.engines.engine import Request, engine_kinds
 from sim.mapping.plan import Choice, Plan, Split
 from sim.trace.dtypes import data_type
@@ -73,6 +78,15 @@ class CollectiveSchedule:
         )
 
 
+class _Leg(NamedTuple):
+    """Between two chips: the link's path, its packets, the time that one takes on one of a message's route sets, the way."""
+
+    link: str
+    packet_bytes: int
+    packet_ps: Fraction
+    way: Passage
+
+
 @engine_kinds.register("collectives")
 class CollectivesEngine:
     """The library of the simulated chip."""
@@ -81,6 +95,7 @@ class CollectivesEngine:
         self.layout = layout
         self.name = view.path
         self._model = CollectivesModel(view.spec)
+        self._legs: dict[tuple[int, int], _Leg] = {}
 
     @classmethod
     def of(cls, layout: Layout, resident: dict[int, int]) -> tuple[CollectivesEngine, ...]:
@@ -140,17 +155,31 @@ class CollectivesEngine:
         return groups
 
     def _steps(self, plan: algorithms.Schedule, protocol: str, groups: tuple[Group, ...]) -> tuple[int, int]:
-        """Latencies of the links and times of the busiest ports, each summed over the steps."""
+        """Latencies of the links and times of their busiest channels, each summed over the steps."""
         latency: defaultdict[int, int] = defaultdict(int)
-        ports: defaultdict[int, dict[tuple[str, int, str], Fraction]] = defaultdict(dict)
+        busy: defaultdict[tuple[int, str], Counter[Hashable]] = defaultdict(Counter)
+        packet_ps: dict[str, Fraction] = {}
         for group in groups:
             for message in plan.messages:
-                source, destination = group[message.source], group[message.destination]
-                link = self.layout.chip_link(source, destination)
-                size = self._model.wire_bytes(protocol, message.size_bytes)
-                latency[message.step] = max(latency[message.step], link.model.latency_ps)
-                for chip, way in ((source, "out"), (destination, "in")):
-                    busy, key = ports[message.step], (link.path, chip, way)
-                    busy[key] = busy.get(key, Fraction(0)) + Fraction(size) / link.model.bytes_per_s
-        slowest = sum((max(step.values()) for step in ports.values()), Fraction(0)) * PS_PER_S
-        return sum(latency.values()), -(-slowest.numerator // slowest.denominator)
+                leg = self._leg(group[message.source], group[message.destination])
+                packets = ceil_div(self._model.wire_bytes(protocol, message.size_bytes), leg.packet_bytes)
+                latency[message.step] = max(latency[message.step], leg.way.latency_ps)
+                packet_ps[leg.link] = leg.packet_ps
+                channels = busy[message.step, leg.link]
+                for channel, route_sets in leg.way.channels.items():
+                    channels[channel] += packets * route_sets
+        slowest: defaultdict[int, Fraction] = defaultdict(Fraction)
+        for (step, link), channels in busy.items():
+            slowest[step] = max(slowest[step], max(channels.values()) * packet_ps[link])
+        return sum(latency.values()), int(ceil_div(sum(slowest.values(), Fraction(0)), 1))
+
+    def _leg(self, source: int, destination: int) -> _Leg:
+        """The way of a message from one chip to another."""
+        leg = self._legs.get((source, destination))
+        if leg is None:
+            chips, link = self.layout.chips, self.layout.chip_link(source, destination)
+            assert chips is not None
+            way = link.passages.between(chips.ends[source], chips.ends[destination])
+            packet_ps = link.model.packet_bytes * PS_PER_S / link.model.bytes_per_s / way.route_sets
+            leg = self._legs[source, destination] = _Leg(link.path, link.model.packet_bytes, packet_ps, way)
+        return leg
