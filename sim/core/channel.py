@@ -66,6 +66,8 @@ class Channel(Driver):
     def __init__(self, component: Component, model: TransferEngine, lane: Lane) -> None:
         super().__init__(component, model)
         self.lane = lane
+        self.present_ps = 0
+        """Once nothing is under way: the sum over transfers of the time from their arrival to their end."""
         self._serving = False
 
     def submit(self, stream: Hashable, size_bytes: int, done: Callable[[], None], activity: Activity) -> None:
@@ -74,6 +76,7 @@ class Channel(Driver):
         if not self._serving:
             self._serving = True
             self.lane.occupy(now)
+        self.present_ps -= now
         self.model.submit(now, stream, size_bytes, (done, activity))
         self._arm(now)
 
@@ -84,6 +87,7 @@ class Channel(Driver):
         if not finished:
             self._arm(now)
             return
+        self.present_ps += now * len(finished)
         activity: Activity = finished[-1][1]
         if self.model.active:
             self.lane.hand_over(now, "transfer", activity.owner, activity.tile)

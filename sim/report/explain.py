@@ -24,7 +24,7 @@ from sim.report.balance import CoreLoads
 from sim.report.explain_core_groups import group_lines
 from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines
-from sim.report.operators import demands
+from sim.report.operators import channels_by_operator, demands
 from sim.report.power import MOVED
 from sim.report.run_folder import RESULT, load_run
 from sim.run.record import ComponentRecord, OperatorRecord, RunRecord
@@ -140,7 +140,7 @@ def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Itera
             rate = f"{rates[path]}" if rates[path].denominator == 1 else f"({rates[path]})"
             yield f"    {'':24}   floor({moved} B * 10**12 / {rate} B/s) = {duration} ps"
         elif path in ports:
-            yield f"    {'':24}   {_over_ports(record, number, path, ports[path].bytes_per_s)} = {duration} ps"
+            yield f"    {'':24}   {_over_channel(record, number, path, ports[path].bytes_per_s, duration)}"
         else:
             yield f"    {'':24}   {_measured(record, number, path)}"
     if one.active_ps > ranked[0][1]:
@@ -161,11 +161,10 @@ def _measured(record: RunRecord, number: int, path: str) -> str:
     return f"busy time of its busiest lane, {max(lanes, default=(0, ''))[1]}"
 
 
-def _over_ports(record: RunRecord, number: int, path: str, bytes_per_s: Fraction) -> str:
-    """The demand of a link: the bytes of its busiest instance at the rate of one port, over its ports."""
-    link = max((one for one in record.components if one.declared == path), key=lambda one: _moved(one, number))
-    ports = max(1, len(link.lanes) // 2)
-    return f"floor({_moved(link, number)} B * 10**12 / {bytes_per_s} B/s / {ports})"
+def _over_channel(record: RunRecord, number: int, path: str, bytes_per_s: Fraction, duration_ps: int) -> str:
+    """The demand of a link: the bytes over the one of its channels that carries most of this operator's."""
+    channel, size = channels_by_operator(record)[number][path]
+    return f"floor({size} B * 10**12 / {bytes_per_s} B/s) = {duration_ps} ps over its busiest channel, {channel}"
 
 
 def _stalls(record: RunRecord, number: int) -> Iterator[str]:

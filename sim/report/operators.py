@@ -6,7 +6,8 @@ it shows. Nor has a hand-over between groups of cores, whose span is that of wai
 regions it heads did not store and load again. ``span_s`` begins earlier, with the operator's first transfer: weights are
 prefetched while the operator before computes, so it is in ``span_s`` that no memory's roofline is beaten.
 ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
-it busy) is largest; ``launch`` when that is the host. ``imbalance`` is the busiest core over the mean of all
+it busy) is largest; ``launch`` when that is the host; of a link, ``bound_channel`` is the port or link between routers that
+carries most of the operator's bytes. ``imbalance`` is the busiest core over the mean of all
 (:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core. ``dispatch``: where engines
 could be chosen among, what each predicted for the first execution, which was taken, by what rule, and why others
 declined.
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from sim.core.clock import PS_PER_S, Clock
+from sim.hardware.noc.port_use import Busiest
 from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.balance import CoreLoads
 from sim.report.energy import RunPrices
@@ -30,13 +32,19 @@ def operator_rows(
 ) -> tuple[dict[str, Any], ...]:
     """Rows in order of first execution."""
     hosts = {one.declared for one in record.components if one.kind == "host"}
-    heads = {(one.job, one.name): one for one in record.operators}
+    heads = {(one.job, one.name): number for number, one in enumerate(record.operators)}
+    channels = channels_by_operator(record)
     rows = []
     for number, one in enumerate(record.operators):
         energy = float(prices.operators_j[number]) if prices is not None else None
-        row = _row(one, heads.get((one.job, one.region), one), clock, energy, hosts)
+        head = heads.get((one.job, one.region), number)
+        row = _row(one, record.operators[head], clock, energy, hosts)
+        busiest = channels.get(head, {}).get(row["bound_by"])
         balance = loads.of_operator(one)
-        rows.append(row | {"imbalance": balance.imbalance if balance is not None else None})
+        rows.append(row | {
+            "bound_channel": busiest.channel if busiest is not None else None,
+            "imbalance": balance.imbalance if balance is not None else None,
+        })  # fmt: skip
     return tuple(rows)
 
 
@@ -46,6 +54,17 @@ def bound_of(one: OperatorRecord, hosts: set[str]) -> str | None:
     if not ranked:
         return None
     return LAUNCH if ranked[0][0] in hosts else ranked[0][0]
+
+
+def channels_by_operator(record: RunRecord) -> dict[int, dict[str, Busiest]]:
+    """Operator's number -> declared link -> the channel of any of its copies that carries most for it."""
+    found: dict[int, dict[str, Busiest]] = {}
+    for component in record.components:
+        for number, one in component.busiest_by.items():
+            entry = found.setdefault(number, {})
+            if component.declared not in entry or one.bytes > entry[component.declared].bytes:
+                entry[component.declared] = one
+    return found
 
 
 def demands(one: OperatorRecord) -> list[tuple[str, int]]:

@@ -170,8 +170,9 @@ def _bounds(result: ResultData, draw: bool) -> RenderableType:
     counts: dict[str, int] = {}
     for one in result.operators:
         if one["time_ps"] and one["bound_by"]:
-            times[one["bound_by"]] = times.get(one["bound_by"], 0) + one["time_ps"]
-            counts[one["bound_by"]] = counts.get(one["bound_by"], 0) + 1
+            name = _bound_title(one)
+            times[name] = times.get(name, 0) + one["time_ps"]
+            counts[name] = counts.get(name, 0) + 1
     whole = sum(times.values()) or 1
     made = table(
         ("bound by", "left"), ("operators", "right"), ("their time", "right"), ("share", "right"), ("", "left")
@@ -179,10 +180,17 @@ def _bounds(result: ResultData, draw: bool) -> RenderableType:
     for name in sorted(times, key=lambda name: (-times[name], name)):
         share = times[name] / whole
         made.add_row(
-            "launch of regions" if name == LAUNCH else short(name), str(counts[name]),
+            name, str(counts[name]),
             format_si(times[name] / 1e12, "s"), percent(share), bar([(share, BUSY)], draw),
         )  # fmt: skip
     return made
+
+
+def _bound_title(one: dict[str, Any]) -> str:
+    """What bounds an operator; of a link, with the channel of it that does."""
+    if one["bound_by"] == LAUNCH:
+        return "launch of regions"
+    return short(one["bound_by"]) + (f", {short(one['bound_channel'])}" if one["bound_channel"] else "")
 
 
 def _components(result: ResultData, draw: bool, wide: bool) -> RenderableType:

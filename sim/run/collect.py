@@ -12,6 +12,7 @@ from sim.hardware.copy_engine import CopyEngine
 from sim.hardware.layout import natural_key
 from sim.hardware.noc.fabric_link import Fabric
 from sim.hardware.noc.link import Link
+from sim.hardware.noc.port_use import busiest, busiest_by_owner
 from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.roofline import Roofline
@@ -33,6 +34,7 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
         component = machine.components[path]
         if isinstance(component, Fabric):
             counts = {f"flits {name}": n for name, n in component.link_flits().items()} | component.waiting()
+            counts |= component.messages()
             component.ledger.update({(UNATTRIBUTED, name): n for name, n in counts.items()})
         kind, hz = kinds.get(component.declared, ("dma", None))
         peak, unit = _peak(component)
@@ -42,8 +44,16 @@ def component_records(machine: Machine) -> tuple[ComponentRecord, ...]:
             actions=_by_owner(component.actions), ledger=_by_owner(component.ledger), peak=peak, unit=unit,
             buffers=_buffers(buffers[path]) if path in buffers else {},
             channels=component.channel_counts() if isinstance(component, PimUnits) else (),
+            **_link_part(component),
         ))  # fmt: skip
     return tuple(found)
+
+
+def _link_part(component: Component) -> dict[str, Any]:
+    if not isinstance(component, Link):
+        return {}
+    carried = component.carried()
+    return {"ports": component.port_uses(), "busiest": busiest(carried), "busiest_by": busiest_by_owner(carried)}
 
 
 def _lane(lane: Any) -> LaneRecord:
@@ -145,7 +155,8 @@ def _bytes(machine: Machine) -> dict[int, dict[str, dict[str, int]]]:
 def _demand(machine: Machine) -> dict[int, dict[str, int]]:
     """Operator -> declared component -> the most busy time of any of its lanes on that operator's behalf.
 
-    For memories and links, whose lanes serve operators side by side, it is the bytes at the sustained rate.
+    For memories, whose lanes serve operators side by side, it is the bytes at the sustained rate; for links the bytes
+    over the channel that carries most of that operator's.
     """
     found: dict[int, dict[str, int]] = {}
 
@@ -157,13 +168,13 @@ def _demand(machine: Machine) -> dict[int, dict[str, int]]:
         tier.path: tier.bytes_per_s for tier in machine.layout.tiers if tier.core is None and tier.buffer_of is None
     }
     rates |= {cache.path: cache.bytes_per_s for cache in machine.layout.caches.values()}
-    for path, component in sorted(machine.components.items()):
-        if path in rates or isinstance(component, Link):
-            rate, ports = rates.get(path), 1
-            if rate is None:
-                rate, ports = component.model.bytes_per_s, max(1, len(component.lanes) // 2)  # type: ignore[attr-defined]
+    for path, component in sorted({**machine.components, **machine.chip_links}.items()):
+        if isinstance(component, Link):
+            for owner, (_, amount) in busiest_by_owner(component.carried()).items():
+                note(owner, component.declared, int(Fraction(amount * PS_PER_S) / component.model.bytes_per_s))
+        elif path in rates:
             for owner, amount in _moved(component).items():
-                note(owner, component.declared, int(Fraction(amount * PS_PER_S) / rate) // ports)
+                note(owner, component.declared, int(Fraction(amount * PS_PER_S) / rates[path]))
         elif not isinstance(component, CopyEngine) and not component.declared.endswith("dma"):
             for lane in component.lanes:
                 for owner, duration in lane.busy_by.items():

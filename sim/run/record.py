@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sim.hardware.noc.port_use import Busiest, PortUse
+
 SCHEMA_VERSION = 2
 
 
@@ -28,7 +30,8 @@ class LaneRecord:
 class ComponentRecord:
     """One component instance. ``actions`` and ``ledger``: operator number -> name -> count (ledger carries no energy).
 
-    ``channels``: of the units of a memory, what each channel counted over the run, by name.
+    ``channels``: of the units of a memory, what each channel counted over the run, by name. Of a link: its ``ports``, and
+    the ``busiest`` of all its channels (:mod:`sim.hardware.noc.port_use`) over the run and by operator number.
     """
 
     path: str
@@ -42,6 +45,9 @@ class ComponentRecord:
     unit: str | None
     buffers: dict[str, dict[str, int]] = field(default_factory=dict)
     channels: tuple[dict[str, int], ...] = ()
+    ports: tuple[PortUse, ...] = ()
+    busiest: Busiest | None = None
+    busiest_by: dict[int, Busiest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,9 @@ def record_from_dict(data: dict[str, Any]) -> RunRecord:
         )
         components.append(ComponentRecord(**{
             **one, "lanes": lanes, "actions": _by_owner(one["actions"]), "ledger": _by_owner(one["ledger"]),
-            "channels": tuple(one["channels"]),
+            "channels": tuple(one["channels"]), "ports": tuple(PortUse(**port) for port in one["ports"]),
+            "busiest": Busiest(*one["busiest"]) if one["busiest"] else None,
+            "busiest_by": {int(owner): Busiest(*found) for owner, found in one["busiest_by"].items()},
         }))  # fmt: skip
     operators = tuple(
         OperatorRecord(**{**one, "fused": tuple(one["fused"]), "mapping": tuple(one["mapping"])})

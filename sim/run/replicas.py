@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
+from sim.hardware.noc.port_use import Busiest
+from sim.run.record import ComponentRecord, OperatorRecord
 
 
 class Replicas:
@@ -31,9 +32,13 @@ class Replicas:
             return (path,)
         return tuple(chip + path.removeprefix(self._paths[0]) for chip in self._paths)
 
+    def _chips_with(self, path: str) -> tuple[str, ...]:
+        """The chips that have this component; for what is on none of them the first, which changes no name."""
+        return self._paths[: len(self.of(path))] or ("",)
+
     def components(self, found: Sequence[ComponentRecord]) -> list[ComponentRecord]:
         """Every component of every chip."""
-        return [self._moved(one, path) for one in found for path in self.of(one.path)]
+        return [self._moved(one, chip) for one in found for chip in self._chips_with(one.path)]
 
     def operators(self, found: Mapping[int, OperatorRecord]) -> dict[int, OperatorRecord]:
         """Operators with the work and the bytes of all chips."""
@@ -58,11 +63,21 @@ class Replicas:
         """Bytes between memories, of all chips."""
         return [{**one, "bytes": one["bytes"] * self.count} for one in found]
 
-    def _moved(self, one: ComponentRecord, path: str) -> ComponentRecord:
-        if path == one.path:
+    def _moved(self, one: ComponentRecord, chip: str) -> ComponentRecord:
+        """As the component of ``chip``: in its own path and in those of the endpoints that lanes and ports are called by."""
+        first = self._paths[0] if self._paths else chip
+        if chip == first:
             return one
-        lanes = tuple(self._lane(lane, one.path, path) for lane in one.lanes)
-        return replace(one, path=path, lanes=lanes)
 
-    def _lane(self, lane: LaneRecord, old: str, new: str) -> LaneRecord:
-        return replace(lane, name=lane.name.replace(old, new, 1))
+        def renamed(name: str) -> str:
+            return name.replace(f"{first}.", f"{chip}.")
+
+        def busiest(found: Busiest) -> Busiest:
+            return found._replace(channel=renamed(found.channel))
+
+        return replace(
+            one, path=renamed(one.path), lanes=tuple(replace(lane, name=renamed(lane.name)) for lane in one.lanes),
+            ports=tuple(replace(port, name=renamed(port.name)) for port in one.ports),
+            busiest=busiest(one.busiest) if one.busiest else None,
+            busiest_by={owner: busiest(found) for owner, found in one.busiest_by.items()},
+        )  # fmt: skip

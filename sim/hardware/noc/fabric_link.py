@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from fractions import Fraction
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -18,8 +19,9 @@ from pydantic import Field, model_validator
 from sim.config.fields import NonNegativeInt, SizeBytes
 from sim.config.spec import LinkSpec, links
 from sim.core.clock import PS_PER_S
-from sim.core.component import UNATTRIBUTED, Activity, Component, Context, Lane
+from sim.core.component import Activity, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
+from sim.hardware.noc.fabric_account import FabricAccount, WayAccount
 from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
@@ -27,6 +29,7 @@ from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.link import Link, LinkModel, Passage, Passages
 from sim.hardware.noc.message_network import MessageNetwork, check_trains
 from sim.hardware.noc.packet_network import PacketNetwork
+from sim.hardware.noc.port_use import Carried, PortUse
 from sim.hardware.noc.routes import Routes
 
 
@@ -132,16 +135,12 @@ class _Port:
 
 
 class _Way(NamedTuple):
-    """What all messages between the same endpoints share. ``idle_ps``: time alone in the network, by flits."""
+    """What all messages between the same endpoints share."""
 
     ends: tuple[int, tuple[int, ...]]
     hops: int
-    head_cycles: int
     ports: tuple[_Port, ...]
-    idle_ps: dict[int, int]
-
-
-_COUNT, _TAKEN, _IDLE = ((UNATTRIBUTED, name) for name in ("message_count", "message_ps", "message_idle_ps"))
+    account: WayAccount
 
 
 @links.register("fabric")
@@ -162,9 +161,9 @@ class Fabric(Link):
         self._ports = {(name, way): _Port(self.lane(f"{name}.{way}")) for name in endpoints for way in ("out", "in")}
         self._width, self.routes, self._router = spec.width, spec.routes(), spec.router
         self._ways: dict[tuple[str, tuple[str, ...]], _Way] = {}
-        self._latencies: dict[int, tuple[int, str]] = {}
         assert hz is not None
         self._hz = hz
+        self._account = FabricAccount(self.routes, self._terminals, hz)
         engine = engine_of(spec.model, self.routes, spec.router, hz, spec.width, spec.packet // spec.width,
                            spec.train // spec.width)  # fmt: skip
         self._fabric = engine
@@ -198,6 +197,8 @@ class Fabric(Link):
         self.actions[owner, "bytes"] += size_bytes
         self.actions[owner, "hop_bytes"] += size_bytes * way.hops
         self.ledger[owner, "flit_hops"] += flits * way.hops
+        way.account.carried[owner] += size_bytes
+        way.account.sizes[flits] += 1
         for port in way.ports:
             if port.under_way == 0:
                 port.lane.occupy(sent_ps)
@@ -205,7 +206,7 @@ class Fabric(Link):
 
         def arrived() -> None:
             now = self.engine.now
-            self._note(way, flits, now - sent_ps)
+            self._account.arrived(now - sent_ps)
             for port in way.ports:
                 port.under_way -= 1
                 close = port.lane.hand_over if port.under_way else port.lane.end
@@ -215,26 +216,19 @@ class Fabric(Link):
         self._driver.send(way.ends, size_bytes, arrived)
 
     def _way(self, source: str, destinations: tuple[str, ...]) -> _Way:
-        ends = self._terminals[source], tuple(sorted(self._terminals[name] for name in destinations))
-        head = max(idle_head_cycles(self.routes, self._router, ends[0], destination) for destination in ends[1])
+        account = self._account.way(source, destinations, partial(idle_head_cycles, self.routes, self._router))
         ports = self._ports[source, "out"], *(self._ports[name, "in"] for name in destinations)
-        return _Way(ends, self._fabric.links_of(ends), head, ports, {})
+        return _Way(account.ends, self._fabric.links_of(account.ends), ports, account)
 
-    def _note(self, way: _Way, flits: int, latency_ps: int) -> None:
-        """Account for a message that has arrived. Latencies are kept in bins a sixteenth wide, by their lower edge."""
-        idle_ps = way.idle_ps.get(flits)
-        if idle_ps is None:
-            idle_ps = way.idle_ps[flits] = int((way.head_cycles + flits - 1) * PS_PER_S / self._hz)
-        spare = latency_ps.bit_length() - 5
-        lowest = latency_ps >> spare << spare if spare > 0 else latency_ps
-        name = self._latencies.get(lowest)
-        if name is None:
-            name = self._latencies[lowest] = UNATTRIBUTED, f"latency_ps {lowest}"
-        ledger = self.ledger
-        ledger[name] += 1
-        ledger[_COUNT] += 1
-        ledger[_TAKEN] += latency_ps
-        ledger[_IDLE] += idle_ps
+    def carried(self) -> Carried:
+        return self._account.carried()
+
+    def port_uses(self) -> tuple[PortUse, ...]:
+        return self._account.port_uses(self._fabric.settled())
+
+    def messages(self) -> dict[str, int]:
+        """Counts of messages and of the time that they took (:meth:`FabricAccount.messages`)."""
+        return self._account.messages()
 
     def waiting(self) -> dict[str, int]:
         """``stalled LINK``: cycles a link was free while a packet waited for buffers; ``waited LINK``: cycles of all packets

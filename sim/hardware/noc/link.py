@@ -7,6 +7,7 @@ slowest of them has served it, plus the latencies on the way.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, Self
@@ -20,6 +21,7 @@ from sim.core.component import Activity, Component, Context
 from sim.core.countdown import countdown
 from sim.core.errors import Place
 from sim.core.pipe import RoundRobinPipe
+from sim.hardware.noc.port_use import Carried, PortUse, port_title
 
 DEFAULT_PACKET_BYTES = 64
 
@@ -103,6 +105,7 @@ class Link(Component):
         for name in self.port_names(endpoints):
             pipe = RoundRobinPipe(self.model.bytes_per_s, self.model.packet_bytes)
             self._channels[name] = Channel(self, pipe, self.lane(name))
+        self._carried: dict[str, defaultdict[int, int]] = {name: defaultdict(int) for name in self._channels}
 
     @classmethod
     def model_of(cls, spec: Any, clock_hz: Fraction | None) -> LinkModel:
@@ -153,4 +156,18 @@ class Link(Component):
         names = dict.fromkeys(name for destination in destinations for name in self.ports_of(source, destination))
         one_done = countdown(len(names), done)
         for name in names:
+            self._carried[name][activity.owner] += size_bytes
             self._channels[name].submit(stream, size_bytes, one_done, activity)
+
+    def carried(self) -> Carried:
+        """Bytes over each channel, by operator."""
+        return {port_title(name): by_owner for name, by_owner in self._carried.items()}
+
+    def port_uses(self) -> tuple[PortUse, ...]:
+        """What passed each port, once nothing is under way."""
+        return tuple(
+            PortUse(
+                port_title(name), sum(self._carried[name].values()), one.lane.busy_ps, one.present_ps - one.lane.busy_ps
+            )
+            for name, one in self._channels.items()
+        )
