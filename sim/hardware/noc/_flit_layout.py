@@ -62,9 +62,8 @@ COUNTERS_WIDTH = 4
 # inputs
 HEAD, COUNT, OUT, OUT_VC, STATE, ACCEPT, CLASS, ROUTER, PORT, INDEX, FLITS = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 IDLE, ROUTING, WAITING, ACTIVE, FORKED = 0, 1, 2, 3, 4
-# of a forked one: the mask of outputs with branches that have not sent their tail, flits of the packet that all branches
-# have sent, the mask of outputs that have been granted a channel in this cycle
-BRANCHES, GONE, GRANTED = OUT, OUT_VC, CLASS
+# of a forked one: the mask of outputs with branches that have not sent their tail, flits of the packet that all have sent
+BRANCHES, GONE = OUT, OUT_VC
 
 # outputs
 CREDITS, OWNER, GRANT = 0, 1, 2

@@ -83,13 +83,13 @@ def take_flit(s, t, b, what, flit, now):  # type: ignore[no-untyped-def]
     s[b.inputs + row + COUNT] = count + 1
     if s[b.inputs + row + STATE] == IDLE:
         head_arrived(s, t, b, row, now)
-    elif s[b.inputs + row + STATE] == FORKED:
-        take_at_fork(s, b, row, count)
     elif count == 0 and s[b.inputs + row + STATE] == ACTIVE:
         out = s[b.inputs + row + OUT]
         to = s[b.inputs + row + ROUTER] * b.n_ports + out
         if s[b.outputs + (to * b.n_vcs + s[b.inputs + row + OUT_VC]) * OUTPUT_WIDTH + CREDITS] > 0:
             request_switch(s, b, row, out)
+    elif s[b.inputs + row + STATE] == FORKED:
+        take_at_fork(s, b, row, count)
 
 
 @hot

@@ -21,7 +21,6 @@ from sim.hardware.noc._flit_layout import (
     FLIT_MASK,
     FLITS,
     GONE,
-    GRANTED,
     HEAD,
     IDLE,
     IN_FLIGHT,
@@ -63,18 +62,6 @@ def may_send(s, b, row, out, at):  # type: ignore[no-untyped-def]
     """Has the branch at ``at``, of the input channel at ``row`` to ``out``, a channel with a credit?"""
     channel = (s[b.inputs + row + ROUTER] * b.n_ports + out) * b.n_vcs + s[at + BRANCH_VC]
     return s[at + BRANCH_VC] >= 0 and s[b.outputs + channel * OUTPUT_WIDTH + CREDITS] > 0
-
-
-@inner
-def request_for_granted(s, b, row):  # type: ignore[no-untyped-def]
-    """The branches of the input channel at ``row`` that have been granted a channel in this cycle request the switch."""
-    granted = s[b.inputs + row + GRANTED]
-    s[b.inputs + row + GRANTED] = 0
-    while granted != 0:
-        out = lowest(granted)
-        granted &= granted - 1
-        if may_send(s, b, row, out, branch_at(s, b, row, out)):
-            request_switch(s, b, row, out)
 
 
 @inner
@@ -144,7 +131,7 @@ def empty_behind_slowest(s, t, b, row, p_in, now):  # type: ignore[no-untyped-de
         slowest = min(slowest, 0 if t[s[at + NODE] + N_AGAIN] >= 0 else s[at + BRANCH_SENT])
     if slowest == s[b.inputs + row + GONE]:
         return
-    empty_slot(s, b, row, p_in, now)
+    empty_slot(s, b, row, s[b.inputs + row + HEAD], p_in, now)
     s[b.counters + IN_FLIGHT] -= 1
     s[b.inputs + row + GONE] += 1
     if s[b.inputs + row + BRANCHES] == 0:

@@ -20,7 +20,6 @@ from sim.hardware.noc._flit_layout import (
     FORKED,
     FREE_VCS,
     GONE,
-    GRANTED,
     HEAD,
     INDEX,
     LATENCY,
@@ -132,7 +131,7 @@ def begin_branch(s, t, b, row, node):  # type: ignore[no-untyped-def]
 def fork(s, t, b, row, node):  # type: ignore[no-untyped-def]
     """The head in front of the input channel at ``row`` came over ``node`` of a tree: a branch for each output behind."""
     s[b.inputs + row + STATE] = FORKED
-    s[b.inputs + row + BRANCHES], s[b.inputs + row + GONE], s[b.inputs + row + GRANTED] = 0, 0, 0
+    s[b.inputs + row + BRANCHES], s[b.inputs + row + GONE] = 0, 0
     child = t[node + N_CHILD]
     while child >= 0:
         begin_branch(s, t, b, row, child)
@@ -183,9 +182,8 @@ def send_flit(s, b, to, out_vc, flit, now):  # type: ignore[no-untyped-def]
 
 
 @hot
-def empty_slot(s, b, row, p_in, now):  # type: ignore[no-untyped-def]
-    """The front flit of the input channel at ``row`` (of the port at ``p_in``) is gone: its credit goes back."""
-    head = s[b.inputs + row + HEAD]
+def empty_slot(s, b, row, head, p_in, now):  # type: ignore[no-untyped-def]
+    """The front flit (at ``head``) of the input channel at ``row`` of the port at ``p_in`` is gone: its credit goes back."""
     s[b.inputs + row + HEAD] = head + 1 if head + 1 < b.buffer else 0
     s[b.inputs + row + COUNT] -= 1
     upstream = s[b.ports + p_in + UPSTREAM]

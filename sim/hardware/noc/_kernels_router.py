@@ -23,12 +23,11 @@ from sim.hardware.noc._flit_layout import (
     FORKED,
     FREE_VCS,
     GRANT,
-    GRANTED,
     HEAD,
     IDLE,
     INDEX,
     MOVES,
-    OUT,
+    NODE_SHIFT,
     OUT_VC,
     OUTPUT_WIDTH,
     OWNER,
@@ -44,7 +43,7 @@ from sim.hardware.noc._flit_layout import (
     WANT_SWITCH,
 )
 from sim.hardware.noc._kernels_bits import round_robin
-from sim.hardware.noc._kernels_fork import request_for_granted, traverse_fork
+from sim.hardware.noc._kernels_fork import traverse_fork
 from sim.hardware.noc._kernels_requests import (
     ONE,
     branch_at,
@@ -55,6 +54,9 @@ from sim.hardware.noc._kernels_requests import (
     request_switch,
     send_flit,
 )
+
+WON, WON_VC, MOST = 12, 6, 63
+"""Bits of a winner: outputs and virtual channels are counted in six."""
 
 
 @hot
@@ -78,7 +80,6 @@ def give_channel(s, b, row, out, vc_class, out_vc):  # type: ignore[no-untyped-d
     s[b.inputs + row + ACCEPT] = out * n_vcs + out_vc + 1
     if s[b.inputs + row + STATE] == FORKED:
         s[branch_at(s, b, row, out) + BRANCH_VC] = out_vc
-        s[b.inputs + row + GRANTED] |= ONE << out
     else:
         s[b.inputs + row + OUT_VC], s[b.inputs + row + STATE] = out_vc, ACTIVE
     s[b.counters + MOVES] += 1
@@ -109,7 +110,8 @@ def first_waiting(s, b, slot, inputs, pointer):  # type: ignore[no-untyped-def]
 
 @inner
 def grant_channels(s, b, router, out, vc_class, winners):  # type: ignore[no-untyped-def]
-    """Free channels of one output and class grant to waiting heads, which accept. Winners' rows go to scratch."""
+    """Free channels of one output and class grant to waiting heads, which accept. Winners go to scratch, as
+    ``row << WON | out << WON_VC | out_vc``."""
     n_ports, n_vcs, classes, width = b.n_ports, b.n_vcs, b.n_classes, b.input_width
     to = router * n_ports + out
     at = to * b.port_width + PER_CLASS
@@ -121,8 +123,9 @@ def grant_channels(s, b, router, out, vc_class, winners):  # type: ignore[no-unt
     port = lowest(inputs)
     if inputs & (inputs - 1) == 0 and s[b.waiting + slot + port] & (s[b.waiting + slot + port] - 1) == 0:
         row = ((router * n_ports + port) * n_vcs + lowest(s[b.waiting + slot + port])) * width
-        give_channel(s, b, row, out, vc_class, accepted(s, b, row, out, free))
-        s[b.scratch + winners] = row
+        out_vc = accepted(s, b, row, out, free)
+        give_channel(s, b, row, out, vc_class, out_vc)
+        s[b.scratch + winners] = row << WON | out << WON_VC | out_vc
         return winners + 1
     grants = n_ports * n_vcs  # scratch: winners, then the mask of grants per input channel
     first = winners
@@ -137,19 +140,20 @@ def grant_channels(s, b, router, out, vc_class, winners):  # type: ignore[no-unt
     for i in range(first, winners):
         row = s[b.scratch + i]
         chosen = row // width - router * n_ports * n_vcs
-        give_channel(s, b, row, out, vc_class, accepted(s, b, row, out, s[b.scratch + grants + chosen]))
+        out_vc = accepted(s, b, row, out, s[b.scratch + grants + chosen])
+        give_channel(s, b, row, out, vc_class, out_vc)
+        s[b.scratch + i] = row << WON | out << WON_VC | out_vc
         s[b.scratch + grants + chosen] = 0
     return winners
 
 
 @hot
-def traverse(s, t, b, row, p_in, now):  # type: ignore[no-untyped-def]
-    """The front flit of the input channel at ``row`` leaves through the switch; a credit goes back."""
-    out, out_vc = s[b.inputs + row + OUT], s[b.inputs + row + OUT_VC]
+def traverse(s, t, b, row, out, p_in, flit, now):  # type: ignore[no-untyped-def]
+    """The front ``flit`` of the input channel at ``row`` leaves through the switch to ``out``; a credit goes back."""
+    out_vc, head = s[b.inputs + row + OUT_VC], s[b.inputs + row + HEAD]
     to = s[b.inputs + row + ROUTER] * b.n_ports + out
-    flit = s[b.inputs + row + FLITS + s[b.inputs + row + HEAD]]
     send_flit(s, b, to, out_vc, flit, now)
-    empty_slot(s, b, row, p_in, now)
+    empty_slot(s, b, row, head, p_in, now)
     if flit & 1:
         drop_switch(s, b, row, out)
         free_channel(s, b, to, out_vc)
@@ -186,11 +190,12 @@ def switch(s, t, b, router, now):  # type: ignore[no-untyped-def]
         s[b.ports + p_in * port_width + SWITCH_ACCEPT] = out + 1
         s[b.ports + p_in * port_width + SWITCH_VC] = vc + 1
         row = (p_in * n_vcs + vc) * width
-        if s[b.inputs + row + STATE] == FORKED:
+        flit = s[b.inputs + row + FLITS + s[b.inputs + row + HEAD]]
+        if flit >> NODE_SHIFT != 0:
             traverse_fork(s, t, b, row, p_in * port_width, offers, now)
         else:
             s[b.ports + to * port_width + SWITCH_GRANT] = port + 1
-            traverse(s, t, b, row, p_in * port_width, now)
+            traverse(s, t, b, row, out, p_in * port_width, flit, now)
 
 
 @hot
@@ -207,13 +212,10 @@ def step_router(s, t, b, router, now):  # type: ignore[no-untyped-def]
     if b.speculative == 0 and s[b.routers + router * b.router_width + ROUTER_SWITCH] != 0:
         switch(s, t, b, router, now)
     for i in range(winners):
-        row = s[b.scratch + i]
-        if s[b.inputs + row + STATE] == FORKED:
-            request_for_granted(s, b, row)
-            continue
-        out = s[b.inputs + row + OUT]
-        channel = (router * b.n_ports + out) * b.n_vcs + s[b.inputs + row + OUT_VC]
+        won = s[b.scratch + i]
+        out = won >> WON_VC & MOST
+        channel = (router * b.n_ports + out) * b.n_vcs + (won & MOST)
         if s[b.outputs + channel * OUTPUT_WIDTH + CREDITS] > 0:
-            request_switch(s, b, row, out)
+            request_switch(s, b, won >> WON, out)
     if b.speculative != 0 and s[b.routers + router * b.router_width + ROUTER_SWITCH] != 0:
         switch(s, t, b, router, now)
