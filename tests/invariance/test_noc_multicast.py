@@ -46,7 +46,7 @@ def test_each_link_of_the_tree_carries_the_message_once(
     assert one.settled().link_flits().tolist() == expected
 
 
-@pytest.mark.parametrize("name", sorted(MACHINES))
+@pytest.mark.parametrize("name", [*sorted(MACHINES), "tree", "fat_tree", "flattened_butterfly"])
 @pytest.mark.parametrize("flits", [7, 100])
 def test_alone_it_ends_with_the_last_of_the_messages_that_it_replaces_in_both_models(name: str, flits: int) -> None:
     def end(model: str, to: object) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from machines import four_cores, gemm
 
+from sim.config.load import load_architecture
 from sim.core.errors import InconsistencyError
 from sim.hardware.noc.link import Link
 from sim.run.record import RunRecord
@@ -63,3 +64,19 @@ def test_a_message_that_a_link_carries_twice_is_found(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Link, "multicast", twice)
     with pytest.raises(InconsistencyError, match="moved over it"):
         run(KINDS["crossbar"], True, "{m: 4}")
+
+
+def test_on_the_mesh_preset_both_network_models_move_the_same_bytes_over_every_link_and_fewer_with_multicast() -> None:
+    def flits(model: str, multicast: bool) -> dict[str, int]:
+        changes = {"policy.multicast": multicast, "chip.links.0.model": model,
+                   "policy.mapping": {"*": {"cores": {"m": 4, "n": 4}}}}  # fmt: skip
+        record = run_trace(gemm(256, 256, 128), load_architecture("mesh_16core", changes))
+        (noc,) = (one for one in record.components if one.kind == "fabric")
+        counts = [(name, n) for ledger in noc.ledger.values() for name, n in ledger.items()]
+        assert sum(n for name, n in counts if name == "flit_hops") * 64 == moved(record, "fabric", "hop_bytes")
+        return {name: n for name, n in counts if name.startswith("flits ")}
+
+    shared = flits("flit", True)
+    assert shared == flits("packet", True)
+    assert sum(shared.values()) == 9984
+    assert sum(flits("flit", False).values()) == 15360

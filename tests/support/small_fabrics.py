@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, settings
 from sim.hardware.noc.fabric_engine import FabricEngine, engine_of
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import topologies
+from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.message_engine import MessageEngine
+from sim.hardware.noc.packet_list import packets_of
 from sim.hardware.noc.routes import Routes
 from sim.hardware.noc.routing import freeze
 
@@ -20,11 +22,14 @@ MACHINES = {
     "mesh": {"dims": (3, 3)}, "torus": {"dims": (3, 3)}, "ring": {"routers": 6}, "crossbar": {"terminals": 6},
 }  # fmt: skip
 
+Row = tuple[int, tuple[int, ...], int, int]
+"""A packet: source, destinations, flits, cycle of creation."""
+
 
 def fabric(name: str) -> Routes:
-    """The frozen routes of one of the machines."""
+    """The frozen routes of one of the machines, or of another topology's example."""
     topology = topologies.get(name)
-    return freeze(topology(topology.Spec.model_validate(MACHINES[name])))
+    return freeze(topology(topology.Spec.model_validate(MACHINES.get(name, topology.example))))
 
 
 def engine(name: str, train_flits: int = 0, router: RouterSpec | None = None) -> MessageEngine:
@@ -45,3 +50,12 @@ def finish(one: FabricEngine | MessageEngine) -> dict[object, int]:
     while (due := one.next_event_ps()) is not None:
         done |= dict.fromkeys(one.advance(due), due)
     return done
+
+
+def send(network: FlitNetwork, rows: list[Row]) -> list[int]:
+    """Submit ``rows``, counted from now on, and run until all have arrived: cycles that each took, by creation."""
+    start = network.now
+    network.forget()
+    network.submit(packets_of([(source, network.way(source, to), flits, start + at) for source, to, flits, at in rows]))
+    network.run(start + 1_000_000, len(rows))
+    return [int(cycle) - start for cycle in network.done()]
