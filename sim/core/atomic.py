@@ -1,13 +1,14 @@
 """Writing files so that they appear whole or not at all: under a temporary name beside the destination, then renamed.
 
-Several files given together are all written before the first is renamed.
+Several files given together are all written before the first is renamed. A device, a pipe, and what stands for an open file
+(``/dev/stdout``) are written into where they are: renaming would put a file in their place.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from sim.core.errors import InputError, Place, Problem, Problems
@@ -40,7 +41,17 @@ def _obstacle(path: Path, folder: Path) -> str | None:
         return f"{folder} is not a folder"
     if path.is_symlink() and not path.exists():
         return "it is a link to nothing, or to itself"
+    if _stays(path):
+        return None if os.access(path, os.W_OK) else "it cannot be written to"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} cannot be written to"
+
+
+def _stays(path: Path) -> bool:
+    """Is it there already, and no file that another may replace?"""
+    if not path.exists():
+        return False
+    of_process = path.is_symlink() and os.readlink(path).startswith("/proc/")
+    return of_process or not path.is_file() or os.path.realpath(path.parent).startswith("/proc/")
 
 
 def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
@@ -53,12 +64,16 @@ def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
     target = Path()
     try:
         for target, chunks in files.items():
+            if _stays(target):
+                with open(target, "ab") as there:
+                    there.writelines(_as_bytes(chunks))
+                continue
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("wb", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
                 written[target] = file.name
-                file.writelines(chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
+                file.writelines(_as_bytes(chunks))
             os.chmod(written[target], _mode(target))
-        for target in files:
+        for target in list(written):
             os.replace(written[target], target)
             del written[target]
     except OSError as error:
@@ -67,6 +82,10 @@ def write_files(files: Mapping[Path, Iterable[str | bytes]]) -> None:
         for name in written.values():
             if os.path.exists(name):
                 os.unlink(name)
+
+
+def _as_bytes(chunks: Iterable[str | bytes]) -> Iterator[bytes]:
+    return (chunk.encode() if isinstance(chunk, str) else chunk for chunk in chunks)
 
 
 def _mode(target: Path) -> int:
