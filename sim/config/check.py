@@ -17,6 +17,7 @@ from sim.core.errors import Problems
 
 M = TypeVar("M", bound=pydantic.BaseModel)
 _QUOTED = re.compile(r"'([^']*)'")
+_MAPPING = re.compile(r"Input should be a valid dictionary(?: or instance of \w+)?")
 _SHOWN_CHARACTERS = 60
 
 
@@ -118,6 +119,7 @@ def _choices(detail: Any) -> list[str]:
 def _sentence(detail: Any) -> str:
     message = str(detail["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     message = message.replace("Input should be a valid string", "expected text")
+    message = _MAPPING.sub("expected a mapping", message).replace("Input should be a valid list", "expected a list")
     message = message.replace("Input should be", "expected")
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
 

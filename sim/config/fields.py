@@ -44,10 +44,11 @@ def _quantity(
     def read(value: object) -> Fraction:
         _refuse_non_finite(value)
         number = value if isinstance(value, Fraction) else parse_quantity(value, dimension)
+        article = "an" if dimension[0] in "aeiou" else "a"
         if number < low or (above and number == low):
-            raise ValueError(f"a {dimension} must be {'greater than' if above else 'at least'} {low}")
+            raise ValueError(f"{article} {dimension} must be {'greater than' if above else 'at least'} {low}")
         if number > high:
-            raise ValueError(f"absurdly large for a {dimension}; at most {shown_high}")
+            raise ValueError(f"absurdly large for {article} {dimension}; at most {shown_high}")
         return number
 
     return read

@@ -53,6 +53,8 @@ def find_data(
     for candidate in _candidates(name, suffixes, folders, from_user=beside is None):
         if _is_file(candidate):
             return candidate
+    if beside is None and _is_folder(Path(name)):
+        raise InputError([Problem(f"this is a folder, no {what}", place or Place(name), allowed="a file, or a name")])
     known = {found for searched in folders for found in _names_in(searched, suffixes)}
     shown = ", ".join("the current folder" if searched == Path() else str(searched) for searched in folders)
     problems = Problems()
@@ -93,6 +95,13 @@ def _names_in(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
         for entry in entries
         if entry.name.endswith(suffix) and not entry.name.startswith(".")
     }
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _is_file(path: Path) -> bool:

@@ -19,7 +19,7 @@ from pydantic import Field
 from sim.config.fields import DurationPs, Rate
 from sim.config.spec import FrozenSpec, components
 from sim.core.component import Component, Context
-from sim.core.errors import Problems
+from sim.core.errors import Place, Problems
 from sim.hardware.engine import EngineSpec
 from sim.hardware.noc.traffic_collectives import ALGORITHMS
 
@@ -52,15 +52,15 @@ class CollectivesModel:
         return -(-size_bytes * share.denominator // share.numerator)
 
 
-def usable(function: str, ranks: int, pinned: str | None = None) -> list[str]:
-    """Algorithms of a function for this many ranks, or the pinned one alone; InputError when that is none of them."""
+def usable(function: str, ranks: int, pinned: str | None = None, place: Place | None = None) -> list[str]:
+    """Algorithms of a function for this many ranks, or the one pinned at ``place``; InputError when that is none of them."""
     fitting = [name for name in sorted(ALGORITHMS[function]) if name != "recursive" or not ranks & (ranks - 1)]
     if pinned is None:
         return fitting
     problems = Problems()
     if pinned not in fitting:
         message = f"policy.collectives: {function} among {ranks} chips has no such algorithm"
-        problems.add(message, found=pinned, allowed=fitting, suggest_for=pinned)
+        problems.add(message, place, found=pinned, allowed=fitting, suggest_for=pinned)
     problems.raise_if_any()
     return [pinned]
 

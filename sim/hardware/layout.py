@@ -181,7 +181,7 @@ class Layout:
         if not found:
             allowed = dict.fromkeys(tier.node.path for tier in self.tiers if tier.core is None)
             problems = Problems()
-            place = Place(self.architecture.file)
+            place = self.architecture.policy_place("near")
             problems.add("policy.near is no memory tier", place, found=named, allowed=allowed, suggest_for=named)
             problems.raise_if_any()
         return found
@@ -230,7 +230,9 @@ class Layout:
             by_group.setdefault(node.group, []).append(node)
         cores = [core for group, nodes in by_group.items() for core in self._cores_of(group, nodes)]
         if not cores and not self.engines and not self._problems:
-            self._problems.add("the architecture has no compute unit", found="no systolic_array and no vector_unit")
+            place = Place(self.architecture.file, 1, 1)
+            found = "no systolic_array and no vector_unit"
+            self._problems.add("the architecture has no compute unit", place, found=found)
         cores.sort(key=lambda core: natural_key(core.path))
         return tuple(replace(core, index=index) for index, core in enumerate(cores))
 

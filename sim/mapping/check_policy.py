@@ -10,6 +10,7 @@ from typing import Any
 from sim.config.architecture import Architecture
 from sim.core.errors import Problems
 from sim.core.registry import Registry
+from sim.hardware.noc.traffic_collectives import ALGORITHMS
 from sim.mapping.dispatch.policy import dispatchers
 from sim.mapping.placement.policy import placements
 from sim.mapping.residency.policy import residencies
@@ -32,6 +33,15 @@ def check_policy(architecture: Architecture) -> None:
         if name not in registry:
             problems.add(f"policy.{key}: unknown {registry.what}", architecture.policy_place(key), found=name,
                          allowed=registry.names(), suggest_for=name)  # fmt: skip
+    place = architecture.policy_place("collectives")
+    for function, algorithm in policy.collectives.items():
+        known = ALGORITHMS.get(function)
+        if known is None:
+            problems.add("policy.collectives: unknown function", place, found=function, allowed=ALGORITHMS,
+                         suggest_for=function)  # fmt: skip
+        elif algorithm not in known:
+            problems.add(f"policy.collectives: unknown algorithm of {function}", place, found=algorithm, allowed=known,
+                         suggest_for=algorithm)  # fmt: skip
     if policy.sub_batches == 1:
         idle = {"sub_batch_split": "sub_batch_split" in policy.model_fields_set,
                 "scheduler": policy.scheduler == "lock_step"}  # fmt: skip

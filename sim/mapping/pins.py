@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from sim.config.policy import MappingPin
 from sim.core.errors import Problems
@@ -19,6 +20,17 @@ def wants(pin: MappingPin | None, engine: str, core: CoreView) -> bool:
         return True
     node = core.arrays if engine == "array" else core.vector
     return node is not None and pin.engine in (engine, node.path)
+
+
+def pin_of(pins: Mapping[str, MappingPin], name: str) -> str | None:
+    """The pattern whose pin holds for an operator, the first that matches; None where nothing is pinned."""
+    return next((pattern for pattern in pins if fnmatchcase(name, pattern)), None)
+
+
+def idle_pins(pins: Mapping[str, MappingPin], heads: Iterable[str]) -> list[str]:
+    """Patterns whose pin holds for none of the operators that ``heads`` names, those whose regions were planned."""
+    used = {pin_of(pins, name) for name in heads} if pins else set()
+    return [pattern for pattern in pins if pattern not in used]
 
 
 def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
 from sim.config.policy import MappingPin
@@ -21,7 +20,7 @@ from sim.mapping.dispatch.policy import IDLE, Divider, Moment, Narrowing, dispat
 from sim.mapping.engines.core_class import stream_capacity
 from sim.mapping.engines.engine import Explains, PlanningEngine, Request, compute_type, engine_kinds
 from sim.mapping.kept_weights import WEIGHTS, Kept, here
-from sim.mapping.pins import check_pins
+from sim.mapping.pins import check_pins, pin_of
 from sim.mapping.placement.policy import placements
 from sim.mapping.plan import Offers, Part, Plan, Sources, divided
 from sim.mapping.regions import Region
@@ -164,7 +163,8 @@ class Planner:
 
     def pin(self, name: str) -> MappingPin | None:
         """What the user has fixed of the mapping of an operator; None where nothing."""
-        pin = next((pin for pattern, pin in self._pins.items() if fnmatchcase(name, pattern)), None)
+        pattern = pin_of(self._pins, name)
+        pin = None if pattern is None else self._pins[pattern]
         if self._dataflow is None:
             return pin
         return (pin or MappingPin()).model_copy(update={"dataflow": self._dataflow})

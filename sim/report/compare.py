@@ -162,7 +162,9 @@ def check_dataflows(names: Iterable[str | None]) -> None:
     known = (*dataflows.names(), AUTO)
     for name in names:
         if name is not None and name not in known:
-            problems.add("unknown dataflow", found=name, allowed=known, suggest_for=name)
+            problems.add(
+                "unknown dataflow", Place("--dataflow"), found=name or "nothing", allowed=known, suggest_for=name
+            )
     problems.raise_if_any()
 
 

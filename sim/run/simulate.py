@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +17,7 @@ from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
 from sim.hardware.noc.fabric_link import Fabric
 from sim.mapping.check_policy import check_policy
+from sim.mapping.pins import idle_pins
 from sim.mapping.placement.need import resident_bytes
 from sim.mapping.schedulers.policy import Distance, schedulers
 from sim.run.collect import chip_traffic, component_records, operator_records, traffic_records
@@ -92,6 +93,7 @@ def _record(
         peak_macs_per_s=sum(_peak(executor) * replicas.count for executor, replicas in chips),
         warnings=(
             *_warnings(first, trace),
+            *_idle_pins(architecture, operators.values()),
             *(text for executor, _ in chips for text in _run_warnings(executor, elapsed_ps)),
         ),
         core_groups=tuple(one.record() for one in first.stages),
@@ -216,6 +218,12 @@ def _run_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
     ]
     fabrics = [link for link in links if isinstance(link, Fabric)]
     return (*(text for fabric in fabrics for text in fabric.warnings(elapsed_ps)), *executor.warnings())
+
+
+def _idle_pins(architecture: Architecture, operators: Iterable[OperatorRecord]) -> Iterator[str]:
+    heads = {one.name for one in operators if one.region == one.name}
+    for pattern in idle_pins(architecture.policy.mapping, heads):
+        yield f"policy.mapping[{pattern!r}] pins nothing: no operator that begins a region has such a name"
 
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:

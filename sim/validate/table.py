@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import Place, Problem, Problems, nearest
 from sim.core.text_file import read_text
 
 FIELD = re.compile(r'\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*)')
@@ -132,8 +132,10 @@ def _header(
         header.setdefault(cell.text, index)
     for column in columns:
         if column.name not in header and not column.optional:
-            problems.add(f"the column {column.name!r} is missing", Place(file, line, 1), found="other columns",
-                         allowed=tuple(name for name in header if name), suggest_for=column.name)  # fmt: skip
+            there = [name for name in header if name]
+            found = f"the columns {', '.join(there)}" if there else "no columns"
+            problems.extend([Problem(f"the column {column.name!r} is missing", Place(file, line, 1), found,
+                                     nearest=nearest(column.name, there))])  # fmt: skip
     return header
 
 

@@ -105,7 +105,7 @@ def _moe(name: str, change: dict[str, Any], *said: str, counts: str | bytes | No
 
 CONFIGS = [
     _config("empty", "", "f.json:1:1", "not JSON"),
-    _config("a list", "[]", "f.json", "JSON object"),
+    _config("a list", "[]", "f.json:1:1", "JSON object; found []"),
     _config("binary", b"\x89PNG\r\n\x1a\n", "f.json:1:1"),
     _config("cut off", '{"model_type": "gpt2", ', "f.json:1:"),
     _config("no model type", '{"n_embd": 64}', "f.json", "'model_type' is missing"),

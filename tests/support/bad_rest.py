@@ -17,7 +17,8 @@ def _table(name: str, text: str | bytes, *said: str) -> Bad:
 TABLES = [
     _table("empty", "", "t.csv", "line of column names"),
     _table("no rows", COLUMNS + "\n", "t.csv", "at least one row"),
-    _table("a missing column", COLUMNS.replace("cols", "colls") + "\ngemm,1,2,3,os,4,4,5\n", "t.csv:1:1", "'cols'"),
+    _table("a missing column", COLUMNS.replace("cols", "colls") + "\ngemm,1,2,3,os,4,4,5\n", "t.csv:1:1", "'cols'",
+           "found the columns", "did you mean 'colls'"),
     _table("a column twice", COLUMNS + ",M\ngemm,1,2,3,os,4,4,5,1\n", "t.csv:1:46", "twice"),
     _table("a short row", COLUMNS + "\ngemm,1,2\n", "t.csv:2:8", "found 3"),
     _table("an unknown word", COLUMNS + "\ngemm,1,2,3,oss,4,4,5\n", "t.csv:2:12", "did you mean 'os'"),
@@ -56,6 +57,7 @@ RESULTS = [
     Bad("result: an empty record", "explain .", {"result.json": '{"record": {}}'}, ("result.json", "not the result")),
     Bad("result: deep", "explain .", {"result.json": "[" * 100_000}, ("result.json", "not the result")),
     Bad("result: not UTF-8", "explain .", {"result.json": b"\xff"}, ("result.json", "not the result")),
+    Bad("result: neither of two", "diff a b", {"a": None}, ("a/result.json", "b/result.json")),
     Bad("result: no timeline", "timeline .", {}, ("allowed: a folder written by",)),
 ]
 
@@ -75,7 +77,10 @@ FLAGS = [
     Bad("flags: no model", "run -a f.yaml", FILES, ("MODEL",)),
     Bad("flags: an option without its value", f"{RUN} --set", FILES, ("--set",)),
     Bad("flags: an argument too many", f"{RUN} g.jsonl", FILES, ("g.jsonl",)),
-    Bad("flags: an unknown dataflow", f"{RUN} --dataflow auot", FILES, ("did you mean 'auto'",)),
+    Bad("flags: an unknown dataflow", f"{RUN} --dataflow auot", FILES, ("--dataflow: ", "did you mean 'auto'")),
+    Bad("flags: a dataflow left out", "compare f.jsonl -a f.yaml --dataflow os,", FILES, ("--dataflow: ", "found nothing")),
+    Bad("flags: a folder as model and machine", "run d -a d", {"d": None}, ("folder, no model", "folder, no architecture")),
+    Bad("flags: a machine without a fabric", "network f.yaml --traffic uniform", FILES, ("f.yaml:1:1", "found no links")),
     Bad("set: no value", f"{RUN} --set a.rows", FILES, ("--set", "found a.rows")),
     Bad("set: no path", f"{RUN} --set =4", FILES, ("--set", "found =4")),
     Bad("set: no such path", f"{RUN} --set b.rows=4", FILES, ("--set b.rows=4", "did you mean 'a.rows'")),

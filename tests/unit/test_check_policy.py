@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from machines import gemm, small
 
 from sim.config.load import load_architecture
 from sim.core.errors import InputError
@@ -46,3 +47,9 @@ def test_what_says_how_sub_batches_are_done_is_refused_without_any(tmp_path: Pat
     assert "policy.scheduler: lock_step says nothing without sub-batches" in said[5]
     path.write_text(f"extends: neupims\nname: busy\n{policy.replace('spred', 'spread')}  sub_batches: 2\n")
     check_policy(load_architecture(str(path)))
+
+
+def test_a_pin_that_no_operator_takes_is_warned_of() -> None:
+    pins = "{g: {tile: {m: 4}}, 'g*': {tile: {m: 8}}, other: {tile: {m: 8}}}"
+    told = [text for text in run_trace(gemm(8, 8, 8), small(pins=pins)).warnings if "policy.mapping" in text]
+    assert [text.partition(" pins nothing")[0] for text in told] == ["policy.mapping['g*']", "policy.mapping['other']"]

@@ -58,6 +58,7 @@ def check(arch: Name, set_: Overrides = None) -> None:
     from sim.hardware.core_groups import check_groups
     from sim.hardware.layout import Layout
     from sim.mapping.check_policy import check_policy
+    from sim.mapping.planner import Planner
     from sim.report.energy import energy_table
 
     architecture = load(arch, set_)
@@ -68,6 +69,7 @@ def check(arch: Name, set_: Overrides = None) -> None:
         return layout
 
     layout, table, _ = all_of(laid_out, lambda: energy_table(architecture), lambda: check_policy(architecture))
+    Planner(layout)  # engines, and what pins ask of them
     typer.echo(
         f"{architecture.name}: well formed, {len(layout.cores)} cores, {len(layout.tiers)} memory tiers, "
         f"energy table {table.name}"

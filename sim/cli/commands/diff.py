@@ -18,10 +18,12 @@ def diff(
     detail: Detail = False,
 ) -> None:
     """Show what changed from one run to another: architecture, trace and mapping, and what it did to time and energy."""
+    from sim.core.errors import all_of
     from sim.report.diff import diff as compare_runs
     from sim.report.result import load_result
 
-    found = compare_runs(load_result(before), load_result(after), (str(before), str(after)))
+    old, new = all_of(lambda: load_result(before), lambda: load_result(after))
+    found = compare_runs(old, new, (str(before), str(after)))
     if json is not None:
         write_json(found.to_dict(), json)
     if json != "-":

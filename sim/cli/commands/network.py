@@ -91,7 +91,7 @@ def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, None]:
 def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place | None]:
     from sim.cli.options import load
     from sim.config.load import list_architectures
-    from sim.core.errors import Problems
+    from sim.core.errors import Place, Problems
     from sim.hardware.noc.fabric_keys import FabricKeys
     from sim.hardware.noc.fabric_topology import topologies
 
@@ -100,9 +100,12 @@ def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tup
         known = (*topologies.names(), *list_architectures())
         problems.add("neither a topology nor an architecture", found=name, allowed=known, suggest_for=name)
         problems.raise_if_any()
-    fabrics = {one.path: one for one in load(name, set_).links if isinstance(one.spec, FabricKeys)}
+    architecture = load(name, set_)
+    fabrics = {one.path: one for one in architecture.links if isinstance(one.spec, FabricKeys)}
     if not fabrics:
-        problems.add(f"{name} has no link of kind fabric", allowed=topologies.names())
+        kinds = ", ".join(sorted({one.kind for one in architecture.links})) or "no links"
+        place, allowed = Place(architecture.file, 1, 1), ("an architecture with one", *topologies.names())
+        problems.add(f"{name} has no link of kind fabric", place, found=kinds, allowed=allowed)
     elif link is None and len(fabrics) > 1:
         problems.add(f"{name} has several fabrics; choose one with --link", allowed=tuple(fabrics))
     elif link is not None and link not in fabrics:

@@ -131,9 +131,10 @@ class CollectivesEngine:
         """Every way to run the collective, fastest first; InputError when chips or links are missing."""
         groups = self._groups(work, place)
         function = "send_recv" if work.function in STAGE else work.function
-        pinned = self.layout.architecture.policy.collectives.get(function)
+        architecture = self.layout.architecture
+        pinned = architecture.policy.collectives.get(function)
         found = []
-        for algorithm in usable(function, work.ranks, pinned):
+        for algorithm in usable(function, work.ranks, pinned, architecture.policy_place("collectives")):
             plan = algorithms.schedule(function, algorithm, work.ranks, size_bytes)
             for name, protocol in sorted(self._model.spec.protocols.items()):
                 steps, transfer = self._steps(plan, name, groups)

@@ -35,8 +35,9 @@ class HuggingFace(Frontend):
         text = read_text(path, problems, MAX_BYTES)
         problems.raise_if_any()
         table = load_json(text, problems, str(path))
+        problems.raise_if_any()
         if not isinstance(table, dict):
-            problems.add("a config must be a JSON object", Place(str(path)))
+            problems.add("a config must be a JSON object", Place(str(path), 1, 1), found=table)
             problems.raise_if_any()
         config = ModelConfig(path, text, table, problems)
         family = _family(config)
