@@ -196,7 +196,7 @@ class Lane:
         self.stall_by[str(cause), owner] += end_ps - start_ps
         self._covered_to = end_ps
         if self._probe.listening:
-            self._probe.span(self.name, start_ps, end_ps, f"stall:{cause}", owner, tile)
+            self._probe.span(self.name, start_ps, end_ps, "stall:" + cause, owner, tile)
 
 
 class Activity(NamedTuple):

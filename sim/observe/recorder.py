@@ -61,11 +61,11 @@ class Recorder:
 
     def span(self, lane: str, start_ps: int, end_ps: int, what: str, owner: int, tile: int) -> None:
         """A lane did ``what`` in [start, end)."""
-        if lane == EXECUTION_LANE:
-            self._execution(start_ps, end_ps, owner)
-            return
         lane_number = self._lane_numbers.get(lane)
         if lane_number is None:
+            if lane == EXECUTION_LANE:
+                self._execution(start_ps, end_ps, owner)
+                return
             lane_number = _number(lane, self._lane_numbers, self.lanes)
         what_number = self._what_numbers.get(what)
         if what_number is None:
@@ -124,18 +124,19 @@ def merge_windows(table: Table, window_ps: int) -> Table:
     """
     lane, start, end, what, owner, tile, merged = table.T
     window = start // window_ps
-    keys = np.stack((lane, window, what, owner), axis=1)
-    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    inverse = inverse.reshape(-1)
-    length, count = np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
-    np.add.at(length, inverse, end - start)
-    np.add.at(count, inverse, merged)
+    boundary = np.ones(len(table), bool)
+    boundary[1:] = (lane[1:] != lane[:-1]) | (window[1:] != window[:-1])
+    kinds, owners = int(what.max()) + 1, int(owner.max()) + 2
+    keys = (np.cumsum(boundary) * kinds + what) * owners + owner + 1
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    places = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+    first = order[places]
+    length, count = np.add.reduceat((end - start)[order], places), np.add.reduceat(merged[order], places)
     order = np.argsort(first, kind="stable")
     rows, length, count = first[order], length[order], count[order]
-    boundary = np.ones(len(rows), bool)
-    boundary[1:] = (lane[rows][1:] != lane[rows][:-1]) | (window[rows][1:] != window[rows][:-1])
     before = np.cumsum(length) - length
-    group_first = np.maximum.accumulate(np.where(boundary, np.arange(len(rows)), 0))
+    group_first = np.maximum.accumulate(np.where(boundary[rows], np.arange(len(rows)), 0))
     begin = start[rows][group_first] + before - before[group_first]
     tiles = np.where(count == 1, tile[rows], -1)
     result: Table = np.stack((lane[rows], begin, begin + length, what[rows], owner[rows], tiles, count), axis=1)

@@ -34,9 +34,9 @@ def explain_run(folder: Path, names: Iterable[str]) -> Iterator[str]:
     """Lines of text about the named operators (default: the one with the largest time). Raises InputError."""
     record, data = load_run(folder)
     try:
-        architecture = architecture_of(record)
+        layout = Layout(architecture_of(record))
         chosen = _chosen(record, list(names))
-        lines = [line for one in chosen for line in operator_lines(record, one, architecture, data["prices"])]
+        lines = [line for one in chosen for line in operator_lines(record, one, layout, data["prices"])]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         message = f"not the result of a run of this version ({type(error).__name__})"
         raise InputError([Problem(message, Place(str(folder / RESULT)))]) from error
@@ -66,7 +66,7 @@ def _chosen(record: RunRecord, names: list[str]) -> list[int]:
 
 
 def operator_lines(
-    record: RunRecord, number: int, architecture: Architecture, prices: list[dict[str, Any]], sources: bool = True
+    record: RunRecord, number: int, layout: Layout, prices: list[dict[str, Any]], sources: bool = True
 ) -> Iterator[str]:
     """Everything about the operator of this number in the record; ``sources``: where its energy prices come from, too."""
     one = record.operators[number]
@@ -84,8 +84,8 @@ def operator_lines(
     yield from group_lines(record, one)
     yield from _balance(record, one)
     yield from dispatch_lines(one)
-    yield from mapping_lines(record, number, architecture)
-    yield from _bounds(record, number, architecture)
+    yield from mapping_lines(record, number, layout)
+    yield from _bounds(record, number, layout)
     yield from _stalls(record, number)
     yield from _bytes(one)
     yield from _caches(record, number)
@@ -118,14 +118,13 @@ def _time(duration_ps: int) -> str:
     return f"{format_si(duration_ps / PS_PER_S, 's', 4)} ({duration_ps} ps)"
 
 
-def _bounds(record: RunRecord, number: int, architecture: Architecture) -> Iterator[str]:
+def _bounds(record: RunRecord, number: int, layout: Layout) -> Iterator[str]:
     """Demands: how long each resource would be busy with this operator's work alone."""
     one = record.operators[number]
     ranked = demands(one)
     if not ranked:
         return
     yield "  demand (time that this work alone keeps a resource busy):"
-    layout = Layout(architecture)
     rates = {tier.node.path: tier.bytes_per_s for tier in layout.tiers if tier.core is None}
     rates |= {cache.node.path: cache.bytes_per_s for cache in layout.caches.values()}
     ports = {

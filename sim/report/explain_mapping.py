@@ -11,7 +11,6 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from sim.config.architecture import Architecture
 from sim.core.units import format_si
 from sim.hardware.layout import CoreView, Layout
 from sim.hardware.pe.dataflow import dataflows
@@ -25,7 +24,7 @@ from sim.trace.kinds import operator_kinds
 from sim.trace.work import MatrixWork
 
 
-def mapping_lines(record: RunRecord, number: int, architecture: Architecture) -> Iterator[str]:
+def mapping_lines(record: RunRecord, number: int, layout: Layout) -> Iterator[str]:
     """Lines about each choice of an operator (one per segment of its work)."""
     one = record.operators[number]
     for place, choice in enumerate(one.mapping):
@@ -49,7 +48,7 @@ def mapping_lines(record: RunRecord, number: int, architecture: Architecture) ->
         yield from _prediction(choice)
         yield from _alternatives(choice)
         if choice["engine"] == "array" and "k" in choice["tile"]:  # a pipeline's stages have tiles of their own
-            yield from _folds(record, number, choice, Layout(architecture))
+            yield from _folds(record, number, choice, layout)
         yield from _moves(one, choice, place)
 
 

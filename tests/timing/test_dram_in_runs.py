@@ -10,6 +10,7 @@ import pytest
 
 import sim
 from sim.core.errors import InputError
+from sim.hardware.layout import Layout
 from sim.hardware.memory.bank_engine import BankEngine
 from sim.hardware.memory.bank_model import BankModel
 from sim.hardware.memory.bulk_engine import LOST
@@ -195,7 +196,9 @@ def test_tras_beyond_trc_is_refused() -> None:
 def test_explanation_page_and_timeline_show_the_rows(result: sim.Result) -> None:
     slowest = max(range(len(result.record.operators)), key=lambda number: result.record.operators[number].active_ps)
     said = "\n".join(
-        operator_lines(result.record, slowest, architecture_of(result.record), [dict(one) for one in result.prices])
+        operator_lines(
+            result.record, slowest, Layout(architecture_of(result.record)), [dict(one) for one in result.prices]
+        )
     )
     assert "rows of chip.hbm: " in said and "bus time lost: " in said
     (memory,) = run_data(result)["memories"]

@@ -10,6 +10,7 @@ from rich.console import Console
 
 import sim
 from sim.config.architecture import Architecture
+from sim.hardware.layout import Layout
 from sim.report import balance
 from sim.report.explain import operator_lines
 from sim.report.page.run_data import summary
@@ -52,7 +53,7 @@ def test_it_is_told_in_the_terminal_by_explain_and_on_the_page() -> None:
     found.show(Console(file=out, width=160))
     assert "imbal" in out.getvalue() and "most lost: alone 4.00" in " ".join(out.getvalue().split())
     number = next(place for place, one in enumerate(found.operators) if one["name"] == "alone")
-    told = "\n".join(operator_lines(found.record, number, small(cores=4), []))
+    told = "\n".join(operator_lines(found.record, number, Layout(small(cores=4)), []))
     assert "balance over 4 cores: the busiest," in told and "4.00 times" in told
     assert any(name == "busiest core over mean" for name, _ in summary(found))
 

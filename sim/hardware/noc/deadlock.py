@@ -41,7 +41,7 @@ def refuse_cycles(routes: Routes, place: Place | None = None) -> None:
 def dependencies(routes: Routes) -> tuple[Ints, list[tuple[int, int, int]]]:
     """Walk every route at once: pairs (channel held, channel wanted next) with channel = link * classes + class, sorted;
     and the (variant, source, destination) whose route leads nowhere."""
-    links, at_port = routes.links, routes.link_at_port()
+    links, at_port = routes.links, routes.link_at_port
     variant, source, destination = (
         index.ravel() for index in np.indices((routes.variants, routes.terminals, routes.terminals))
     )

@@ -115,7 +115,7 @@ class FabricAccount:
         """The channels that all bytes of a way take: ports first."""
         routes, (start, ends) = self._routes, way.ends
         if len(ends) > 1:
-            at_port = routes.link_at_port().ravel()
+            at_port = routes.link_at_port.ravel()
             shared = {int(at_port[node.port]) for node in tree_of(routes, start, ends)} - {-1}
         else:
             every = [{link for link, _ in routes.path(start, ends[0], one)} for one in range(routes.variants)]

@@ -48,7 +48,8 @@ class FabricKeys(FrozenSpec):
     def topology_spec(self) -> TopologySpec:
         """The chosen topology's own spec; ValueError tells every key that is missing or not its own."""
         chosen = topologies.get(self.topology).Spec
-        given = {name: getattr(self, name) for name in topology_fields() if getattr(self, name) is not None}
+        keys = {key: None for name in topologies.names() for key in topologies.get(name).Spec.model_fields}
+        given = {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
         own = chosen.model_fields
         wrong = [f"{self.topology} has no key {name!r}" for name in given if name not in own]
         wrong += [
@@ -75,11 +76,12 @@ class FabricKeys(FrozenSpec):
 
     def routes(self, place: Place | None = None) -> Routes:
         """Its frozen routes; raises InputError at ``place`` when they are not connected or can deadlock."""
-        return _routes(self.topology, self.topology_spec(), place)
+        return routes_of(self.topology, self.topology_spec(), place)
 
 
 @lru_cache(maxsize=KEPT_ROUTES)
-def _routes(name: str, spec: TopologySpec, place: Place | None) -> Routes:
+def routes_of(name: str, spec: TopologySpec, place: Place | None) -> Routes:
+    """Frozen routes of a topology by name; raises InputError at ``place`` when they are not connected or can deadlock."""
     return freeze(topologies.get(name)(spec), place)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -24,8 +24,9 @@ from sim.core.errors import Place, Problems, all_of
 from sim.hardware.noc.fabric_account import FabricAccount, WayAccount
 from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
-from sim.hardware.noc.fabric_keys import FabricKeys, with_topology_keys
+from sim.hardware.noc.fabric_keys import KEPT_ROUTES, FabricKeys, routes_of, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.fabric_topology import TopologySpec
 from sim.hardware.noc.link import Link, LinkModel, Passage, Passages
 from sim.hardware.noc.message_network import MessageNetwork, check_trains
 from sim.hardware.noc.packet_network import PacketNetwork
@@ -65,14 +66,16 @@ class FabricLinkModel(LinkModel):
 
     def __init__(self, spec: FabricLinkKeys, clock_hz: Fraction) -> None:
         self.bytes_per_s, self.packet_bytes = spec.width * clock_hz, spec.width
-        self.latency_ps = int(mean_idle_cycles(spec) * PS_PER_S / clock_hz)
+        idle = mean_idle_cycles(spec.topology, spec.topology_spec(), spec.router)
+        self.latency_ps = int(idle * PS_PER_S / clock_hz)
 
 
-def mean_idle_cycles(spec: FabricLinkKeys) -> Fraction:
+@lru_cache(maxsize=KEPT_ROUTES)
+def mean_idle_cycles(name: str, topology: TopologySpec, router: RouterSpec) -> Fraction:
     """Cycles of a single flit from one terminal to another, mean over all pairs: links, routers and both ends."""
-    routes = spec.routes()
+    routes = routes_of(name, topology, None)
     pairs = [(one, other) for one in range(routes.terminals) for other in range(routes.terminals) if one != other]
-    total = sum(idle_head_cycles(routes, spec.router, one, other) for one, other in pairs)
+    total = sum(idle_head_cycles(routes, router, one, other) for one, other in pairs)
     return Fraction(total, max(1, len(pairs)))
 
 

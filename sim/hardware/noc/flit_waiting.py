@@ -49,5 +49,5 @@ def _branches(state: FlitState, row: Ints, q: int) -> Iterator[tuple[str, int]]:
 
 
 def _output(routes: Routes, row: Ints, out: int) -> str:
-    link = int(routes.link_at_port()[row[at.ROUTER], out])
+    link = int(routes.link_at_port[row[at.ROUTER], out])
     return f"link {routes.links.name(link)}" if link >= 0 else f"the terminal at port {out}"

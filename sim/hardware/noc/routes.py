@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,7 @@ class Routes:
     table: Ints
     shape: tuple[int, ...]
 
+    @cached_property
     def link_at_port(self) -> Ints:
         """[router, port]: the link that leaves there, -1 where none does."""
         found = np.full((self.routers, self.ports), -1, dtype=np.int64)
@@ -55,7 +57,7 @@ class Routes:
 
     def path(self, source: int, destination: int, variant: int = 0) -> list[tuple[int, int]]:
         """The (link, class) sequence of a packet from one terminal to another."""
-        at_port = self.link_at_port()
+        at_port = self.link_at_port
         router, ring, vc_class = int(self.terminal_router[source]), -1, 0
         steps: list[tuple[int, int]] = []
         while True:

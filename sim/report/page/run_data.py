@@ -9,7 +9,7 @@ from typing import Any
 from sim.config.architecture import Architecture
 from sim.config.yaml_source import dump_yaml
 from sim.core.units import format_si
-from sim.hardware.layout import natural_key
+from sim.hardware.layout import Layout, natural_key
 from sim.hardware.vector.vector_unit import VectorSpec
 from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.core_groups_text import group_words, pipeline_line
@@ -125,11 +125,11 @@ def _component(one: dict[str, Any]) -> dict[str, Any]:
 
 
 def _operators(result: ResultData, architecture: Architecture) -> list[dict[str, Any]]:
-    prices = [dict(row) for row in result.prices]
+    prices, layout = [dict(row) for row in result.prices], Layout(architecture)
     operations, joules = _operations(result), joules_by_component(result)
     found = []
     for number, one in enumerate(result.operators):
-        text = "\n".join(operator_lines(result.record, number, architecture, prices, sources=False)).rstrip()
+        text = "\n".join(operator_lines(result.record, number, layout, prices, sources=False)).rstrip()
         found.append({
             "name": one["name"], "title": operator_title(one), "kind": one["kind"], "engine": one["engine"],
             "dataflow": one["dataflow"], "count": one["count"], "region": one["region"], "job": one["job"],
