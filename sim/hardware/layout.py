@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -20,6 +21,7 @@ from sim.core.errors import InputError, Place, Problems
 from sim.hardware.cache_layout import Hop, find_caches
 from sim.hardware.chip_groups import ChipGrid
 from sim.hardware.chips import find_chips, one_chip
+from sim.hardware.collectives import CollectivesSpec
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
@@ -331,16 +333,29 @@ class Layout:
         return next((link for link in self.links if pads <= set(link.endpoints)), None)
 
     def _find_engine_routes(self) -> dict[tuple[int, str], tuple[Hop, ...]]:
-        """Shortest routes from every tier outside the cores to the engines that links lead to."""
+        """Shortest routes from every tier to the engines that links lead to."""
         routes: dict[tuple[int, str], tuple[Hop, ...]] = {}
         for tier in self.tiers:
-            reached = self._reach(tier.path) if tier.core is None else {}
+            reached = self._reach(tier.path)
             for engine in self.engines:
                 if engine.path in reached:
                     routes[tier.index, engine.path] = reached[engine.path]
-                elif tier.core is None and not self.links:
+                elif not self.links:
                     routes[tier.index, engine.path] = ()
+        self._check_collectives(routes)
         return routes
+
+    def _check_collectives(self, routes: Mapping[tuple[int, str], tuple[Hop, ...]]) -> None:
+        """A chip's end of the links to others has a way to everything that can hold what it sends."""
+        for engine in self.engines:
+            missed = [tier.path for tier in self.tiers if (tier.index, engine.path) not in routes]
+            if missed and isinstance(engine.spec, CollectivesSpec):
+                inside = [link.path for link in self.links if engine.path in link.endpoints]
+                self._problems.add(
+                    f"no link leads from {' and '.join(missed)} to {engine.path}, which sends what lies there", engine.place,
+                    found=f"{engine.declared} on {', '.join(inside) or 'no link'} inside the chip",
+                    allowed=f"a link in the group {engine.node.group} that `connects` {engine.declared} and a memory",
+                )  # fmt: skip
 
     @property
     def chip_count(self) -> int:

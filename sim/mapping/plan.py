@@ -197,6 +197,8 @@ class Plan:
     """Positions of operands that the engine reads where they lie: nothing is moved."""
     kept_bytes: int = 0
     """Of the results, those that the engine leaves where they belong: nothing is moved."""
+    delivered_bytes: int = 0
+    """Of the results that have their home in the only core's scratchpad, those that the engine writes there over links."""
     required: bool = False
     """No other engine can do it: the layout of the memory asks for this one."""
     parts: tuple[Part, ...] = ()

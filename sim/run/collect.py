@@ -17,7 +17,7 @@ from sim.hardware.pe.systolic import SystolicArrays
 from sim.hardware.pim.pim_units import PimUnits
 from sim.hardware.roofline import Roofline
 from sim.run.executor import Executor
-from sim.run.machine import PLACED, Machine
+from sim.run.machine import ENGINE_READ, ENGINE_WRITTEN, PLACED, Machine
 from sim.run.parts import Core
 from sim.run.record import ComponentRecord, LaneRecord, OperatorRecord
 
@@ -137,18 +137,17 @@ def _executed(machine: Machine) -> dict[int, int]:
 
 
 def _bytes(machine: Machine) -> dict[int, dict[str, dict[str, int]]]:
-    """Operator -> tier -> bytes read and written by transfers."""
+    """Operator -> tier -> bytes read and written by transfers; of a core's scratchpad, by engines beside the core."""
     found: dict[int, dict[str, dict[str, int]]] = {}
+    ways = {PLACED: "written", ENGINE_READ: "read", ENGINE_WRITTEN: "written"}
     for tier, memory in zip(machine.layout.tiers, machine.tiers, strict=True):
-        if tier.core is not None:
-            continue
-        for (owner, name), amount in sorted(memory.actions.items()):
+        for (owner, name), amount in sorted(memory.actions.items()) if tier.core is None else ():
             entry = found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})
             if name in ("read_bytes", "write_bytes"):
                 entry["read" if name == "read_bytes" else "written"] += amount
         for (owner, name), amount in sorted(memory.ledger.items()):
-            if name == PLACED and amount:
-                found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})["written"] += amount
+            if name in ways and amount:
+                found.setdefault(owner, {}).setdefault(tier.path, {"read": 0, "written": 0})[ways[name]] += amount
     return found
 
 

@@ -43,7 +43,8 @@ def check_moved(run: RegionRun) -> None:
         _check_parts(run)
     in_part = 0 < run.expected_bytes < sum(one.size_bytes for one in outputs)
     slack = tiles if in_part or any(data_type(one.tensor.dtype).bits % 8 for one in outputs[:1]) else 0
-    expected = run.expected_bytes + run.plan.spilled_bytes - run.plan.kept_bytes
+    plan = run.plan
+    expected = run.expected_bytes + plan.spilled_bytes + plan.delivered_bytes - plan.kept_bytes
     if not expected <= run.stored_bytes - run.staged_bytes <= expected + slack:
         raise InconsistencyError("bytes", f"{run}: {run.stored_bytes} bytes stored of {expected}")
     _equal(
@@ -228,14 +229,27 @@ def _check_scratchpads(machine: Machine, tally: Tally) -> None:
     for one in machine.tiers:
         if isinstance(one, StageBuffer):
             handed[one.path] = total(one, "read_bytes") + total(one, "write_bytes")
+    engines = _moved_by_engines(machine)
     for core in machine.cores:
         pad = core.scratchpad
         units = [unit for unit in (core.arrays, core.vector) if unit is not None]
         wanted = (
-            sum(ledger(unit, "scratchpad_bytes") for unit in units) + ledger(pad, "dma_in") + ledger(pad, "dma_out")
-        ) + handed.get(pad.path, 0)
+            (sum(ledger(unit, "scratchpad_bytes") for unit in units) + ledger(pad, "dma_in") + ledger(pad, "dma_out"))
+            + handed.get(pad.path, 0)
+            + engines.get(core.view.index, 0)
+        )
         _equal("bytes", f"through {pad.path} against moved by its users", total(pad, "read_bytes")
                + total(pad, "write_bytes"), wanted)  # fmt: skip
+
+
+def _moved_by_engines(machine: Machine) -> dict[int, int]:
+    """Core -> bytes that engines took out of its scratchpad and put there."""
+    found: dict[int, int] = {}
+    for tier in machine.layout.tiers:
+        if tier.core is not None:
+            moved = sum(one.loaded.get(tier.index, 0) + one.stored.get(tier.index, 0) for one in machine.engines)
+            found[tier.core] = found.get(tier.core, 0) + moved
+    return found
 
 
 def _check_rooflines(machine: Machine, tally: Tally, elapsed_ps: int) -> None:

@@ -22,6 +22,8 @@ from sim.run.parts import BoundEngine, Core, Parts
 
 Way = tuple[tuple[tuple[Link, str, str], ...], int]
 """Between a tier and a core, one way: the links with their ends, and the latencies of memory and links together, in ps."""
+ENGINE_READ, ENGINE_WRITTEN = "engine_out", "engine_in"
+"""In the ledger of a core's scratchpad: bytes that engines beside the core took from it and put there."""
 PLACED = "placed_bytes"
 """In a memory's ledger: bytes written by commands of its units' channels, not by transfers on its data bus."""
 
@@ -70,7 +72,8 @@ class Machine(Parts):
         self, own: BoundEngine, tier: int, size_bytes: int, activity: Activity, done: Callable[[], None], into: bool,
         at: Where | None = None,
     ) -> None:  # fmt: skip
-        """Move bytes between a tier and an engine that is not a core, occupying memory and links side by side."""
+        """Move bytes between a tier, or the only core's scratchpad, and an engine that is not a core, occupying memory and
+        links side by side."""
         memory, hops = self.tiers[tier], self.layout.engine_routes[tier, own.view.path]
         latency = memory.latency_ps + self.flight_ps(hops)
 
@@ -81,6 +84,8 @@ class Machine(Parts):
 
         served = countdown(1 + len(hops), through)
         memory.access(own.view.path, size_bytes if into else 0, 0 if into else size_bytes, activity, served, at=at)
+        if self.layout.tiers[tier].core is not None:
+            memory.ledger[activity.owner, ENGINE_READ if into else ENGINE_WRITTEN] += size_bytes
         for hop in hops:
             ends = (hop.source, hop.destination) if into else (hop.destination, hop.source)
             self.links[hop.link].move(*ends, own.view.path, size_bytes, activity, served)

@@ -24,7 +24,7 @@ from sim.hardware.layout import Layout
 from sim.hardware.noc import traffic_collectives as algorithms
 from sim.hardware.noc.link import Passage
 from sim.mapping.engines.engine import Request, engine_kinds
-from sim.mapping.plan import Choice, Plan, Split
+from sim.mapping.plan import Choice, Plan, Sources, Split
 from sim.trace.dtypes import data_type
 from sim.trace.work import CollectiveWork
 
@@ -111,8 +111,8 @@ class CollectivesEngine:
         moved = head.inputs[0][1] if head.inputs else head.outputs
         dtype = data_type(moved[0].tensor.dtype)
         output = sum(one.size_bytes for one in request.region.tail.outputs)
-        loads = request.operands[0].split(int(request.operands[0].transferred(request.sizes[0]))) if head.inputs else ()
-        stores = request.output.split(int(request.output.transferred(output))) if output else ()
+        loads, _ = self._moves(request.operands[0], request.sizes[0]) if head.inputs else ((), 0)
+        stores, delivered = self._moves(request.output, output)
         found = self.candidates(
             work, dtype.size_bytes(work.elements), loads, stores, request.region.head.operator.place
         )
@@ -123,7 +123,15 @@ class CollectivesEngine:
             engine=self.name,
             schedules=(best,),
             choices=(best.to_choice(len(found), best.predicted_ps, tuple(others[name] for name in sorted(others))),),
+            delivered_bytes=delivered,
         )
+
+    def _moves(self, ends: Sources, size_bytes: int) -> tuple[Split, int]:
+        """Bytes of an operand or the result by tier, and those in the only core's scratchpad, which is one of them."""
+        outside = int(ends.transferred(size_bytes))
+        inside = size_bytes - outside
+        pads = [tier.index for tier in self.layout.tiers if tier.core is not None]
+        return (*ends.split(outside), *((pad, inside) for pad in pads if inside)), inside
 
     def candidates(
         self, work: CollectiveWork, size_bytes: int, loads: Split, stores: Split, place: Place | None

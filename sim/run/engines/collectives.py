@@ -2,8 +2,8 @@
 
 The simulated chip is one rank of its group; the other ranks run the same program, so they reach a collective at the same
 instant and their messages start when the data they carry has arrived, as its own do; so do other groups of chips. What the
-chip reads and leaves in its memory moves at the same time as the messages (cut-through). A copy in a core's own scratchpad
-is used in place.
+chip reads and leaves in its memory, or in its only core's scratchpad, moves at the same time as the messages (cut-through)
+over the links between there and its end of the links between chips.
 """
 
 from __future__ import annotations
