@@ -21,6 +21,7 @@ from sim.config.spec import LinkSpec, links
 from sim.core.clock import PS_PER_S
 from sim.core.component import Activity, Component, Context, Lane
 from sim.core.errors import Place, Problems, all_of
+from sim.hardware.noc.credit_limit import check_trains
 from sim.hardware.noc.fabric_account import FabricAccount, WayAccount
 from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
@@ -28,7 +29,7 @@ from sim.hardware.noc.fabric_keys import KEPT_ROUTES, FabricKeys, routes_of, wit
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import TopologySpec
 from sim.hardware.noc.link import Link, LinkModel, Passage, Passages
-from sim.hardware.noc.message_network import MessageNetwork, check_trains
+from sim.hardware.noc.message_network import MessageNetwork
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.port_use import Carried, PortUse
 from sim.hardware.noc.routes import Routes

@@ -19,30 +19,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sim.core.errors import Place, Problems
 from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
+from sim.hardware.noc.credit_limit import check_trains
 from sim.hardware.noc.fabric_spec import RouterSpec
-from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.multicast_tree import TreeNode, links_of_tree, terminal_port, tree_of
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routes import Ints, Routes
 
 AT_ONCE = 64
 """Most messages taken out of the compiled state by one call."""
-
-
-def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -> None:
-    """InputError at ``place`` when buffers do not cover a credit's way: trains would run faster than credits allow."""
-    flight = int(max(routes.links.latency.max(initial=1), spec.injection_latency)) + 1
-    cycles = 2 * flight + spec.switch_delay + spec.head_delay + 1 + spec.credit_delay
-    pools = [class_mask(one, routes.classes, spec.virtual_channels).bit_count() for one in range(routes.classes)]
-    problems = Problems()
-    if min(pools) * spec.buffer_flits < cycles:
-        message = "`train` needs buffers that cover the way of a flit and of its credit back"
-        problems.add(message, place, found=f"{min(pools) * spec.buffer_flits} flits in a class of virtual channels",
-                     allowed=f"{cycles} or more")  # fmt: skip
-    problems.raise_if_any()
 
 
 class Way(NamedTuple):

@@ -17,14 +17,16 @@ import numpy as np
 from sim.core.errors import InconsistencyError, Problems
 from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
+from sim.hardware.noc.credit_limit import credit_limit
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.packet_list import Packets
 from sim.hardware.noc.packet_state import PacketState
 from sim.hardware.noc.routes import MOST_SHOWN, Ints, Routes
 
-TRUSTED_LINK_LOAD = 0.3
-"""Flits per cycle on one link up to which this model is trusted: half of the lowest load of the busiest port (0.6, a
-16x16 crossbar with uniform traffic) at which the input-queued router of the flit model saturates."""
+TRUSTED_LOAD = 0.3
+"""Flits per cycle on one link up to which this model is trusted where credits do not limit it: half of the lowest load of
+the busiest port (0.6, a 16x16 crossbar with uniform traffic) at which the input-queued router of the flit model saturates.
+With credits for a part of that (:func:`~sim.hardware.noc.credit_limit.credit_limit`) that router saturates at this part."""
 
 
 class PacketNetwork:
@@ -121,17 +123,22 @@ class PacketNetwork:
         return sent
 
     def warnings(self, cycles: int) -> list[str]:
-        """What to tell about this model's limits after a run of ``cycles``."""
-        names = [f"link {self.routes.links.name(link)}" for link in range(len(self.routes.links))]
+        """What to tell about this model's limits after a run of ``cycles``: links and terminals' ports beyond half of what
+        they saturate at. Where no packet has waited there is nothing that the model could have left out."""
+        links = self.routes.links
+        names = [f"link {links.name(link)}" for link in range(len(links))]
         ends = self.routes.terminal_router * self.routes.ports + self.routes.terminal_port
         names += [f"port of terminal {terminal}" for terminal in range(self.routes.terminals)]
-        load = np.concatenate([self.link_flits(), self._state.ports[ends, at.SENT]]) / max(cycles, 1)
-        hot = [int(i) for i in np.argsort(-load, kind="stable") if load[i] > TRUSTED_LINK_LOAD]
+        rows = self._state.ports[np.concatenate([links.source * self.routes.ports + links.source_port, ends])]
+        load = rows[:, at.SENT] / max(cycles, 1)
+        trusted = TRUSTED_LOAD * credit_limit(self.routes, self.spec)
+        beyond = (load > trusted) & (rows[:, at.WAITED] > 0)
+        hot = [int(i) for i in np.argsort(-load, kind="stable") if beyond[i]]
         if not hot:
             return []
         shown = ", ".join(f"{names[i]} ({load[i]:.2f})" for i in hot[:MOST_SHOWN])
         more = f" and {len(hot) - MOST_SHOWN} more" if len(hot) > MOST_SHOWN else ""
         return [
-            f"`model: packet` is trusted up to {TRUSTED_LINK_LOAD} flits per cycle and link; beyond it are {shown}{more}; "
+            f"`model: packet` is trusted up to {trusted:.2g} flits per cycle and link; beyond it are {shown}{more}; "
             "`model: flit` simulates saturation"
         ]
