@@ -37,7 +37,7 @@ def test_messages_to_a_chip_that_is_no_neighbour_share_links_on_the_way() -> Non
     found = simulate(all_reduce(), machine)
     between = {(row["source"], row["destination"]) for row in found.traffic if row["source"].startswith("chip[")}
     assert len(between) == 12
-    assert found.time_ps == pytest.approx(2 * 3 * SIZE // 4 * 10**12 / LINK, rel=0.35)
+    assert found.time_ps == pytest.approx(2 * 3 * SIZE // 4 * 10**12 / LINK, rel=0.002)
     assert found.time_ps >= 2 * 3 * SIZE // 4 * 10**12 // LINK
 
 

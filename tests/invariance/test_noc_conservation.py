@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_fabrics import fabric, graphs
 
 from sim.core.errors import InconsistencyError, InputError
+from sim.hardware.noc import _flit_layout
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_network import FlitNetwork
 from sim.hardware.noc.packet_list import Packets, packets_of
@@ -89,15 +91,31 @@ def test_packets_of_one_pair_and_route_do_not_overtake_in_a_single_channel(
     model: type, case: tuple[Routes, RouterSpec, Packets]
 ) -> None:
     routes, spec, packets = case
+    assume(model is PacketNetwork or routes.classes == 1)  # a flit's source may take any channel of several
     single = spec.model_copy(update={"virtual_channels": routes.classes})
     done = run(model, (routes, single, packets)).done()
     last: dict[tuple[int, int, int], int] = {}
-    if routes.classes > 1:
-        return  # injection may use any channel of several
     for at in range(len(packets)):
         key = (int(packets.source[at]), int(packets.destination[at]), int(packets.variant[at]))
         assert done[at] > last.get(key, -1)
         last[key] = int(done[at])
+
+
+@QUICK
+@given(case=cases())
+def test_a_virtual_channel_holds_packets_whole_one_behind_the_other(case: tuple[Routes, RouterSpec, Packets]) -> None:
+    """Any number of channels and classes: nothing comes between the flits of a packet, and its tail is the last of them."""
+    routes, spec, packets = case
+    network = FlitNetwork(routes, spec)
+    network.submit(packets)
+    while network.finished < len(packets):
+        network.run(network.now + 1)
+        inputs = network._state.inputs
+        for row in inputs[inputs[:, _flit_layout.COUNT] > 1].tolist():
+            buffer = row[_flit_layout.FLITS :]
+            places = [(row[_flit_layout.HEAD] + place) % spec.buffer_flits for place in range(row[_flit_layout.COUNT])]
+            for first, second in pairwise(buffer[place] for place in places):
+                assert (first >> 1 == second >> 1) != bool(first & 1)
 
 
 @pytest.mark.parametrize("model", MODELS)
