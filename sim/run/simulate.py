@@ -94,7 +94,7 @@ def _record(
         warnings=(
             *_warnings(first, trace),
             *_idle_pins(architecture, operators.values()),
-            *(text for executor, _ in chips for text in _run_warnings(executor, elapsed_ps)),
+            *(text for executor, _ in chips for text in _run_warnings(executor)),
         ),
         core_groups=tuple(one.record() for one in first.stages),
         events={
@@ -210,14 +210,14 @@ def _peak(executor: Executor) -> float:
     return float(total)
 
 
-def _run_warnings(executor: Executor, elapsed_ps: int) -> tuple[str, ...]:
+def _run_warnings(executor: Executor) -> tuple[str, ...]:
     machine = executor.machine
     links = [
         *machine.links.values(),
         *(link for path, link in machine.chip_links.items() if path in machine.components),
     ]
     fabrics = [link for link in links if isinstance(link, Fabric)]
-    return (*(text for fabric in fabrics for text in fabric.warnings(elapsed_ps)), *executor.warnings())
+    return (*(text for fabric in fabrics for text in fabric.warnings()), *executor.warnings())
 
 
 def _idle_pins(architecture: Architecture, operators: Iterable[OperatorRecord]) -> Iterator[str]:

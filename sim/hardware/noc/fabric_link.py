@@ -139,10 +139,12 @@ class _Port:
 
 
 class _Way(NamedTuple):
-    """What all messages between the same endpoints share."""
+    """What all messages between the same endpoints share. ``wires``: links that a price per hop counts, which is one where
+    a single router is the whole network."""
 
     ends: tuple[int, tuple[int, ...]]
     hops: int
+    wires: int
     ports: tuple[_Port, ...]
     account: WayAccount
 
@@ -165,6 +167,7 @@ class Fabric(Link):
         self._ports = {(name, way): _Port(self.lane(f"{name}.{way}")) for name in endpoints for way in ("out", "in")}
         self._width, self.routes, self._router = spec.width, spec.routes(), spec.router
         self._ways: dict[tuple[str, tuple[str, ...]], _Way] = {}
+        self._under_way = self._active_ps = self._active_since_ps = 0
         assert hz is not None
         self._hz = hz
         self._account = FabricAccount(self.routes, self._terminals, hz)
@@ -199,7 +202,7 @@ class Fabric(Link):
         owner, sent_ps = activity.owner, self.engine.now
         flits = max(1, -(-size_bytes // self._width))
         self.actions[owner, "bytes"] += size_bytes
-        self.actions[owner, "hop_bytes"] += size_bytes * way.hops
+        self.actions[owner, "hop_bytes"] += size_bytes * way.wires
         self.ledger[owner, "flit_hops"] += flits * way.hops
         way.account.carried[owner] += size_bytes
         way.account.sizes[flits] += 1
@@ -208,9 +211,16 @@ class Fabric(Link):
                 port.lane.occupy(sent_ps)
             port.under_way += 1
 
+        if self._under_way == 0:
+            self._active_since_ps = sent_ps
+        self._under_way += 1
+
         def arrived() -> None:
             now = self.engine.now
             self._account.arrived(now - sent_ps)
+            self._under_way -= 1
+            if self._under_way == 0:
+                self._active_ps += now - self._active_since_ps
             for port in way.ports:
                 port.under_way -= 1
                 close = port.lane.hand_over if port.under_way else port.lane.end
@@ -222,7 +232,8 @@ class Fabric(Link):
     def _way(self, source: str, destinations: tuple[str, ...]) -> _Way:
         account = self._account.way(source, destinations, partial(idle_head_cycles, self.routes, self._router))
         ports = self._ports[source, "out"], *(self._ports[name, "in"] for name in destinations)
-        return _Way(account.ends, self._fabric.links_of(account.ends), ports, account)
+        hops = self._fabric.links_of(account.ends)
+        return _Way(account.ends, hops, hops if len(self.routes.links) else 1, ports, account)
 
     def carried(self) -> Carried:
         return self._account.carried()
@@ -249,9 +260,9 @@ class Fabric(Link):
         flits = self._fabric.settled().link_flits()
         return {self.routes.links.name(link): int(count) for link, count in enumerate(flits)}
 
-    def warnings(self, elapsed_ps: int) -> list[str]:
-        """What the network model says about its limits after a run of ``elapsed_ps``."""
+    def warnings(self) -> list[str]:
+        """What the network model says about its limits, of the time that messages were under way."""
         network = self._fabric.settled()
-        cycles = int(elapsed_ps * self._hz / PS_PER_S)
+        cycles = int(self._active_ps * self._hz / PS_PER_S)
         found = network.warnings(cycles) if isinstance(network, PacketNetwork) else []
         return [f"{self.path}: {text}" for text in found]
