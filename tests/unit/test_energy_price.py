@@ -101,3 +101,15 @@ def test_overrides_replace_prices_and_give_static_power() -> None:
     assert table.static_w == {"dram": 5}
     with pytest.raises(InputError):
         TABLE.price("dram", "read_bytes", {})
+
+
+@pytest.mark.parametrize("table", ["cmos_7nm", "cmos_45nm"])
+def test_a_fabric_between_packages_is_priced_as_any_link_between_packages(table: str) -> None:
+    def joules(kind: str, action: str, **parameters: str) -> Fraction:
+        run = price_actions(load_table(table), {"link": Tally(kind, parameters, {action: 1000})}, 1)
+        assert run is not None
+        return run.dynamic_j
+
+    for reach in ("interposer", "off_package"):
+        assert joules("fabric", "hop_bytes", reach=reach) == joules("crossbar", "bytes", reach=reach)
+    assert joules("fabric", "hop_bytes") < joules("fabric", "hop_bytes", reach="off_package")
