@@ -93,8 +93,8 @@ class Instance:
 class Architecture:
     """A validated architecture. ``document`` is its resolved YAML as plain data, ``file`` where it was read.
 
-    ``places``: where the keys of ``policy:`` stand, those that are written. ``kept``: a group and one of its copies, when
-    the other copies are left out of :meth:`instances`.
+    ``places``: where ``technology`` and all below ``policy:`` and ``energy:`` stand, by dotted path. ``kept``: a group and
+    one of its copies, when the other copies are left out of :meth:`instances`.
     """
 
     name: str
@@ -121,7 +121,11 @@ class Architecture:
 
     def policy_place(self, key: str) -> Place:
         """Where ``policy.key`` stands; the file alone when it was left to its default."""
-        return self.places.get(key, Place(self.file))
+        return self.place_of(f"policy.{key}")
+
+    def place_of(self, path: str) -> Place:
+        """Where ``technology``, or what stands at a dotted path below ``policy`` and ``energy``, is; else the file alone."""
+        return self.places.get(path, Place(self.file))
 
     def component(self, path: str) -> ComponentNode:
         """The component declared at ``path``; KeyError when there is none."""

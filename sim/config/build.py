@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -49,13 +49,15 @@ def build_architecture(document: Located, file: str) -> Architecture:
         sha256=document_sha256(plain),
         document=plain,
         file=file,
-        places=_policy_places(document),
+        places=dict(_places(document)),
     )
 
 
-def _policy_places(document: Located) -> dict[str, Place]:
-    policy = document.value.get("policy")
-    return {key: item.place for key, item in policy.value.items()} if policy is not None else {}
+def _places(document: Located) -> Iterator[tuple[str, Place]]:
+    """Dotted path and place of what later layers check: the technology, and all under ``policy`` and ``energy``."""
+    for path, place in document.places():
+        if path and path[0] in ("technology", "policy", "energy"):
+            yield ".".join(map(str, path)), place
 
 
 class _Builder:

@@ -53,8 +53,9 @@ def find_data(
     for candidate in _candidates(name, suffixes, folders, from_user=beside is None):
         if _is_file(candidate):
             return candidate
-    if beside is None and _is_folder(Path(name)):
-        raise InputError([Problem(f"this is a folder, no {what}", place or Place(name), allowed="a file, or a name")])
+    if beside is None and name and _is_folder(Path(name)):
+        message = f"no {what} of this name, which is a folder's"
+        raise InputError([Problem(message, place or Place(name), allowed="a file, or a name")])
     known = {found for searched in folders for found in _names_in(searched, suffixes)}
     shown = ", ".join("the current folder" if searched == Path() else str(searched) for searched in folders)
     problems = Problems()

@@ -27,14 +27,16 @@ _NODE = re.compile(r"^\s*(\d+)\s*nm\s*$")
 
 def table_for(architecture: Architecture) -> EnergyTable:
     """The architecture's energy table with its overrides. Raises InputError when it names none that exists."""
-    choice, place = architecture.energy, Place(architecture.file)
-    name = choice.table if choice.table is not None else _by_technology(architecture.technology, place)
-    table = load_table(name, beside=Path(architecture.file).parent, place=place)
+    choice = architecture.energy
+    technology = architecture.technology, architecture.place_of("technology")
+    name = choice.table if choice.table is not None else _by_technology(*technology)
+    table = load_table(name, beside=Path(architecture.file).parent, place=architecture.place_of("energy.table"))
     problems = Problems()
     prices: dict[tuple[str, str], Fraction] = {}
     static_w: dict[str, Fraction] = {}
     for entry, quantity in choice.overrides.items():
         kind, _, action = entry.rpartition(".")
+        place = architecture.place_of(f"energy.overrides.{entry}")
         if kind not in table.kinds:
             kinds = table.kinds
             problems.add(
@@ -45,6 +47,9 @@ def table_for(architecture: Architecture) -> EnergyTable:
             problems.add(f"energy.overrides: {entry} is {wanted}", place, found=quantity.dimension)
         elif action == STATIC:
             static_w[kind] = quantity.value
+        elif action not in (known := _actions(architecture, table, kind)):
+            problems.add(f"energy.overrides: {kind} counts no such action", place, found=entry,
+                         allowed=known, suggest_for=action)  # fmt: skip
         else:
             prices[kind, action] = quantity.value
     problems.raise_if_any()
@@ -53,6 +58,11 @@ def table_for(architecture: Architecture) -> EnergyTable:
         if choice.overrides
         else table
     )
+
+
+def _actions(architecture: Architecture, table: EnergyTable, kind: str) -> set[str]:
+    """What a component of this kind may count: what has a price, and what those of the architecture do."""
+    return {*table.actions(kind), *(one for use in uses_of(architecture) if use.kind == kind for one in use.actions)}
 
 
 def _by_technology(technology: str | None, place: Place) -> str:

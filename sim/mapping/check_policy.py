@@ -33,8 +33,8 @@ def check_policy(architecture: Architecture) -> None:
         if name not in registry:
             problems.add(f"policy.{key}: unknown {registry.what}", architecture.policy_place(key), found=name,
                          allowed=registry.names(), suggest_for=name)  # fmt: skip
-    place = architecture.policy_place("collectives")
     for function, algorithm in policy.collectives.items():
+        place = architecture.policy_place(f"collectives.{function}")
         known = ALGORITHMS.get(function)
         if known is None:
             problems.add("policy.collectives: unknown function", place, found=function, allowed=ALGORITHMS,

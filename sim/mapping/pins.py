@@ -40,7 +40,6 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
     """
     problems = Problems()
     architecture = layout.architecture
-    place = architecture.policy_place("mapping")
     flows = (*dataflows.names(), AUTO)
     engines = {"array", "vector", *(name for name in named if name)}
     for core in layout.cores:
@@ -56,20 +55,21 @@ def check_pins(layout: Layout, dataflow: str | None, named: Sequence[str] = ()) 
                      found=architecture.policy.reduction)  # fmt: skip
     for pattern, pin in layout.architecture.policy.mapping.items():
         what = f"policy.mapping[{pattern!r}]"
+        engine, flow, cores, order = (
+            architecture.policy_place(f"mapping.{pattern}.{key}") for key in ("engine", "dataflow", "cores", "order")
+        )
         if pin.engine is not None and pin.engine not in engines:
-            problems.add(f"{what}: unknown engine", place, found=pin.engine, allowed=engines, suggest_for=pin.engine)
+            problems.add(f"{what}: unknown engine", engine, found=pin.engine, allowed=engines, suggest_for=pin.engine)
         if pin.dataflow is not None and pin.dataflow not in flows:
-            problems.add(
-                f"{what}: unknown dataflow", place, found=pin.dataflow, allowed=flows, suggest_for=pin.dataflow
-            )
+            problems.add(f"{what}: unknown dataflow", flow, found=pin.dataflow, allowed=flows, suggest_for=pin.dataflow)
         used = math.prod((pin.cores or {}).values())
         if used > max(1, len(layout.cores)):
             problems.add(
-                f"{what}: more cores than there are", place, found=used, allowed=f"at most {len(layout.cores)}"
+                f"{what}: more cores than there are", cores, found=used, allowed=f"at most {len(layout.cores)}"
             )
         if (pin.cores or {}).get("k", 1) > 1 and layout.architecture.policy.reduction == "none":
-            problems.add(f"{what}: K is split over cores, but policy.reduction is none", place, found=pin.cores,
+            problems.add(f"{what}: K is split over cores, but policy.reduction is none", cores, found=pin.cores,
                          allowed="chain, tree")  # fmt: skip
         if pin.order is not None and not {"m", "n"} <= set(pin.order):
-            problems.add(f"{what}: a loop order names at least m and n", place, found="".join(pin.order))
+            problems.add(f"{what}: a loop order names at least m and n", order, found="".join(pin.order))
     problems.raise_if_any()

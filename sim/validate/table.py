@@ -94,7 +94,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> list[Row]:
     problems.raise_if_any()
     records = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")]
     if len(records) < 2:
-        problems.add("a table needs a line of column names and at least one row", Place(str(path)),
+        problems.add("a table needs a line of column names and at least one row", Place(str(path), 1, 1),
                      allowed=", ".join(column.name for column in columns))  # fmt: skip
     rows: list[Row] = []
     if records:

@@ -51,7 +51,7 @@ CASES: list[tuple[str, str, list[Expected]]] = [
     ("clock of zero", f"name: x\nclocks: {{core: 0 Hz}}\nm: {MEM}\n", [(2, 10, "greater than 0", None)]),
     ("clock too fast", f"name: x\nclocks: {{core: 7 PHz}}\nm: {MEM}\n", [(2, 10, "absurdly large", None)]),
     ("name of a clock", f"name: x\nclocks: {{1st: 1 GHz}}\nm: {MEM}\n", [(2, 10, "not a name for a clock", None)]),
-    ("clocks is a list", f"name: x\nclocks: [core]\nm: {MEM}\n", [(2, 1, "clocks: expected a valid dict", None)]),
+    ("clocks is a list", f"name: x\nclocks: [core]\nm: {MEM}\n", [(2, 1, "clocks: expected a mapping", None)]),
     ("misspelt policy key", f"name: x\npolicy: {{sheduler: a}}\nm: {MEM}\n", [(2, 10, "unknown key", "scheduler")]),
     ("unknown fusion", f"name: x\npolicy: {{fusion: elemntwise}}\nm: {MEM}\n", [(2, 10, "fusion", "elementwise")]),
     (

@@ -142,7 +142,7 @@ class CollectivesEngine:
         architecture = self.layout.architecture
         pinned = architecture.policy.collectives.get(function)
         found = []
-        for algorithm in usable(function, work.ranks, pinned, architecture.policy_place("collectives")):
+        for algorithm in usable(function, work.ranks, pinned, architecture.policy_place(f"collectives.{function}")):
             plan = algorithms.schedule(function, algorithm, work.ranks, size_bytes)
             for name, protocol in sorted(self._model.spec.protocols.items()):
                 steps, transfer = self._steps(plan, name, groups)
