@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from sim.report.text import table
+from sim.report.table_cells import table
 from sim.validate.suite import SuiteResult
 
 WORST_SHOWN = 5

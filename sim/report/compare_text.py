@@ -9,7 +9,7 @@ from rich.text import Text
 
 from sim.core.units import format_si
 from sim.report.compare import Comparison
-from sim.report.text import percent, short, table
+from sim.report.table_cells import percent, short, table
 
 TOP = 60
 

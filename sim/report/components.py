@@ -17,7 +17,7 @@ from sim.config.architecture import Architecture, Node
 from sim.core.clock import PS_PER_S
 from sim.hardware.layout import natural_key
 from sim.report.energy import RunPrices, total_actions
-from sim.report.fabric import fabric_row
+from sim.report.fabric import link_part
 from sim.report.memory_channels import memory_part
 from sim.run.record import ComponentRecord, RunRecord
 
@@ -33,18 +33,12 @@ def component_rows(record: RunRecord, architecture: Architecture, prices: RunPri
     nodes: list[Node] = [*architecture.components, *architecture.links]
     totals = {node.path: node.total for node in nodes}
     return {
-        declared: _row(record, groups[declared], totals.get(declared, len(groups[declared])), prices, architecture)
+        declared: _row(record, groups[declared], totals.get(declared, len(groups[declared])), prices)
         for declared in sorted(groups, key=natural_key)
     }
 
 
-def _row(
-    record: RunRecord,
-    instances: list[ComponentRecord],
-    count: int,
-    prices: RunPrices | None,
-    architecture: Architecture,
-) -> dict[str, Any]:
+def _row(record: RunRecord, instances: list[ComponentRecord], count: int, prices: RunPrices | None) -> dict[str, Any]:
     lanes = [lane for one in instances for lane in one.lanes]
     first, elapsed = instances[0], record.elapsed_ps
     busy, idle = sum(lane.busy_ps for lane in lanes), sum(lane.idle_ps for lane in lanes)
@@ -78,7 +72,7 @@ def _row(
         "peak": peak,
         "unit": first.unit,
         **_extremes(instances, elapsed),
-        **fabric_row(instances, elapsed, architecture),
+        **link_part(instances, elapsed),
         **memory_part(instances, achieved, peak, elapsed),
         **_controllers(instances, elapsed),
         **_cache(instances),

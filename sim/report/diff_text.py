@@ -11,7 +11,7 @@ from rich.text import Text
 from sim.core.clock import PS_PER_S
 from sim.core.units import format_si
 from sim.report.diff import Difference
-from sim.report.text import percent, short, table
+from sim.report.table_cells import percent, short, table
 
 TOP = 15
 

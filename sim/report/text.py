@@ -6,25 +6,22 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from sim.core.units import format_si
 from sim.mapping.engines.stages import NAME as HAND_OVER
 from sim.report.core_groups_text import group_words, pipeline_line
+from sim.report.links_text import link_tables
 from sim.report.memory_text import memory_rows
 from sim.report.operators import LAUNCH
 from sim.report.pim_text import SHOWN, channel_rows, energy_text, entry_lines
 from sim.report.result_data import ResultData
+from sim.report.table_cells import BUSY, STALLED, bar, percent, short, table
 
 TOP = 15
-BUSIEST = 4
-BAR = 20
 UNEVEN = 2
 CONTROLLERS = 8
 WIDE = 110
-BUSY, STALLED, IDLE = "█", "▒", "·"
-PLAIN = {BUSY: "#", STALLED: "=", IDLE: "."}
 
 
 def show(result: ResultData, console: Console | None = None, detail: bool = False) -> None:
@@ -47,7 +44,7 @@ def _parts(result: ResultData, detail: bool, draw: bool, wide: bool) -> Iterable
         yield _core_groups(result)
     yield from _memories(result)
     yield from (_pim(entry) for entry in result.pim)
-    yield from (_fabric(path, one, draw) for path, one in result.components.items() if one.get("hottest_links"))
+    yield from link_tables(result, draw)
     if result.energy_j:
         yield _energy(result, draw)
 
@@ -80,20 +77,6 @@ def header(result: ResultData) -> RenderableType:
     else:
         lines.append(Text("energy not reported (no energy table)"))
     return Group(*lines)
-
-
-def percent(share: float | None) -> str:
-    """A share as a percentage; "-" when it is undefined."""
-    return "-" if share is None else f"{100 * share:.1f} %"
-
-
-def table(*columns: tuple[str, str], fold_first: bool = False) -> Table:
-    """A plain table with (title, justify) columns; with ``fold_first`` the first one may take several lines."""
-    made = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", collapse_padding=True)
-    for place, (title, justify) in enumerate(columns):
-        folds = fold_first and place == 0
-        made.add_column(title, justify=justify, no_wrap=not folds, overflow="fold" if folds else "ellipsis")  # type: ignore[arg-type]
-    return made
 
 
 def _operators(result: ResultData, detail: bool, wide: bool) -> RenderableType:
@@ -156,13 +139,6 @@ def _energy_by_region(result: ResultData) -> dict[tuple[str, str], float]:
         key = (one["job"], one["region"])
         found[key] = found.get(key, 0.0) + (one["energy_j"] or 0.0)
     return found
-
-
-def short(path: str | None) -> str:
-    """A component's path without the outermost group, which all of them share."""
-    if path is None:
-        return "-"
-    return path[path.find(".") + 1 :]
 
 
 def _bounds(result: ResultData, draw: bool) -> RenderableType:
@@ -270,38 +246,6 @@ def _causes(stall_ps: dict[str, int], whole: int) -> str:
     """The causes that matter, largest first."""
     ranked = sorted(stall_ps.items(), key=lambda pair: (-pair[1], pair[0]))
     return ", ".join(cause for cause, duration in ranked[:2] if duration * 200 >= whole) or "-"
-
-
-def bar(shares: list[tuple[float, str]], draw: bool, width: int = BAR) -> str:
-    """A bar of shares of a whole; boundaries are rounded, so that the parts add up to the width."""
-    text, before, total = "", 0, 0.0
-    for share, mark in shares:
-        total += share
-        upto = min(width, round(total * width))
-        text += mark * (upto - before)
-        before = upto
-    text += IDLE * (width - before)
-    return text if draw else "".join(PLAIN[mark] for mark in text)
-
-
-def _fabric(path: str, one: dict[str, Any], draw: bool) -> RenderableType:
-    """The busiest links of a routed fabric, and how long its messages took."""
-    made = table((f"links of {short(path)}", "left"), ("busy", "right"), ("no buffer", "right"), ("waited", "right"),
-                 ("", "left"))  # fmt: skip
-    for name in one["hottest_links"][:BUSIEST]:
-        link = one["links"][name]
-        whole = link["busy_ps"] + link["stall_ps"] + link["idle_ps"]
-        shares = (link["utilization"], link["stall_ps"] / whole)
-        made.add_row(name, *(percent(share) for share in shares), format_si(link["waited_s"], "s"),
-                     bar([(shares[0], BUSY), (shares[1], STALLED)], draw, 15))  # fmt: skip
-    sent = one["messages"]
-    if not sent["count"]:
-        return made
-    latency = sent["latency_s"]
-    told = (f"{sent['count']:,} messages: mean {format_si(latency['mean'], 's')}, half within "
-            f"{format_si(latency['p50'], 's')}, 95 % within {format_si(latency['p95'], 's')}; "
-            f"{percent(sent['waiting_share'])} of it waiting")  # fmt: skip
-    return Group(made, Text(told, style="dim"))
 
 
 def _energy(result: ResultData, draw: bool) -> RenderableType:

@@ -53,7 +53,10 @@ def _link_part(component: Component) -> dict[str, Any]:
     if not isinstance(component, Link):
         return {}
     carried = component.carried()
-    return {"ports": component.port_uses(), "busiest": busiest(carried), "busiest_by": busiest_by_owner(carried)}
+    return {
+        "ports": component.port_uses(), "busiest": busiest(carried), "busiest_by": busiest_by_owner(carried),
+        "network": component.network_plan() if isinstance(component, Fabric) else None,
+    }  # fmt: skip
 
 
 def _lane(lane: Any) -> LaneRecord:

@@ -32,6 +32,8 @@ class ComponentRecord:
 
     ``channels``: of the units of a memory, what each channel counted over the run, by name. Of a link: its ``ports``, and
     the ``busiest`` of all its channels (:mod:`sim.hardware.noc.port_use`) over the run and by operator number.
+    ``network``: of a routed fabric, where its routers are drawn and who hangs on them, and the routers of its links;
+    None for copies on chips that another stands for.
     """
 
     path: str
@@ -48,6 +50,7 @@ class ComponentRecord:
     ports: tuple[PortUse, ...] = ()
     busiest: Busiest | None = None
     busiest_by: dict[int, Busiest] = field(default_factory=dict)
+    network: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

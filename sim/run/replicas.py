@@ -78,6 +78,6 @@ class Replicas:
         return replace(
             one, path=renamed(one.path), lanes=tuple(replace(lane, name=renamed(lane.name)) for lane in one.lanes),
             ports=tuple(replace(port, name=renamed(port.name)) for port in one.ports),
-            busiest=busiest(one.busiest) if one.busiest else None,
+            network=None, busiest=busiest(one.busiest) if one.busiest else None,
             busiest_by={owner: busiest(found) for owner, found in one.busiest_by.items()},
         )  # fmt: skip

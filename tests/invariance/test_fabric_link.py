@@ -65,7 +65,7 @@ def test_the_load_that_is_warned_of_is_that_of_the_time_in_use() -> None:
     one.engine.at(100 * busy_ps, lambda: None)
     one.engine.run()
     (warning,) = one.warnings()
-    assert "port of terminal 2 (1.00)" in warning
+    assert "port into c (1.00)" in warning
 
 
 def test_messages_over_one_link_share_it_and_others_do_not() -> None:

@@ -114,7 +114,7 @@ def test_an_overloaded_link_is_named_in_a_warning_and_an_idle_one_is_not() -> No
     network.run(1200)
 
     (warning,) = network.warnings(1000)
-    assert "port of terminal 1 (0.80)" in warning
+    assert "port into terminal 1 (0.80)" in warning
     assert (
         "link" not in warning.partition("beyond it are ")[2].partition(";")[0]
     )  # each carries one stream: nothing waits

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+
+import pytest
 from machines import four_cores, gemm
+from rich.console import Console
 
 import sim
+from sim.hardware.noc.fabric_account import FabricAccount
 from sim.report.page.network import colour_of, network_views
 from sim.report.page.run_data import run_data
 from sim.report.pictures.draw import picture
 from sim.report.result import Result
+from sim.report.text import show
 
 
-def result(link: str = "kind: fabric, topology: mesh, dims: [3, 2]") -> Result:
-    return sim.simulate(gemm(96, 64, 200), four_cores(link, clock="1.3 GHz"))
+def result(link: str = "kind: fabric, topology: mesh, dims: [3, 2]", width: str = "16 B") -> Result:
+    return sim.simulate(gemm(96, 64, 200), four_cores(link, clock="1.3 GHz", width=width))
 
 
 def test_the_lane_of_every_link_covers_the_run_exactly() -> None:
@@ -35,6 +41,36 @@ def test_routers_say_who_hangs_on_them_and_how_loaded_their_links_are() -> None:
     for one in row["routers"].values():
         loads = [row["links"].get(name, {"utilization": 0})["utilization"] for name in one["to"]]
         assert one["utilization"] == sum(loads) / len(loads)
+
+
+def test_percentiles_are_of_what_was_measured_and_never_too_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    latencies: list[int] = []
+    count = FabricAccount.arrived
+
+    def arrived(self: FabricAccount, latency_ps: int) -> None:
+        latencies.append(latency_ps)
+        count(self, latency_ps)
+
+    monkeypatch.setattr(FabricAccount, "arrived", arrived)
+    told = result().components["chip.links.0"]["messages"]["latency_s"]
+    assert told["max"] == max(latencies) / 1e12
+    for percent in (50, 95):
+        exact = sorted(latencies)[-(-len(latencies) * percent // 100) - 1] / 1e12
+        assert exact <= told[f"p{percent}"] <= exact * 17 / 16
+
+
+def test_the_busiest_ports_and_links_are_named_by_endpoint_in_table_and_warning() -> None:
+    found = result(width="2 B")
+    row = found.components["chip.links.0"]
+    hottest = row["hottest_ports"][0]
+    assert row["ports"][hottest]["utilization"] == max(one["utilization"] for one in row["ports"].values())
+    console = Console(width=100, record=True, file=io.StringIO())
+    show(found, console)
+    text = console.export_text()
+    assert f"port {hottest.removeprefix('chip.')}" in text
+    assert "of 10 ports and 14 links" in text
+    (warning,) = (one for one in found.warnings if "model: packet" in one)
+    assert "port into chip." in warning
 
 
 def test_latencies_lie_between_those_of_an_idle_fabric_and_the_longest() -> None:

@@ -35,6 +35,7 @@ def test_latency_rises_with_load_and_links_carry_what_their_routes_say(model: st
         assert point["accepted_flits_per_cycle"] == pytest.approx(point["rate"], rel=0.15)
         hottest = point["hottest_links"][0]["flits_per_cycle"]  # transpose: three routes share the busiest link
         assert hottest == pytest.approx(3 * point["rate"], rel=0.15)
+        assert point["hottest_ports"][0]["flits_per_cycle"] == pytest.approx(point["rate"], rel=0.3)
     assert bool(curve["warnings"]) == (model == "packet")
 
 
@@ -46,6 +47,8 @@ def test_a_sweep_ends_where_the_network_no_longer_accepts_what_is_offered() -> N
     assert last["saturated"] and last["latency_cycles"]["mean"] is None
     assert curve["highest_stable_rate"] == 0.05  # 16 sources share one terminal that takes a flit per cycle: 1/16
     assert last["accepted_flits_per_cycle"] == pytest.approx(1 / 16, rel=0.02)
+    assert last["hottest_ports"][0]["port"] == "into terminal 5"
+    assert last["hottest_ports"][0]["flits_per_cycle"] == pytest.approx(1, rel=0.02)
 
 
 def test_the_command_prints_a_row_per_rate_and_writes_the_same_as_json(
@@ -58,6 +61,7 @@ def test_the_command_prints_a_row_per_rate_and_writes_the_same_as_json(
     curve = json.loads(file.read_text())
     assert [point["rate"] for point in curve["points"]] == [0.1, 0.2]
     assert all(f"{point['latency_cycles']['mean']:.2f}" in shown for point in curve["points"])
+    assert all(one["hottest_ports"][0]["port"] in shown for one in curve["points"])
     assert run_command([*asked, "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == curve
 

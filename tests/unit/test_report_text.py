@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sim.report.compare import compare
 from sim.report.compare_text import show_comparison
-from sim.report.text import BUSY, IDLE, STALLED, bar
+from sim.report.table_cells import BUSY, IDLE, STALLED, bar
 
 
 def shown(width: int, encoding: str = "utf-8") -> str:

@@ -90,7 +90,7 @@ def _show_components(architecture: Architecture) -> None:
     from rich.text import Text
 
     from sim.core.units import format_si
-    from sim.report.text import table
+    from sim.report.table_cells import table
 
     console = Console()
     console.print(Text.assemble((architecture.name, "bold"), f"  {architecture.description}"))

@@ -39,7 +39,7 @@ def network(
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the random traffic")] = 0,
     json: Json = None,
 ) -> None:
-    """Load a fabric with synthetic traffic and show latency, accepted throughput and the hottest links at each rate."""
+    """Load a fabric with synthetic traffic and show latency, throughput and the hottest port and link at each rate."""
     from sim.cli.options import check_outputs
     from sim.core.errors import all_of
     from sim.hardware.noc.load_curve import Measurement, load_curve
@@ -131,15 +131,16 @@ def _lines(curve: dict[str, Any]) -> list[str]:
     lines = [
         f"{curve['topology']}: {curve['routers']} routers, {curve['terminals']} terminals, {curve['links']} links; "
         f"{curve['traffic']} traffic, {curve['packet_flits']} flits per packet, model {curve['model']}",
-        "    rate   accepted   latency mean     p50     p95     p99   hottest link (flits/cycle)",
+        "    rate   accepted   latency mean     p50     p95     p99   hottest port and link (flits/cycle)",
     ]
     for point in curve["points"]:
         waits = point["latency_cycles"]
         shown = f"{'saturated':>37}"
         if not point["saturated"]:
             shown = f"{waits['mean']:13.2f} {waits['p50']:7.0f} {waits['p95']:7.0f} {waits['p99']:7.0f}"
-        hottest = point["hottest_links"][:1]
-        where = f"{hottest[0]['link']} {hottest[0]['flits_per_cycle']:.3f}" if hottest else "no links"
+        hottest = [(one.get("port") or one["link"], one["flits_per_cycle"])
+                   for what in ("ports", "links") for one in point[f"hottest_{what}"][:1]]  # fmt: skip
+        where = ", ".join(f"{name} {load:.3f}" for name, load in hottest)
         lines.append(f"  {point['rate']:6.3f}   {point['accepted_flits_per_cycle']:8.4f}  {shown}   {where}")
     return [*lines, *(f"warning: {text}" for text in curve["warnings"])]
 

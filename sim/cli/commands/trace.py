@@ -38,7 +38,7 @@ def show(trace: Name, detail: Detail = False) -> None:
     from rich.text import Text
 
     from sim.core.units import format_bytes, format_si
-    from sim.report.text import table
+    from sim.report.table_cells import table
     from sim.trace.load import load_trace
     from sim.trace.summary import operator_macs, summarize
 

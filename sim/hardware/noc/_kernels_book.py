@@ -39,11 +39,13 @@ from sim.hardware.noc._packet_layout import (
     NEXT,
     NODE,
     ORDER,
+    ORIGIN,
     OWNER,
     PACKET,
     PENDING,
     POOL_WIDTH,
     PORT_ROW,
+    PRESENT,
     RECORD_WIDTH,
     RELEASE_FIRST,
     RELEASE_RING,
@@ -193,6 +195,7 @@ def start_from(s, r, piece, held, start, now):  # type: ignore[no-untyped-def]
     if held < 0:
         s[UNDER_WAY] += 1
         if s[MESSAGES]:
+            s[s[owner + ORIGIN] + PRESENT] += start + flits - s[owner + TAIL]
             s[owner + TAIL] = start + flits
         else:
             r[owner + ENTERED] = start

@@ -95,6 +95,7 @@ def to_cut(s, message, way, flits, packet, longest, now):  # type: ignore[no-unt
     s[message + PACKET_FLITS], s[message + PIECE_FLITS] = packet, longest
     s[message + DESTINATION], s[message + ROOT] = s[way + W_DESTINATION], s[way + W_TREE]
     s[message + VARIANT], s[message + VARIANTS] = s[message + TOKEN] + s[way + W_VARIANTS] - 1, s[way + W_VARIANTS]
+    s[message + TAIL] = now
     in_last = (flits - 1) % packet
     s[message + LAST_FLITS] = in_last % longest + 1
     if in_last >= longest:

@@ -35,8 +35,9 @@ PORTS = 26
 FREE, SENT, TARGET, DELAY, RETURN = range(5)
 # STALLED: free, but the next piece waits for buffers; WAITED: sum over pieces from asking for the link to starting on it
 STALLED, WAITED = 5, 6
-# of sources of messages: flits ever queued, first and last message that is not yet booked to its end, the one that it cuts
-QUEUED, FIRST_MESSAGE, LAST_MESSAGE, CUTS = range(7, 11)
+# of sources of messages: flits ever queued, first and last message that is not yet booked to its end, the one that it cuts;
+# PRESENT: sum over messages of cycles from when it was sent to after its last flit so far has left the source
+QUEUED, FIRST_MESSAGE, LAST_MESSAGE, CUTS, PRESENT = range(7, 12)
 # of sources of records: the first and the last behind the piece that is first in line
 FIRST_RECORD, LAST_RECORD = range(8, 10)
 PORT_WIDTH = 12

@@ -88,24 +88,17 @@ class FabricAccount:
     def port_uses(self, network: object) -> tuple[PortUse, ...]:
         """What passed each port, once nothing is under way in ``network``."""
         flits: Counter[str] = Counter()
-        own_wait: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for way in self._ways:
-            out, *_ = ports = _ports(way)
-            for name in ports:
+            for name in _ports(way):
                 flits[name] += sum(one * count for one, count in way.sizes.items())
                 size[name] += sum(way.carried.values())
-            if isinstance(network, MessageNetwork):
-                queued = network.way(*way.ends)
-                own_wait[out] += sum(count * queued.own_wait(one) for one, count in way.sizes.items())
         waited = network.port_waits() if isinstance(network, MessageNetwork) else None
         found = []
         for endpoint, terminal in self._terminals.items():
             for place, name in enumerate((f"{endpoint} out", f"{endpoint} in")):
-                cycles = None if waited is None else int(waited[place][terminal]) - own_wait[name]
-                found.append(
-                    PortUse(name, size[name], self._ps(flits[name]), None if cycles is None else self._ps(cycles))
-                )
+                waited_ps = None if waited is None else self._ps(int(waited[place][terminal]))
+                found.append(PortUse(name, size[name], self._ps(flits[name]), waited_ps))
         return tuple(found)
 
     def _ps(self, cycles: int) -> int:

@@ -165,7 +165,7 @@ class Fabric(Link):
         self.endpoints = endpoints
         self._terminals = terminals_of(spec, endpoints, None)
         self._ports = {(name, way): _Port(self.lane(f"{name}.{way}")) for name in endpoints for way in ("out", "in")}
-        self._width, self.routes, self._router = spec.width, spec.routes(), spec.router
+        self._spec, self._width, self.routes, self._router = spec, spec.width, spec.routes(), spec.router
         self._ways: dict[tuple[str, tuple[str, ...]], _Way] = {}
         self._under_way = self._active_ps = self._active_since_ps = 0
         assert hz is not None
@@ -260,9 +260,22 @@ class Fabric(Link):
         flits = self._fabric.settled().link_flits()
         return {self.routes.links.name(link): int(count) for link, count in enumerate(flits)}
 
+    def network_plan(self) -> dict[str, Any]:
+        """``routers``, by number: where they are drawn, and their endpoints; ``links``: source and target router by name."""
+        links, homes = self.routes.links, self.routes.terminal_router
+        hung: dict[int, list[str]] = {}
+        for name, terminal in self._terminals.items():
+            hung.setdefault(int(homes[terminal]), []).append(name)
+        places = enumerate(self._spec.build().positions())
+        return {
+            "routers": [{"x": x, "y": y, "endpoints": hung.get(router, [])} for router, (x, y) in places],
+            "links": {links.name(one): [int(links.source[one]), int(links.target[one])] for one in range(len(links))},
+        }
+
     def warnings(self) -> list[str]:
         """What the network model says about its limits, of the time that messages were under way."""
         network = self._fabric.settled()
         cycles = int(self._active_ps * self._hz / PS_PER_S)
-        found = network.warnings(cycles) if isinstance(network, PacketNetwork) else []
+        endpoints = {terminal: name for name, terminal in self._terminals.items()}
+        found = network.warnings(cycles, endpoints) if isinstance(network, PacketNetwork) else []
         return [f"{self.path}: {text}" for text in found]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sim.core.errors import Place, Problems, all_of
 from sim.hardware.noc.fabric_keys import FabricKeys
@@ -85,7 +86,7 @@ def _point(rate: float, found: LoadPoint, routes: Routes) -> dict[str, Any]:
     spread: Sequence[float | None] = (None, None, None)
     if stable:
         spread = np.percentile(found.waits, (50, 95, 99)).tolist()
-    order = np.argsort(-found.link_load, kind="stable")[:HOTTEST]
+    names = [routes.links.name(link) for link in range(len(routes.links))]
     return {
         "rate": rate,
         "saturated": not stable,
@@ -96,7 +97,14 @@ def _point(rate: float, found: LoadPoint, routes: Routes) -> dict[str, Any]:
         "offered_flits_per_cycle": found.offered,
         "accepted_flits_per_cycle": found.accepted,
         "packets": len(found.waits),
-        "hottest_links": [
-            {"link": routes.links.name(int(link)), "flits_per_cycle": float(found.link_load[link])} for link in order
-        ],
-    }
+        "hottest_links": _hottest("link", names, found.link_load),
+        "hottest_ports": _hottest(
+            "port", [f"{way} terminal {one}" for way in ("out of", "into") for one in range(routes.terminals)],
+            np.concatenate([found.out_load, found.in_load]),
+        ),
+    }  # fmt: skip
+
+
+def _hottest(what: str, names: Sequence[str], load: npt.NDArray[np.float64]) -> list[dict[str, Any]]:
+    order = np.argsort(-load, kind="stable")[:HOTTEST]
+    return [{what: names[int(one)], "flits_per_cycle": float(load[one])} for one in order]

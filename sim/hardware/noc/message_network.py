@@ -42,18 +42,6 @@ class Way(NamedTuple):
     piece: int
     train: int
 
-    def sizes(self, flits: int) -> tuple[int, int]:
-        """Flits of a packet and of a piece of a message of ``flits``."""
-        return (self.train, self.train) if self.train and flits > self.packet else (self.packet, self.piece)
-
-    def own_wait(self, flits: int) -> int:
-        """Cycles that the pieces of a message wait at its source for those ahead of them in the message, in sum."""
-        packet, piece = self.sizes(flits)
-        whole, rest = divmod(flits, packet)
-        in_whole, in_rest = -(-packet // piece), -(-rest // piece)
-        steps = whole * in_whole * (in_whole - 1) // 2 + in_rest * (in_rest - 1) // 2
-        return packet * (in_whole * whole * (whole - 1) // 2 + in_rest * whole) + piece * steps
-
 
 class MessageNetwork(PacketNetwork):
     """State of one run; :meth:`send`, :meth:`next_end` and :meth:`take` instead of packets in bulk."""
@@ -85,7 +73,9 @@ class MessageNetwork(PacketNetwork):
 
     def send(self, now: int, way: Way, flits: int) -> int:
         """A message of ``flits`` enters the queue of its source in cycle ``now``; returns its number."""
-        row, (packet, piece) = way.row, way.sizes(flits)
+        _, row, packet, piece, train = way
+        if train and flits > packet:
+            packet = piece = train
         number = self._sent
         self._sent = number + 1
         self._active += 1
@@ -124,12 +114,13 @@ class MessageNetwork(PacketNetwork):
         return rows[:, at.STALLED], rows[:, at.WAITED]
 
     def port_waits(self) -> tuple[Ints, Ints]:
-        """Of each terminal, out and in: sum over pieces of cycles from asking for its port to starting on it. Out, all
-        pieces of a message ask when it is sent."""
-        routes, waited = self.routes, self._state.ports[:, at.WAITED]
+        """Of each terminal. Out: sum over messages of cycles from when it was sent to when its last flit has left, less its
+        flits; in: sum over pieces of cycles from asking for the terminal's port to starting on it."""
+        routes, ports = self.routes, self._state.ports
         first = int(self._state.flat[at.ALL_PORTS])
         ends = routes.terminal_router * routes.ports + routes.terminal_port
-        return waited[first : first + routes.terminals], waited[ends]
+        sources = ports[first : first + routes.terminals]
+        return sources[:, at.PRESENT] - sources[:, at.SENT], ports[ends, at.WAITED]
 
     def _find_way(self, source: int, destinations: tuple[int, ...]) -> Way:
         routes, copies = self.routes, len(destinations)

@@ -11,6 +11,7 @@ saturates: :meth:`PacketNetwork.warnings` says which links are loaded beyond wha
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -116,19 +117,27 @@ class PacketNetwork:
         counts = np.bincount(destination, weights=there[:, at.R_FLITS], minlength=self.routes.terminals)
         return counts.astype(np.int64)
 
+    def injected_flits(self) -> Ints:
+        """Flits booked so far out of each terminal."""
+        first = int(self._state.flat[at.ALL_PORTS])
+        sent: Ints = self._state.ports[first : first + self.routes.terminals, at.SENT].copy()
+        return sent
+
     def link_flits(self) -> Ints:
         """Flits booked so far over each link of ``routes.links``."""
         links = self.routes.links
         sent: Ints = self._state.ports[links.source * self.routes.ports + links.source_port, at.SENT]
         return sent
 
-    def warnings(self, cycles: int) -> list[str]:
+    def warnings(self, cycles: int, endpoints: Mapping[int, str] | None = None) -> list[str]:
         """What to tell about this model's limits after a run of ``cycles``: links and terminals' ports beyond half of what
-        they saturate at. Where no packet has waited there is nothing that the model could have left out."""
+        they saturate at. Where no packet has waited there is nothing that the model could have left out. ``endpoints``: what
+        terminals are called."""
         links = self.routes.links
         names = [f"link {links.name(link)}" for link in range(len(links))]
         ends = self.routes.terminal_router * self.routes.ports + self.routes.terminal_port
-        names += [f"port of terminal {terminal}" for terminal in range(self.routes.terminals)]
+        hung = endpoints or {}
+        names += [f"port into {hung.get(one, f'terminal {one}')}" for one in range(self.routes.terminals)]
         rows = self._state.ports[np.concatenate([links.source * self.routes.ports + links.source_port, ends])]
         load = rows[:, at.SENT] / max(cycles, 1)
         trusted = TRUSTED_LOAD * credit_limit(self.routes, self.spec)

@@ -147,7 +147,7 @@ def _plan(routes: Routes, spec: RouterSpec, longest: int) -> tuple[dict[int, int
 def _ports(routes: Routes, spec: RouterSpec, table: int) -> Ints:
     all_ports = routes.routers * routes.ports
     rows = np.zeros((all_ports + routes.terminals, at.PORT_WIDTH), dtype=np.int64)
-    rows[:, at.FIRST_MESSAGE :] = -1
+    rows[:, at.FIRST_MESSAGE : at.CUTS + 1] = -1
     links = routes.links
     out = links.source * routes.ports + links.source_port
     per_router = routes.variants * routes.terminals

@@ -17,8 +17,8 @@ WHOLE = "all endpoints"
 
 @dataclass(frozen=True)
 class PortUse:
-    """A port of an endpoint. ``busy_ps``: time it carried data; ``waited_ps``: the sum over messages (in a fabric, over
-    packets) of the time that they waited for it behind others, None where that is not kept."""
+    """A port of an endpoint. ``busy_ps``: time it carried data; ``waited_ps``: the sum over messages of the time that they
+    waited for it or stood in it, None where that is not kept. Into an endpoint of a fabric it is that of packets."""
 
     name: str
     bytes: int

@@ -45,13 +45,15 @@ class LoadPoint:
 
     ``accepted`` and ``offered`` in flits per cycle and terminal, over the window. ``waits`` are the
     latencies of the measured packets that arrived, ``link_load`` the flits per cycle on each link over the window,
-    ``warnings`` the model's own."""
+    ``out_load`` and ``in_load`` those out of and into each terminal, ``warnings`` the model's own."""
 
     latency: float | None
     accepted: float
     offered: float
     waits: Ints
     link_load: npt.NDArray[np.float64]
+    out_load: npt.NDArray[np.float64]
+    in_load: npt.NDArray[np.float64]
     warnings: tuple[str, ...]
 
 
@@ -71,10 +73,10 @@ def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: i
             network.run(step)
 
     advance(start)
-    first, before, carried = network.submitted, int(network.ejected_flits().sum()), network.link_flits().copy()
+    first, before = network.submitted, _flits(network)
     advance(end)
-    last, accepted = network.submitted, int(network.ejected_flits().sum()) - before
-    carried = network.link_flits() - carried
+    last, during = network.submitted, [now - then for now, then in zip(_flits(network), before, strict=True)]
+    accepted = int(during[-1].sum())
     warnings = network.warnings(network.now) if isinstance(network, PacketNetwork) else []
     while (network.done()[first:last] < 0).any() and network.now < end + DRAIN_WINDOWS * load.window:
         advance(network.now + min(load.window, CYCLES_BETWEEN_LOOKS))
@@ -84,7 +86,13 @@ def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: i
     latency = float(waits.mean()) if len(waits) and arrived.all() else None
     slots = load.window * routes.terminals
     offered = (last - first) * load.flits / slots
-    return LoadPoint(latency, accepted / slots, offered, waits, carried / load.window, tuple(warnings))
+    on_links, out_of, into = (one / load.window for one in during)
+    return LoadPoint(latency, accepted / slots, offered, waits, on_links, out_of, into, tuple(warnings))
+
+
+def _flits(network: Network) -> tuple[Ints, Ints, Ints]:
+    """Flits so far over each link, out of each terminal and into each."""
+    return network.link_flits().copy(), network.injected_flits(), network.ejected_flits()
 
 
 def batch_cycles(

@@ -21,7 +21,8 @@ from sim.report.page.timeline_data import series_data, timeline_data
 from sim.report.pim_text import channel_rows, entry_lines
 from sim.report.power import joules_by_component
 from sim.report.result_data import ResultData
-from sim.report.text import operator_title, percent
+from sim.report.table_cells import percent
+from sim.report.text import operator_title
 from sim.trace.parallel.pipeline import message_tensor
 
 VECTOR = "vector_unit"

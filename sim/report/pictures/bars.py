@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sim.report.pictures.style import PALETTE, clipped, legend_above
 from sim.report.power import joules_by_component
 from sim.report.result_data import ResultData
-from sim.report.text import operator_title, short
+from sim.report.table_cells import short
+from sim.report.text import operator_title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

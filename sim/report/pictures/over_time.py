@@ -12,7 +12,7 @@ from sim.observe.recording import Recorded
 from sim.observe.series import ComponentSeries, Series
 from sim.report.pictures.style import clipped, colour, legend_above, time_unit
 from sim.report.result_data import ResultData
-from sim.report.text import short
+from sim.report.table_cells import short
 from sim.run.record import ComponentRecord
 
 if TYPE_CHECKING:

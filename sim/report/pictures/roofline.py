@@ -8,7 +8,7 @@ from sim.core.clock import PS_PER_S
 from sim.core.units import format_si
 from sim.report.pictures.style import PALETTE
 from sim.report.result_data import ResultData
-from sim.report.text import short
+from sim.report.table_cells import short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
