@@ -82,7 +82,8 @@ def uses_of(architecture: Architecture) -> list[Use]:
     """Every component and link with the actions it may count, for checking and describing prices before a run."""
     nodes = _nodes(architecture)
     found = [
-        Use(node.path, node.kind, price_parameters(node.spec), counted_actions(node.kind, node.spec)) for node in nodes
+        Use(node.path, node.kind, price_parameters(node.spec), counted_actions(node.kind, node.spec), node.place)
+        for node in nodes
     ]
     return found + [_pim_use(node) for node in nodes if _has_pim(node)]
 
@@ -97,7 +98,7 @@ def _pim_use(node: ComponentNode | LinkNode) -> Use:
     assert isinstance(spec, DramSpec) and spec.pim is not None and spec.device is not None
     commands, _ = spec.pim.parts(spec.device)
     actions = tuple(sorted({one.action for one in commands.commands.values()}))
-    return Use(f"{node.path}.pim", "pim", price_parameters(spec), actions)
+    return Use(f"{node.path}.pim", "pim", price_parameters(spec), actions, node.place)
 
 
 def _nodes(architecture: Architecture) -> list[ComponentNode | LinkNode]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from sim.core.errors import InconsistencyError, InputError, Problem
+from sim.core.errors import InconsistencyError, InputError, Place, Problem
 from sim.energy.rules import Gap, Parameters
 from sim.energy.table import EnergyTable
 
@@ -20,12 +20,13 @@ PS_PER_S = 10**12
 
 
 class Use(NamedTuple):
-    """A component as the table sees it before a run: which ``actions`` it may count."""
+    """A component as the table sees it before a run: which ``actions`` it may count, and where it is declared."""
 
     path: str
     kind: str
     parameters: Parameters
     actions: tuple[str, ...]
+    place: Place | None = None
 
 
 class Tally(NamedTuple):
@@ -95,15 +96,18 @@ class PriceRow:
 
 
 def check_priced(table: EnergyTable, uses: Iterable[Use]) -> None:
-    """Raise InputError that lists *every* (component, action) without a price. The table ``none`` prices nothing."""
+    """Raise InputError that lists *every* (component, action) without a price, actions that lack the same together. The
+    table ``none`` prices nothing."""
     if table.is_none:
         return
     problems: list[Problem] = []
-    for path, kind, parameters, actions in sorted(uses, key=lambda use: use[0]):
+    for path, kind, parameters, actions, place in sorted(uses, key=lambda use: use.path):
+        gaps: dict[Gap, tuple[str, ...]] = {}
         for action in sorted(actions):
             found = table.look_up(kind, action, parameters)
             if isinstance(found, Gap):
-                problems.append(table.problem(f"{path} ({kind})", action, found))
+                gaps[found] = (*gaps.get(found, ()), action)
+        problems += [table.problem(f"{path} ({kind})", kind, lacking, gap, place) for gap, lacking in gaps.items()]
     if problems:
         raise InputError(problems)
 

@@ -62,11 +62,12 @@ class Price:
 
 @dataclass(frozen=True)
 class Gap:
-    """Why there is no price: what is missing, what would do."""
+    """Why there is no price: what is missing, what would do. ``key``: the component's key that would close it."""
 
     reason: str
     found: str | None = None
     allowed: tuple[str, ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,15 @@ class Curve:
         low = max(0, min(sum(size <= size_bytes for size in sizes) - 1, len(sizes) - 2))
         (low_bytes, low_figure), (high_bytes, high_figure) = self.points[low], self.points[low + 1]
         sources = "; ".join(dict.fromkeys((low_figure.source, high_figure.source)))
-        entry = f"curve {self.name} at {format_bytes(size_bytes)}, between {low_figure.name} and {high_figure.name}"
+        outside = not sizes[0] <= size_bytes <= sizes[-1]
+        where = "extrapolated from" if outside else "between"
+        entry = f"curve {self.name} at {format_bytes(size_bytes)}, {where} {low_figure.name} and {high_figure.name}"
         if size_bytes in (low_bytes, high_bytes):
             figure = low_figure if size_bytes == low_bytes else high_figure
             joules, confidence, note = figure.energy.joules, figure.confidence, "a stated capacity"
         else:
             share = math.log(size_bytes / low_bytes) / math.log(high_bytes / low_bytes)
             joules = _interpolate(low_figure.energy.joules, high_figure.energy.joules, share)
-            outside = not sizes[0] <= size_bytes <= sizes[-1]
             confidence = "estimate" if outside else worst(low_figure.confidence, high_figure.confidence)
             stated = f"{format_bytes(sizes[0])} to {format_bytes(sizes[-1])}"
             note = f"extrapolated beyond the stated {stated}" if outside else f"interpolated log-log within {stated}"
@@ -154,10 +156,10 @@ class Choice:
         names = tuple(name for name, _ in self.choices)
         value = self.default if found is None else str(found)
         if value is None:
-            return Gap(f"needs {self.by}", "nothing", names)
+            return Gap(f"needs {self.by}", "nothing", names, self.by)
         chosen = next((rule for name, rule in self.choices if value == name or value.startswith(f"{name}_")), None)
         if chosen is None:
-            return Gap(f"does not know this {self.by}", value, names)
+            return Gap(f"does not know this {self.by}", value, names, self.by)
         price = chosen.resolve(parameters)
         if isinstance(price, Gap):
             return price

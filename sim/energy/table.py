@@ -89,15 +89,21 @@ class EnergyTable:
         """Like :meth:`look_up`; raises InputError when there is no price."""
         found = self.look_up(kind, action, parameters)
         if isinstance(found, Gap):
-            raise InputError([self.problem(kind, action, found)])
+            raise InputError([self.problem(kind, kind, (action,), found)])
         return found
 
-    def problem(self, subject: str, action: str, gap: Gap) -> Problem:
-        """``gap`` told for ``subject`` (a component's path or kind)."""
-        message = f"energy table {self.name!r}: {subject}: {action} {gap.reason}"
+    def problem(
+        self, subject: str, kind: str, actions: tuple[str, ...], gap: Gap, place: Place | None = None
+    ) -> Problem:
+        """``gap`` of some ``actions`` of a ``kind``, told for ``subject`` (a component's path) at its ``place``."""
+        message = f"{subject}: energy table {self.name!r}: {', '.join(actions)}: {gap.reason}"
         close = nearest(gap.found, gap.allowed) if gap.found and gap.allowed else None
-        place = Place(self.path) if self.path else None
-        return Problem(message, place, gap.found, ", ".join(gap.allowed) or None, close)
+        names = ", ".join(gap.allowed)
+        ways = [f"a `{gap.key}:` of {names}" if gap.key else names] if names else []
+        if kind in self.kinds:
+            ways.append(f"a price of your own, `energy: {{overrides: {{{kind}.{actions[0]}: 1 pJ}}}}`")
+        ways.append("no energy, `energy: {table: none}`")
+        return Problem(message, place, gap.found, "; ".join(ways), close)
 
 
 def table_names() -> tuple[str, ...]:

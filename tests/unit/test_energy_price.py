@@ -69,10 +69,18 @@ def test_everything_without_a_price_is_listed_before_a_run() -> None:
     ]
     with pytest.raises(InputError) as caught:
         check_priced(TABLE, uses)
-    told = [problem.message for problem in caught.value.problems]
-    assert len(told) == 4
-    for path, action in (("hbm", "read_bytes"), ("hbm", "write_bytes"), ("mxu", "mac_posit8"), ("fpga", "lookups")):
-        assert any(f" {path} " in message and action in message for message in told), (path, action)
+    told = [problem.message.split(": energy table 'cmos_7nm': ") for problem in caught.value.problems]
+    assert [(path, what.split(":")[0]) for path, what in told] == [
+        ("fpga (lookup_table)", "lookups"),
+        ("hbm (dram)", "read_bytes, write_bytes"),
+        ("mxu (systolic_array)", "mac_posit8"),
+    ]
+
+
+def test_a_price_beyond_the_stated_capacities_says_that_it_is_extrapolated() -> None:
+    entries = {size: TABLE.price("scratchpad", "read_bytes", {"bank_bytes": size}).entry for size in (2048, 16384)}
+    assert entries[2048] == "curve sram at 2 KiB, extrapolated from sram_8k and sram_32k"
+    assert entries[16384] == "curve sram at 16 KiB, between sram_8k and sram_32k"
 
 
 def test_description_tells_the_source_of_every_number() -> None:

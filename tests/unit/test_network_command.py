@@ -86,7 +86,7 @@ def test_the_command_prints_a_row_per_rate_and_writes_the_same_as_json(
         (
             ["custom", "--set", "routers=6", "--set", "edges=[[0,1],[1,2],[2,3],[3,4],[4,5],[5,0]]", "--set",
              "homes=[0,1,2,3,4,5]"],
-            "wait for each other in a circle",
+            "allowed: `routing: up_down`",
         ),
         (["tpu_v4"], "no link of kind fabric"),
     ],

@@ -14,8 +14,9 @@ from sim.core.errors import Place, Problems
 from sim.hardware.noc.routes import MOST_SHOWN, PORT_BITS, PORT_MASK, Ints, Routes
 
 
-def refuse_cycles(routes: Routes, place: Place | None = None) -> None:
-    """Raise InputError when some pair is not connected, or when channels can wait for each other, showing the circle."""
+def refuse_cycles(routes: Routes, allowed: str, place: Place | None = None) -> None:
+    """Raise InputError when some pair is not connected, or when channels can wait for each other, showing the circle and
+    what is ``allowed`` instead."""
     problems = Problems()
     pairs, lost = dependencies(routes)
     for variant, source, destination in lost[:MOST_SHOWN]:
@@ -33,7 +34,7 @@ def refuse_cycles(routes: Routes, place: Place | None = None) -> None:
                 "the routes can deadlock: these channels wait for each other in a circle",
                 place,
                 found=" -> ".join(names[:MOST_SHOWN] + (["..."] if len(names) > MOST_SHOWN else []) + names[:1]),
-                allowed="routes without a circle: dimension-order, up_down, or dateline classes",
+                allowed=allowed,
             )
     problems.raise_if_any()
 

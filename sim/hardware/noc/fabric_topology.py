@@ -65,6 +65,8 @@ class Topology:
     """YAML keys of a small instance, for documentation and contract tests."""
     variants: int = 1
     classes: int = 1
+    without_circle: ClassVar[str] = "routes that close no circle, such as dimension order, or more classes of channels"
+    """What to do about routes that can deadlock, for messages."""
 
     def __init__(self, spec: Any) -> None:
         self.spec = spec

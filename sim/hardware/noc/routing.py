@@ -34,7 +34,7 @@ def freeze(topology: Topology, place: Place | None = None) -> Routes:
         graph.number_of_nodes(), most, len(homes), topology.variants, topology.classes, links, homes, ports, table,
         topology.shape(),
     )  # fmt: skip
-    refuse_cycles(routes, place)
+    refuse_cycles(routes, topology.without_circle, place)
     return routes
 
 

@@ -62,6 +62,7 @@ class Custom(Topology):
     Spec = CustomSpec
     example = {"routers": 3, "edges": [(0, 1), (1, 2, 4)], "homes": [0, 1, 2, 2]}
     spec: CustomSpec
+    without_circle = "`routing: up_down`, or edges that close no circle"
 
     def graph(self) -> Graph:
         graph = empty_graph(self.spec.routers)
