@@ -4,8 +4,11 @@ A (activations) and C (results) lie by rows, batch item after batch item, K (or 
 image by image, row by row, pixel by pixel with its channels together. A tile that takes a part of the columns has its rows
 apart. B lies in the order in which its tiles move: weights are laid out ahead of time for the plan that reads them, columns
 of tiles one after another; so a tile of B is one piece. Keys and values with whole heads in a tile lie the same either way.
+Slices of a volume are read for several slices of the result: what is read is more than the tensor, and a tile begins at its
+share of it, in one piece.
 
-Left out: the columns that a strided 1x1 convolution skips, and rows apart in both batch and K.
+Left out: the columns that a strided 1x1 convolution skips, rows apart in both batch and K, and which slices of a volume are
+read.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ class MatrixPlaces:
         for position, (total, source) in enumerate(shape.extras, start=2):
             self._kinds[position] = source, Fraction(8 * total, shape.results)
         self._rows: dict[tuple[int, Size], tuple[int, int]] = {}
+        self._read = self.extent_bytes(A)
+        self._there = sum(size for _, size in shape.a.tiers)
 
     def extent_bytes(self, position: int) -> int:
         """As in :class:`~sim.mapping.plan.StepSchedule`."""
@@ -60,6 +65,8 @@ class MatrixPlaces:
             return TilePlace(self._bytes(B, (b * segment.n + n) * self._kept + before * size[2]))
         if position == A:
             elements = (b * self._a_rows + self._geometry.input_row(m)) * self._geometry.k_units + k
+            if segment.conv is not None and self._read > self._there > 0:
+                return TilePlace(self._bytes(A, elements) * self._there // self._read)
         else:
             elements = (b * segment.m + m * self._geometry.m_unit) * segment.n + n
         rows = self._rows.get((position, size))

@@ -176,7 +176,7 @@ class PipelineNest:
                 continue
             if feed.place == A:
                 amount = int(feed.source.transferred(self.a_bytes(place, start, count)))
-                first = bits_to_bytes(geometry.input_row(start) * geometry.k_units, stage.a_bits)
+                first = self._input_place(place, start, feed.size_bytes)
                 wanted, released = ends[0], released + (amount if ends[1] else 0)
             elif feed.place == B:
                 amount = int(feed.source.transferred(bits_to_bytes(segment.k * size, stage.b_bits)))
@@ -253,6 +253,16 @@ class PipelineNest:
         geometry, stage = self._geometry[place], self.stages[place]
         assert geometry is not None
         return int(bits_to_bytes(geometry.m_cut(start, count).a_factor * geometry.k_units, stage.a_bits))
+
+    def _input_place(self, place: int, start: int, size_bytes: int) -> int:
+        """Where in A unit ``start`` begins to read. Of a volume, whose slices are read several times: at its share of A."""
+        geometry, stage, conv = self._geometry[place], self.stages[place], self.stages[place].conv
+        assert geometry is not None
+        first = int(bits_to_bytes(geometry.input_row(start) * geometry.k_units, stage.a_bits))
+        if conv is None:
+            return first
+        read = int(bits_to_bytes(conv.images * conv.in_h * conv.in_w * geometry.k_units, stage.a_bits))
+        return first * size_bytes // max(read, size_bytes)
 
     def _work(self, place: int, m: int, n: int) -> ArrayWork:
         if (place, m, n) in self._works:
