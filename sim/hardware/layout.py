@@ -25,7 +25,7 @@ from sim.hardware.collectives import CollectivesSpec
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
-from sim.hardware.link_view import LinkView, link_class
+from sim.hardware.link_view import LinkView, check_copies, link_class
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
 from sim.hardware.memory.tier import OffChipSpec
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
@@ -144,6 +144,7 @@ class Layout:
         self._problems.raise_if_any()
 
     def _check_links(self) -> None:
+        check_copies((*self.links, *self.chip_links), self._problems)
         for link in (*self.links, *self.chip_links):
             if link.node.spec.joins is not None and link not in self.chip_links:
                 self._problems.add(f"{link.path}: only a link between chips `joins` a number of them", link.node.place)
@@ -219,7 +220,7 @@ class Layout:
         if not self.links:
             return ()
         start, end = self.tiers[source], self.tiers[destination]
-        reached = self._reach(start.path)
+        reached = self.reached_from(start.path)
         if end.path not in reached:
             problems = Problems()
             problems.add(f"no link leads from {start.path} to {end.path}, for copies", start.node.place)
@@ -316,7 +317,7 @@ class Layout:
     def routes_from(self, tier: TierView, problems: Problems) -> dict[tuple[int, int], tuple[Hop, ...]]:
         """(``tier``, core) -> the links between them, for every core."""
         routes: dict[tuple[int, int], tuple[Hop, ...]] = {}
-        reached = self._reach(tier.path)
+        reached = self.reached_from(tier.path)
         for core in self.cores:
             if tier.core == core.index or not self.links:
                 routes[tier.index, core.index] = ()
@@ -336,7 +337,7 @@ class Layout:
         """Shortest routes from every tier to the engines that links lead to."""
         routes: dict[tuple[int, str], tuple[Hop, ...]] = {}
         for tier in self.tiers:
-            reached = self._reach(tier.path)
+            reached = self.reached_from(tier.path)
             for engine in self.engines:
                 if engine.path in reached:
                     routes[tier.index, engine.path] = reached[engine.path]
@@ -382,7 +383,8 @@ class Layout:
     def _links_by_path(self) -> dict[str, LinkView]:
         return {link.path: link for link in self.links}
 
-    def _reach(self, start: str) -> dict[str, tuple[Hop, ...]]:
+    def reached_from(self, start: str) -> dict[str, tuple[Hop, ...]]:
+        """Instance path -> the links that lead there from ``start``, the fewest; of equals, those declared first."""
         reached: dict[str, tuple[Hop, ...]] = {start: ()}
         queue = deque([start])
         while queue:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from sim.config.architecture import LinkNode
 from sim.config.spec import links as link_kinds
+from sim.core.errors import Place, Problems
 from sim.hardware.noc.link import LinkModel, Passages
 
 
@@ -39,3 +41,17 @@ class LinkView:
 def link_class(view: LinkView) -> Any:
     """The component class of a link."""
     return link_kinds.get(view.node.kind)
+
+
+def check_copies(links: Iterable[LinkView], problems: Problems) -> None:
+    """Adds a problem for every declaration of links several of whose copies join the same ends: one of them is used."""
+    copies: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
+    for link in links:
+        copies.setdefault((link.node.place, link.endpoints), []).append(link.path)
+    for (place, _), paths in copies.items():
+        if len(paths) > 1:
+            problems.add(
+                f"copies of a link join the same ends, and a route takes one of them: {', '.join(paths)}", place,
+                found=f"count: {len(paths)}",
+                allowed="count: 1, and the bandwidth or width of all together; between chips, `joins`",
+            )  # fmt: skip

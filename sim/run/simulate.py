@@ -15,6 +15,7 @@ from sim.core.probe import Listener, Probe
 from sim.hardware.chip_groups import ChipGrid, grid_of
 from sim.hardware.chips import find_chips
 from sim.hardware.layout import Layout
+from sim.hardware.link_use import untaken
 from sim.hardware.noc.fabric_link import Fabric
 from sim.mapping.check_policy import check_policy
 from sim.mapping.pins import idle_pins
@@ -29,7 +30,7 @@ from sim.run.record import OperatorRecord, RunRecord
 from sim.run.replicas import Replicas
 from sim.run.stage_programs import Stage, stages_of
 from sim.trace.model import Trace
-from sim.trace.parallel.pipeline import pipeline_stages
+from sim.trace.parallel.pipeline import pipeline_stages, uneven_stages
 from sim.trace.writer import trace_lines
 
 
@@ -227,7 +228,8 @@ def _idle_pins(architecture: Architecture, operators: Iterable[OperatorRecord]) 
 
 
 def _warnings(executor: Executor, trace: Trace | None) -> tuple[str, ...]:
-    found = list(trace.notes) if trace is not None else []
+    found = [*trace.notes, *uneven_stages(trace)] if trace is not None else []
+    found += untaken(executor.layout)
     if len(executor.stages) > 1 and executor.stages[0].stage.micro_batches == 1:
         found.append("one micro-batch passes the groups of cores, one of which works at a time (--micro-batches)")
     has_arrays = any(core.arrays is not None for core in executor.machine.cores)

@@ -13,7 +13,7 @@ from sim import load_architecture, lower, simulate
 from sim.core.errors import InputError
 from sim.trace.builder import TraceBuilder
 from sim.trace.model import Repeat, Trace
-from sim.trace.parallel.pipeline import pipeline_stages
+from sim.trace.parallel.pipeline import pipeline_stages, uneven_stages
 from sim.trace.summary import summarize
 
 ROWS, WIDTH, PRODUCTS, TILES = 2048, 128, 8, 16
@@ -99,3 +99,17 @@ def test_layers_are_dealt_so_that_the_fullest_stage_has_least(stages: int) -> No
     found = pipeline_stages(lower("configs/llama2_7b", phase="decode", context=64, pp=stages))
     layers = [sum(item.count for item in stage.items if isinstance(item, Repeat)) for stage in found]
     assert sum(layers) == 32 and max(layers) == -(-32 // stages)
+
+
+def test_stages_with_next_to_nothing_to_do_are_told(tmp_path: Path) -> None:
+    """Of three products the last has an eighth of the others' columns: no cut makes its stage as busy as theirs."""
+    assert list(uneven_stages(chain(pp=4))) == []
+    builder = TraceBuilder("uneven")
+    x = builder.activation("x", (256, 128))
+    for number, columns in enumerate((128, 128, 16)):
+        weight, result = builder.weight(f"w{number}", (128, columns)), builder.activation(f"y{number}", (256, columns))
+        builder.op(f"op{number}", "gemm", {"m": 256, "n": columns, "k": 128}, {"a": x, "b": weight}, result)
+        x = result
+    found = simulate(replace(builder.build([x]), parallel=(("pp", 3),)), toy(tmp_path))
+    (told,) = (text for text in found.warnings if text.startswith("--pp 3: stage 2 (of 0 to 2)"))
+    assert told.endswith("MACs of the stages, of the busiest: 100 %, 100 %, 12 %")

@@ -57,6 +57,7 @@ def check(arch: Name, set_: Overrides = None) -> None:
     from sim.core.errors import all_of
     from sim.hardware.core_groups import check_groups
     from sim.hardware.layout import Layout
+    from sim.hardware.link_use import untaken
     from sim.mapping.check_policy import check_policy
     from sim.mapping.planner import Planner
     from sim.report.energy import energy_table
@@ -70,6 +71,8 @@ def check(arch: Name, set_: Overrides = None) -> None:
 
     layout, table, _ = all_of(laid_out, lambda: energy_table(architecture), lambda: check_policy(architecture))
     Planner(layout)  # engines, and what pins ask of them
+    for warning in untaken(layout):
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(
         f"{architecture.name}: well formed, {len(layout.cores)} cores, {len(layout.tiers)} memory tiers, "
         f"energy table {table.name}"

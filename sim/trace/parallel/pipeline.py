@@ -58,6 +58,21 @@ def pipeline_stages(
     return tuple(made)
 
 
+def uneven_stages(trace: Trace) -> Iterator[str]:
+    """What to tell of stages of ``trace`` over chips with less than a quarter of the MACs of the busiest one."""
+    count = dict(trace.parallel).get("pp", 1)
+    units = _units(trace)
+    macs = [sum(unit.cost for unit in units) for units in _divided(units, count)] if 1 < count <= len(units) else [0]
+    little = [str(number) for number, done in enumerate(macs) if 4 * done < max(macs)]
+    if little:
+        layers = sum(item.count for item in trace.items if isinstance(item, Repeat) and item.over == "layers")
+        shares = ", ".join(f"{100 * done / max(macs):.0f} %" for done in macs)
+        yield (
+            f"--pp {count}: stage {', '.join(little)} (of 0 to {count - 1}) has under a quarter of the busiest one's MACs; "
+            f"{f'there are {layers} layers; ' if layers else ''}MACs of the stages, of the busiest: {shares}"
+        )
+
+
 def _check(trace: Trace, stages: int, place: Place | None, asked: str) -> None:
     problems, units = Problems(), len(_units(trace))
     if units < stages:

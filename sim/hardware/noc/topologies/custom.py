@@ -8,6 +8,7 @@ al., "Autonet: a high-speed, self-configuring local area network using point-to-
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -29,7 +30,7 @@ class CustomSpec(TopologySpec):
 
     routers: PositiveInt = Field(description="number of routers; they count from 0")
     edges: list[Annotated[tuple[int, ...], Field(min_length=2, max_length=3)]] = Field(
-        description="pairs [router, router], or triples with the link's latency in cycles; every edge leads both ways"
+        description="pairs [router, router], each once, or triples with the link's latency in cycles; edges lead both ways"
     )
     homes: Annotated[list[int], Field(min_length=1)] = Field(description="the router of each terminal")
     routing: Literal["shortest_path", "up_down"] = Field(default="shortest_path", description="how routes are found")
@@ -49,6 +50,12 @@ class CustomSpec(TopologySpec):
         loops = [f"{list(edge)}" for edge in self.edges if edge[0] == edge[1]]
         if loops:
             raise ValueError(f"an edge joins two different routers, found {', '.join(loops)}")
+        pairs = Counter(frozenset(edge[:2]) for edge in self.edges)
+        again = [f"{list(edge)}" for edge in self.edges if pairs[frozenset(edge[:2])] > 1]
+        if again:
+            raise ValueError(
+                f"a route takes one edge between two routers, so no second one is used; found {', '.join(again)}"
+            )
         slow = [f"{list(edge)}" for edge in self.edges if len(edge) == 3 and edge[2] < 1]
         if slow:
             raise ValueError(f"the latency of an edge is at least 1 cycle, found {', '.join(slow)}")
