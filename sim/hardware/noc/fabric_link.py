@@ -28,11 +28,11 @@ from sim.hardware.noc.fabric_engine import engine_of
 from sim.hardware.noc.fabric_keys import KEPT_ROUTES, FabricKeys, routes_of, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import TopologySpec
+from sim.hardware.noc.idle_cycles import idle_head_cycles
 from sim.hardware.noc.link import Link, LinkModel, Passage, Passages
 from sim.hardware.noc.message_network import MessageNetwork
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.port_use import Carried, PortUse
-from sim.hardware.noc.routes import Routes
 
 
 class FabricLinkKeys(LinkSpec, FabricKeys):
@@ -73,17 +73,11 @@ class FabricLinkModel(LinkModel):
 
 @lru_cache(maxsize=KEPT_ROUTES)
 def mean_idle_cycles(name: str, topology: TopologySpec, router: RouterSpec) -> Fraction:
-    """Cycles of a single flit from one terminal to another, mean over all pairs: links, routers and both ends."""
+    """Cycles of a single flit from one terminal to another, mean over all pairs."""
     routes = routes_of(name, topology, None)
     pairs = [(one, other) for one in range(routes.terminals) for other in range(routes.terminals) if one != other]
     total = sum(idle_head_cycles(routes, router, one, other) for one, other in pairs)
     return Fraction(total, max(1, len(pairs)))
-
-
-def idle_head_cycles(routes: Routes, router: RouterSpec, source: int, destination: int) -> int:
-    """Cycles of a single flit from one terminal to another: links, routers and both ends."""
-    on_links = [int(routes.links.latency[link]) for link, _ in routes.path(source, destination)]
-    return sum(on_links) + (len(on_links) + 1) * router.router_cycles + 2 * router.injection_latency
 
 
 def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place | None) -> dict[str, int]:

@@ -23,6 +23,7 @@ from sim.hardware.compiled import load_kernels
 from sim.hardware.noc import _packet_layout as at
 from sim.hardware.noc.credit_limit import check_trains
 from sim.hardware.noc.fabric_spec import RouterSpec
+from sim.hardware.noc.idle_cycles import idle_tree_cycles
 from sim.hardware.noc.multicast_tree import TreeNode, links_of_tree, terminal_port, tree_of
 from sim.hardware.noc.packet_network import PacketNetwork
 from sim.hardware.noc.routes import Ints, Routes
@@ -125,7 +126,7 @@ class MessageNetwork(PacketNetwork):
     def _find_way(self, source: int, destinations: tuple[int, ...]) -> Way:
         routes, copies = self.routes, len(destinations)
         nodes = tree_of(routes, source, destinations)
-        *rests, idle = self._idle_cycles(nodes)
+        *rests, idle = idle_tree_cycles(routes, self.spec, nodes)
         heads = len(nodes) * int(self._state.flat[at.HEAD_CYCLES])
         port, tree = -1, -1
         if copies == 1:
@@ -138,17 +139,6 @@ class MessageNetwork(PacketNetwork):
         train = self._train_flits if self._train_flits > packet else 0
         return Way(links_of_tree(nodes, destinations), row, packet, min(packet, buffer), train)
 
-    def _idle_cycles(self, nodes: list[TreeNode]) -> list[int]:
-        """Cycles of a head alone from its start at each node, and last at the source, to the last terminal behind it."""
-        flat, ports = self._state.flat, self._state.ports
-        cycles = [0] * (len(nodes) + 1)
-        for number in reversed(range(len(nodes))):
-            parent, port, _ = nodes[number]
-            cycles[number] += int(ports[port, at.DELAY])
-            cycles[parent] = max(cycles[parent], cycles[number] + int(flat[at.HEAD_CYCLES]))
-        cycles[-1] += int(ports[flat[at.ALL_PORTS], at.DELAY])
-        return cycles
-
     def _plant(self, nodes: list[TreeNode], rests: list[int], copies: int) -> int:
         """Rows for the tree's nodes; returns the root's."""
         state = self._state
@@ -160,7 +150,7 @@ class MessageNetwork(PacketNetwork):
         return root
 
     def _node(self, channel: int, parent: int, rest: int) -> int:
-        """A node of a tree, the first behind its ``parent`` from now on; ``rest`` as :meth:`_idle_cycles`."""
+        """A node of a tree, the first behind its ``parent`` from now on; ``rest`` as :func:`idle_tree_cycles`."""
         row = self._keep((channel, -1, -1, rest))
         flat = self._state.flat
         if parent >= 0:
