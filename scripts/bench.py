@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,16 @@ CROSSBAR = str(Path(__file__).parent / "bench_crossbar.yaml")
 """``mesh_16core`` without its mesh: the difference is what the routed fabric costs."""
 PROBED = ("resnet50", "llama2_7b_decode")
 """Traces on which the cost of probes is measured."""
+
+
+INSTEAD = {
+    "mapping": "the mapper against random mappings (minutes)",
+    "memory": "the memory engines, in requests and row runs/s",
+    "mesh": "what a routed mesh adds to a layer of Llama-2-7B (a minute or two)",
+    "network": "the network models, in cycles and packets/s",
+    "pim": "a GPT3-7B block at batch 256 on NPU and PIM",
+}
+"""Benchmarks of their own, each in the file of its name."""
 
 
 class Case(NamedTuple):
@@ -156,35 +167,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help="counted runs of each case")
     parser.add_argument("--all", action="store_true", help="long cases too")
     parser.add_argument("--probes", action="store_true", help="what recording costs, too (always without CASE)")
-    parser.add_argument("--mapping", action="store_true", help="instead: the mapper against random mappings (minutes)")
-    parser.add_argument("--memory", action="store_true", help="instead: the memory engines, in requests and row runs/s")
-    parser.add_argument("--network", action="store_true", help="instead: the network models, in cycles and packets/s")
-    parser.add_argument("--pim", action="store_true", help="instead: a GPT3-7B block at batch 256 on NPU and PIM")
+    for name, told in INSTEAD.items():
+        parser.add_argument(f"--{name}", action="store_true", help=f"instead: {told}")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
     if options.list:
         print("\n".join(f"{name}{'  (long)' if case.long else ''}" for name, case in CASES.items()))
         return
-    if options.mapping:
-        from bench_mapping import bench_mapping
-
-        bench_mapping()
-        return
-    if options.memory:
-        from bench_memory import bench_memory
-
-        bench_memory()
-        return
-    if options.network:
-        from bench_network import bench_network
-
-        bench_network()
-        return
-    if options.pim:
-        from bench_pim import bench_pim
-
-        bench_pim()
-        return
+    for name in INSTEAD:
+        if getattr(options, name):
+            getattr(import_module(f"bench_{name}"), f"bench_{name}")()
+            return
     unknown = [name for name in options.cases if name not in CASES]
     if unknown:
         sys.exit(f"unknown case {', '.join(unknown)}; --list names them")
