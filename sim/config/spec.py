@@ -6,7 +6,7 @@ subclass of :class:`ComponentSpec` with one field per YAML key. Specs are frozen
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import ConfigDict, Field
@@ -41,6 +41,8 @@ class ComponentSpec(FrozenSpec):
 class LinkSpec(ComponentSpec):
     """Base of all link specs: a link connects two or more components, or copies of one, by path."""
 
+    counted: ClassVar[tuple[str, ...]] = ("bytes",)
+    """What links of this kind count, each with a price in the energy table."""
     name: str | None = Field(default=None, description="name of the link in reports; default: its place in the list")
     connects: Annotated[list[str], Field(min_length=1)] = Field(
         description="paths of the components it connects, relative to the group that holds the link, or from the top"

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from sim.config.architecture import Architecture, ComponentNode, LinkNode
-from sim.config.spec import FrozenSpec
+from sim.config.spec import FrozenSpec, LinkSpec
 from sim.core.errors import Place, Problems
 from sim.energy.price import Use
 from sim.energy.table import NONE, EnergyTable, load_table, table_names
@@ -139,7 +139,10 @@ def _add_quotient(parameters: dict[str, object], name: str, size: str, parts: st
 
 
 def counted_actions(kind: str, spec: FrozenSpec) -> tuple[str, ...]:
-    """Actions that a built-in component of this kind may count; () for other kinds, which are checked after the run."""
+    """Actions that a link, or a built-in component of this kind, may count; () for other kinds, which are checked after the
+    run."""
+    if isinstance(spec, LinkSpec):
+        return spec.counted
     actions = _ACTIONS.get(kind)
     return actions(price_parameters(spec)) if actions else ()
 
@@ -184,10 +187,6 @@ _ACTIONS: dict[str, Callable[[Mapping[str, object]], tuple[str, ...]]] = {
     "dram": _dram,
     "nand": _nand,
     "cxl": _always("read_bytes", "write_bytes"),
-    "point_to_point": _always("bytes"),
-    "bus": _always("bytes"),
-    "crossbar": _always("bytes"),
-    "fabric": _always("bytes", "hop_bytes"),
     "collectives": _always("collectives"),
     "dma": _always("transfers"),
     "host": _always("launches"),

@@ -73,7 +73,7 @@ class Series:
         return self.of([one], one.path)
 
     def of(self, instances: list[ComponentRecord], path: str) -> ComponentSeries:
-        """The sum over several instances."""
+        """The sum over several instances; those on a chip that another stands for are as on that one."""
         lanes = [lane.name for one in instances for lane in one.lanes]
         rows = self._rows(lanes)
         what, owner = self._slices.what[rows], self._slices.owner[rows]
@@ -91,7 +91,7 @@ class Series:
 
     def _rows(self, lanes: list[str]) -> Table:
         found = []
-        for name in lanes:
+        for name in map(self.record.simulated, lanes):
             if name in self._numbers:
                 number = self._numbers[name]
                 first, last = np.searchsorted(self._slices.lane, (number, number + 1))

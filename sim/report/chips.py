@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.hardware.layout import natural_key
+from sim.report.path_ranges import path_ranges
 from sim.run.record import ComponentRecord, RunRecord
 
 COMPUTING = ("systolic_array", "roofline", "vector_unit")
@@ -21,6 +23,20 @@ def chip_rows(record: RunRecord) -> tuple[dict[str, Any], ...]:
         sent[row["source"]] = sent.get(row["source"], 0) + row["bytes"]
     chips = [one.path.rpartition(".")[0] for one in record.components if one.kind == "collectives"]
     return tuple(_row(record, chip, sent.get(chip, 0)) for chip in chips)
+
+
+def simulated_components(record: RunRecord) -> list[ComponentRecord]:
+    """Components in order of their paths, without those of chips that another stands for."""
+    found = [one for one in record.components if record.simulated(one.path) == one.path]
+    return sorted(found, key=lambda one: natural_key(one.path))
+
+
+def alike_notes(record: RunRecord) -> list[str]:
+    """Which chips do as which other does."""
+    chips: dict[str, list[str]] = {}
+    for chip, first in record.alike.items():
+        chips.setdefault(first, []).append(chip)
+    return [f"{', '.join(path_ranges(others))}: as {first}" for first, others in chips.items()]
 
 
 def _row(record: RunRecord, chip: str, sent_bytes: int) -> dict[str, Any]:

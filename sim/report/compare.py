@@ -1,8 +1,8 @@
 """Several dataflows and architectures side by side, operator by operator.
 
-An operator's time is the time during which it was in progress; those of different operators overlap, so the sum of them
-is not the run's time. The total "if each operator took its best" is a sum of such times too, and is held against the
-same sums, not against a run: nothing was simulated in that mixture.
+An operator's time is the time during which it computed. What it waited for before, while its first operands came, is not in
+it, and operators overlap: neither their times nor the differences of these add up to those of the runs, so what is
+concluded about runs is from the runs alone.
 
 Why the best of each is best is told by :mod:`sim.report.compare_reasons`.
 """
@@ -20,7 +20,7 @@ from sim.config.load import load_architecture
 from sim.core.atomic import write_files
 from sim.core.errors import InputError, Place, Problem, Problems
 from sim.hardware.pe.dataflow import dataflows
-from sim.report.compare_reasons import reason_text, reasons
+from sim.report.compare_reasons import operator_text, reasons, run_text
 from sim.report.result import Result
 from sim.report.run_folder import PAGE, report_text
 from sim.report.simulation import simulate
@@ -86,10 +86,13 @@ class Comparison:
         best = min(self.variants, key=lambda one: one.result.time_ps)
         accounts = {one.name: run_account(one.result.record) for one in self.variants}
         moved = {one.name: _totals(one)["bytes"] for one in self.variants}
-        return _with_text(reasons(best.name, accounts, moved), best.result.time_ps)
+        found = reasons(best.name, accounts, moved)
+        for name, against in found["against"].items():
+            against["text"] = run_text(best.name, name, against, best.result.time_ps)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: ``variants`` (totals), ``why`` the fastest is, ``operators``, ``best_of_each`` (sums of times)."""
+        """Plain data: ``variants`` (totals), ``why`` the fastest is, ``operators``, of how many each is ``best_of_each``."""
         rows = self.operator_rows()
         return {
             "schema_version": SCHEMA_VERSION,
@@ -98,7 +101,6 @@ class Comparison:
             "why": self.why(),
             "operators": rows,
             "best_of_each": {
-                "operators_time_ps": sum(min(one["time_ps"] for one in row["variants"].values()) for row in rows),
                 "operators_per_variant": {
                     variant.name: sum(row["best"] == variant.name for row in rows) for variant in self.variants
                 },
@@ -183,13 +185,9 @@ def _why(best: str, variants: dict[str, dict[str, Any]]) -> dict[str, Any]:
     accounts = {name: Account(one["time_ps"], **one["account"]) for name, one in variants.items() if "account" in one}
     if best not in accounts:
         return {"best": best, "against": {}}
-    return _with_text(reasons(best, accounts, {name: one["bytes"] for name, one in variants.items()}),
-                      variants[best]["time_ps"])  # fmt: skip
-
-
-def _with_text(found: dict[str, Any], best_ps: int) -> dict[str, Any]:
+    found = reasons(best, accounts, {name: one["bytes"] for name, one in variants.items()})
     for name, against in found["against"].items():
-        against["text"] = reason_text(found["best"], name, against, best_ps)
+        against["text"] = operator_text(best, name, against)
     return found
 
 
@@ -205,6 +203,5 @@ def _totals(variant: Variant) -> dict[str, Any]:
         "utilization": result.utilization,
         "energy_j": result.energy_j,
         "bytes": added_bytes(one["bytes"] for one in result.operators),
-        "operators_time_ps": sum(one["time_ps"] for one in result.operators),
         "bound_by": result.roofline["bound_by"],
     }

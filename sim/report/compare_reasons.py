@@ -68,22 +68,32 @@ def term_name(term: str) -> str:
     return f"arrays waiting: {term.removeprefix(RUN_WAITS)}" if term.startswith(RUN_WAITS) else NAMES.get(term, term)
 
 
-def reason_text(best: str, name: str, against: dict[str, Any], first_ps: int) -> str:
-    """One sentence: how much slower ``name`` is than ``best`` and in which terms. ``first_ps``: the best's time."""
+def run_text(best: str, name: str, against: dict[str, Any], first_ps: int) -> str:
+    """One sentence: how much slower the run ``name`` is than ``best`` and in which terms. ``first_ps``: the best's time."""
     slower = against["slower_ps"]
+    if not slower:
+        return f"{name} is as fast as {best}: {_terms(against)}"
     share = f" ({100 * slower / first_ps:.1f} %)" if first_ps else ""
+    return f"{name} takes {format_si(slower / 1e12, 's', 3)}{share} more than {best}: {_terms(against)}"
+
+
+def operator_text(best: str, name: str, against: dict[str, Any]) -> str:
+    """One sentence: how much longer an operator computes in ``name`` than in ``best``; no share, for runs are not made of
+    these."""
+    slower = against["slower_ps"]
+    longer = f"computes {format_si(slower / 1e12, 's', 3)} longer than" if slower else "computes as long as"
+    return f"{name} {longer} {best}: {_terms(against)}"
+
+
+def _terms(against: dict[str, Any]) -> str:
+    """The terms of a difference, bytes, and time at the memory waited for."""
     terms = against["terms_ps"]
     scale = max((abs(value) for value in terms.values()), default=0)
     told = sorted(
         (one for one in terms if abs(terms[one]) > NEGLIGIBLE * scale), key=lambda one: (-abs(terms[one]), one)
     )
     parts = [f"{term_name(one)}{_whom(one, against)} {_signed(terms[one])}" for one in told]
-    text = (
-        f"{name} takes {format_si(slower / 1e12, 's', 3)}{share} more than {best}: "
-        if slower
-        else f"{name} is as fast as {best}: "
-    )
-    text += ", ".join(parts) or "the same in every term"
+    text = ", ".join(parts) or "the same in every term"
     moved = [f"{tier} {'+' if amount > 0 else '-'}{format_si(abs(amount), 'B')}"
              for tier, amount in against["bytes"].items() if amount]  # fmt: skip
     text += f"; moved: {', '.join(moved)}" if moved else ""

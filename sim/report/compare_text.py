@@ -29,7 +29,7 @@ def show_comparison(comparison: Comparison, console: Console, detail: bool = Fal
     if len(shown) < len(rows):
         console.print(Text(f"{len(rows) - len(shown)} more operators (--detail shows all)", style="dim"))
     console.print()
-    _best(data, console)
+    console.print(Text(_notes(data), style="dim"))
 
 
 def _slowest_ps(row: dict[str, Any]) -> int:
@@ -55,7 +55,7 @@ def _totals(data: dict[str, Any]) -> Any:
 def _operators(rows: list[dict[str, Any]]) -> Any:
     made = table(
         ("operator", "left"), ("variant", "left"), ("cycles", "right"), ("util", "right"), ("bytes", "right"),
-        ("energy", "right"), ("bound by", "left"), ("slower, mostly by", "left"), fold_first=True,
+        ("energy", "right"), ("bound by", "left"), ("longer, mostly by", "left"), fold_first=True,
     )  # fmt: skip
     for row in rows:
         title = row["name"] + (f" x{row['count']}" if row["count"] > 1 else "")
@@ -63,34 +63,30 @@ def _operators(rows: list[dict[str, Any]]) -> Any:
             moved = sum(amounts["read"] + amounts["written"] for amounts in one["bytes"].values())
             made.add_row(
                 title, name + (" *" if name == row["best"] else ""), f"{one['cycles']:,}", percent(one["utilization"]),
-                format_si(moved, "B"), _joules(one["energy_j"]), short(one["bound_by"]), _slower(row, name),
+                format_si(moved, "B"), _joules(one["energy_j"]), short(one["bound_by"]), _longer(row, name),
             )  # fmt: skip
             title = ""
     return made
 
 
-def _slower(row: dict[str, Any], name: str) -> str:
-    """How much slower than the best, and the term with the largest part in it: of waiting, what for."""
+def _longer(row: dict[str, Any], name: str) -> str:
+    """How much longer it computes than in the best, and the term with the largest part in it: of waiting, what for."""
     against = row["why"]["against"].get(name)
     if not against or not against["slower_ps"]:
         return ""
-    share = 100 * against["slower_ps"] / row["variants"][row["best"]]["time_ps"]
-    largest = against["largest"]
+    longer, largest = format_si(against["slower_ps"] / 1e12, "s"), against["largest"]
     if largest is None:
-        return f"{share:.1f} %"
-    return f"{share:.1f} % {short(against['waiting_for']) if largest == 'waiting' else largest.replace('_', '/')}"
+        return longer
+    return f"{longer} {short(against['waiting_for']) if largest == 'waiting' else largest.replace('_', '/')}"
 
 
-def _best(data: dict[str, Any], console: Console) -> None:
-    best = data["best_of_each"]
-    made = table(
-        ("sum of the operators' own times", "left"), ("time", "right"), ("best for (ties: the first)", "right")
+def _notes(data: dict[str, Any]) -> str:
+    counts = data["best_of_each"]["operators_per_variant"]
+    fastest = ", ".join(f"{name} {count}" for name, count in counts.items())
+    return (
+        f"fastest (ties: the first) for so many operators: {fastest}; an operator's cycles are those in which it computed, "
+        "without the wait for its first operands, and operators overlap: the runs differ by what is said above"
     )
-    for name, one in data["variants"].items():
-        count = f"{best['operators_per_variant'][name]} operators"
-        made.add_row(name, format_si(one["operators_time_ps"] / 1e12, "s", 4), count)
-    made.add_row("if each operator took its best", format_si(best["operators_time_ps"] / 1e12, "s", 4), "")
-    console.print(made)
 
 
 def _joules(value: float | None) -> str:

@@ -24,7 +24,7 @@ from sim.report.balance import CoreLoads
 from sim.report.explain_core_groups import group_lines
 from sim.report.explain_dispatch import dispatch_lines
 from sim.report.explain_mapping import in_order, mapping_lines
-from sim.report.operators import channels_by_operator, demands
+from sim.report.operators import channels_by_operator, demands, stage_titles
 from sim.report.power import MOVED
 from sim.report.run_folder import RESULT, load_run
 from sim.run.record import ComponentRecord, OperatorRecord, RunRecord
@@ -71,7 +71,8 @@ def operator_lines(
     """Everything about the operator of this number in the record; ``sources``: where its energy prices come from, too."""
     one = record.operators[number]
     dims = " ".join(f"{name}={value}" for name, value in in_order(one.dims))
-    yield f"{one.name}: {one.kind} {dims}"
+    stage = stage_titles(record).get(one.job)
+    yield f"{one.name}{f' of {stage}' if stage else ''}: {one.kind} {dims}"
     if one.region != one.name:
         yield f"  runs fused into {one.region}, whose time it shares"
     if one.fused:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sim.core.units import format_si
+from sim.report.labels import labels
 from sim.report.result_data import ResultData
 from sim.report.table_cells import BUSY, STALLED, bar, percent, short, table
 
@@ -26,12 +27,16 @@ def link_tables(result: ResultData, draw: bool) -> Iterator[RenderableType]:
 
 
 def _simple(links: dict[str, dict[str, Any]], draw: bool) -> RenderableType:
-    rows = [(path, name, one) for path, link in links.items() for name, one in link["ports"].items()]
+    rows = [
+        (path, label, link["ports"][name])
+        for path, link in links.items()
+        for name, label in labels(link["ports"]).items()
+    ]
     rows.sort(key=lambda row: -row[2]["utilization"])
     made = table(("port", "left"), ("busy", "right"), ("waited", "right"), ("", "left"), ("of link", "left"))
     shown = [row for row in rows if row[2]["bytes"]][:BUSIEST]
     for path, name, one in shown:
-        made.add_row(short(name), percent(one["utilization"]), _time(one["waited_s"]),
+        made.add_row(name, percent(one["utilization"]), _time(one["waited_s"]),
                      bar([(one["utilization"], BUSY)], draw, WIDTH), short(path))  # fmt: skip
     return Group(
         made, _note(f"the busiest {len(shown)} of {len(rows)} ports; waited: messages behind others, added up")
@@ -43,8 +48,9 @@ def _fabric(path: str, one: dict[str, Any], draw: bool) -> RenderableType:
     made = table(
         (f"{short(path)}", "left"), ("busy", "right"), ("no buffer", "right"), ("waited", "right"), ("", "left")
     )
+    called = labels(one["ports"])
     rows: list[tuple[str, dict[str, Any], float | None]] = [
-        *((f"port {short(name)}", one["ports"][name], None) for name in one["hottest_ports"]),
+        *((f"port {called[name]}", one["ports"][name], None) for name in one["hottest_ports"]),
         *((f"link {name}", one["links"][name], _stalled(one["links"][name])) for name in one["hottest_links"]),
     ]
     rows = [row for row in sorted(rows, key=lambda row: -row[1]["utilization"])[:BUSIEST] if row[1]["busy_ps"]]

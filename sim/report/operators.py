@@ -7,7 +7,8 @@ regions it heads did not store and load again. ``span_s`` begins earlier, with t
 prefetched while the operator before computes, so it is in ``span_s`` that no memory's roofline is beaten.
 ``bound_by`` is the resource whose own demand (what this operator's work alone would keep
 it busy) is largest; ``launch`` when that is the host; of a link, ``bound_channel`` is the port or link between routers that
-carries most of the operator's bytes. ``imbalance`` is the busiest core over the mean of all
+carries most of the operator's bytes. ``stage`` says which of several jobs it belongs to, such
+as the stages of a pipeline, which have operators of the same names. ``imbalance`` is the busiest core over the mean of all
 (:mod:`sim.report.balance`), of the regions an operator heads; none where there is one core. ``dispatch``: where engines
 could be chosen among, what each predicted for the first execution, which was taken, by what rule, and why others
 declined.
@@ -34,6 +35,7 @@ def operator_rows(
     hosts = {one.declared for one in record.components if one.kind == "host"}
     heads = {(one.job, one.name): number for number, one in enumerate(record.operators)}
     channels = channels_by_operator(record)
+    stages = stage_titles(record)
     rows = []
     for number, one in enumerate(record.operators):
         energy = float(prices.operators_j[number]) if prices is not None else None
@@ -42,6 +44,7 @@ def operator_rows(
         busiest = channels.get(head, {}).get(row["bound_by"])
         balance = loads.of_operator(one)
         rows.append(row | {
+            "stage": stages.get(one.job),
             "bound_channel": busiest.channel if busiest is not None else None,
             "imbalance": balance.imbalance if balance is not None else None,
         })  # fmt: skip
@@ -54,6 +57,14 @@ def bound_of(one: OperatorRecord, hosts: set[str]) -> str | None:
     if not ranked:
         return None
     return LAUNCH if ranked[0][0] in hosts else ranked[0][0]
+
+
+def stage_titles(record: RunRecord) -> dict[str, str]:
+    """Job -> what tells it from the others; {} when there is one job only. Stages of a trace are jobs called after it."""
+    jobs = dict.fromkeys(one.job for one in record.operators)
+    if len(jobs) < 2:
+        return {}
+    return {job: job.removeprefix(record.trace["name"]).lstrip("_") or job for job in jobs}
 
 
 def channels_by_operator(record: RunRecord) -> dict[int, dict[str, Busiest]]:

@@ -25,6 +25,11 @@ def path_ranges(paths: Iterable[str]) -> list[str]:
     ]
 
 
+def without_indices(path: str) -> str:
+    """chip[1].core[3].pad -> "chip.core.pad"."""
+    return re.sub(r"\[\d+\]", "", path)
+
+
 def _runs(numbers: Iterable[int]) -> list[str]:
     found: list[list[int]] = []
     for number in numbers:

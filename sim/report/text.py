@@ -126,10 +126,11 @@ def uneven(result: ResultData) -> list[str]:
 
 
 def operator_title(one: dict[str, Any]) -> str:
-    """Name, how many fused operators it carries, and how often it ran: "conv1 +2 x16"."""
+    """Its stage, name, how many fused operators it carries, and how often it ran: "stage0: conv1 +2 x16"."""
+    stage = f"{one['stage']}: " if one["stage"] else ""
     fused = f" +{len(one['fused'])}" if one["fused"] else ""
     repeated = f" x{one['count']}" if one["count"] > 1 else ""
-    return f"{one['name']}{fused}{repeated}"
+    return f"{stage}{one['name']}{fused}{repeated}"
 
 
 def _energy_by_region(result: ResultData) -> dict[tuple[str, str], float]:

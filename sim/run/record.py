@@ -91,7 +91,8 @@ class RunRecord:
     """A whole run. ``off_chip``: bytes to and from off-chip memory, compulsory and avoidable (:mod:`sim.run.off_chip`).
 
     ``architecture`` holds name, sha256 and the resolved document; ``trace`` name, sha256 and source. ``core_groups``: what
-    each group of cores of a pipeline had to do, got and kept (:meth:`sim.run.stage_programs.StageRun.record`)."""
+    each group of cores of a pipeline had to do, got and kept (:meth:`sim.run.stage_programs.StageRun.record`). ``alike``:
+    chips that were not simulated -> the chip that stands for them (:mod:`sim.run.replicas`)."""
 
     architecture: dict[str, Any]
     trace: dict[str, Any]
@@ -106,7 +107,15 @@ class RunRecord:
     events: dict[str, int]
     off_chip: dict[str, int] = field(default_factory=dict)
     core_groups: tuple[dict[str, Any], ...] = ()
+    alike: dict[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
+
+    def simulated(self, name: str) -> str:
+        """The path or lane that was simulated for this one; itself unless it is on a chip that another stands for."""
+        for chip, first in self.alike.items():
+            if name.startswith(f"{chip}."):
+                return name.replace(f"{chip}.", f"{first}.")
+        return name
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data (operator numbers become strings in JSON)."""

@@ -26,6 +26,11 @@ class Replicas:
         """Chips, the simulated one included."""
         return max(1, len(self._paths))
 
+    @property
+    def alike(self) -> dict[str, str]:
+        """Every chip that was not simulated -> the one that stands for it."""
+        return dict.fromkeys(self._paths[1:], self._paths[0]) if self._paths else {}
+
     def of(self, path: str) -> tuple[str, ...]:
         """The path on every chip; what is on none of them, as it is."""
         if not self._paths or not path.startswith(f"{self._paths[0]}."):

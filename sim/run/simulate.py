@@ -97,6 +97,7 @@ def _record(
             *_idle_pins(architecture, operators.values()),
             *(text for executor, _ in chips for text in _run_warnings(executor)),
         ),
+        alike={chip: one for _, replicas in chips for chip, one in replicas.alike.items()},
         core_groups=tuple(one.record() for one in first.stages),
         events={
             "tiles": sum(unit.tiles_taken for executor, _ in chips for unit in executor.units),

@@ -40,8 +40,7 @@ def test_operators_match_whatever_group_executes_them(tmp_path: Path) -> None:
     assert [row["name"] for row in rows] == [f"op{number}" for number in range(PRODUCTS)]
     assert all(set(row["variants"]) == {"g0", "g1"} for row in rows)
     whole, groups = (one.result for one in found.variants)
-    assert data["variants"]["g1"]["operators_time_ps"] == sum(row["variants"]["g1"]["time_ps"] for row in rows)
-    assert data["variants"]["g1"]["operators_time_ps"] < 1.2 * groups.time_ps
+    assert sum(row["variants"]["g1"]["time_ps"] for row in rows) < 1.2 * groups.time_ps
     change = diff(whole, groups)
     assert not change.trace and change.architecture == {"policy.core_groups": (1, 2)}
     assert {row["name"] for row in change.mapping} <= {row["name"] for row in change.operators}

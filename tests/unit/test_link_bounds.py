@@ -12,10 +12,13 @@ import sim
 from sim.config.spec import links
 from sim.core.clock import PS_PER_S
 from sim.core.component import Activity
+from sim.energy.of_architecture import counted_actions
+from sim.hardware.noc.crossbar import Crossbar, CrossbarSpec
 from sim.hardware.noc.fabric_link import FabricLinkSpec
 from sim.hardware.noc.link import Link
 from sim.hardware.noc.port_use import PortUse
 from sim.report.explain import explain_run
+from sim.report.page.diagram import BAND, diagram
 from sim.report.result import Result
 
 RATE = 4 * 10**9
@@ -87,3 +90,20 @@ def test_the_wait_for_a_port_is_that_behind_others(kind: str) -> None:
 
     assert used(4096) == PortUse("a out", 4096, 256_000, 0)
     assert used(4096, 256, 256) == PortUse("a out", 4608, 288_000, 256_000 + 272_000)
+
+
+def test_a_link_of_a_plug_in_is_drawn_as_a_link_and_priced_by_what_it_says_it_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class PairSpec(CrossbarSpec):
+        counted = ("bytes", "hop_bytes")
+
+    class Pair(Crossbar):
+        Spec = PairSpec
+
+    monkeypatch.setitem(links._known, "pair", Pair)
+    found = result("kind: pair, name: wires")
+    (wires,) = (box for box in diagram(found)["boxes"] if box["kind"] == "pair")
+    assert (wires["name"], wires["height"]) == ("wires", BAND)
+    (link,) = four_cores("kind: pair").links
+    assert counted_actions("pair", link.spec) == ("bytes", "hop_bytes")

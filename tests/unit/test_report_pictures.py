@@ -13,9 +13,11 @@ from report_toys import MACHINE, machine, network, toy_result
 
 from sim.core.errors import InputError
 from sim.report.compare import compare
+from sim.report.page.arrow_labels import ADVANCE, HEIGHT, Area, place_labels
+from sim.report.page.html import ASSETS
 from sim.report.pictures import bars, over_time, roofline, topology
 from sim.report.pictures.draw import WHATS, comparison_picture, picture
-from sim.report.pictures.style import COLUMN_IN, FORMATS, KNOWN, PALETTE, figure
+from sim.report.pictures.style import COLUMN_IN, FORMATS, KNOWN, OTHERS, PALETTE, figure
 from sim.report.result import Result
 from sim.report.simulation import simulate
 
@@ -70,7 +72,8 @@ def test_the_timeline_has_a_row_for_every_lane() -> None:
     result = toy_result()
     (axes,) = timeline(result).axes
     names = [lane.name for one in over_time.shown_components(result) for lane in one.lanes]
-    assert [label.get_text() for label in axes.get_yticklabels()] == [name.partition(".")[2] for name in names]
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    assert shown == [name.partition(".")[2].replace(".chip.", ".") for name in names]
     bars_drawn = [path for one in axes.collections for path in one.get_paths()]
     assert len(bars_drawn) == len(result.recorder.slices().lane)  # type: ignore[union-attr]
     assert axes.get_xlabel() == "time (us)"
@@ -111,10 +114,43 @@ def test_the_topology_has_every_part_and_the_bytes_between_memories() -> None:
     result = toy_result()
     (axes,) = boxes(result).axes
     texts = [text.get_text() for text in axes.texts]
-    for name in ("core ×2", "mxu ×2", "vmem", "cmem", "hbm", "host", "link"):
+    for name in ("core ×2", "mxu ×2", "vmem", "cmem", "hbm", "host", "xbar"):
         assert name in texts
     arrows = [one for one in axes.patches if type(one).__name__ == "FancyArrowPatch"]
     assert len(arrows) == len(result.traffic) > 0
+
+
+def test_no_legend_leaves_the_picture_and_no_two_of_its_colours_are_alike() -> None:
+    result = toy_result()
+    for made in (timeline(result), utilization(result)):
+        (legend,) = made.legends
+        box = legend.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= made.bbox.width and box.y1 <= made.bbox.height
+    one_colour = [tint for name, tint in KNOWN.items() if name != "busy"]
+    assert len({*one_colour, *OTHERS}) == len(one_colour) + len(OTHERS)
+    known = re.search(r"const KNOWN = \{(.*?)\};", (ASSETS / "format.js").read_text(), re.S)
+    assert known is not None
+    on_page = dict(re.findall(r'(\w+): "(#\w+)"', known[1]))
+    assert on_page == {name.removeprefix("stall: "): tint for name, tint in KNOWN.items()}
+
+
+def test_figures_of_arrows_lie_on_no_box_and_on_no_other() -> None:
+    """A memory between two others, so that two pairs of arrows meet at it."""
+    boxes = [
+        {"x": x, "y": y, "width": 150, "height": 56, "kind": "dram"} for x, y in ((0, 0), (400, 0), (200, 240))
+    ]  # fmt: skip
+    ends = [((275, 240), (75, 56)), ((289, 240), (89, 56)), ((275, 240), (475, 56)), ((289, 240), (489, 56))]
+    arrows: list[dict[str, Any]] = [
+        {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "right": place % 2 == 1}
+        for place, ((x1, y1), (x2, y2)) in enumerate(ends)
+    ]
+    place_labels(arrows, boxes, ["123 kB"] * 4)
+    width = 6 * ADVANCE
+    areas = [Area(box["x"], box["y"], box["x"] + 150, box["y"] + 56) for box in boxes]
+    for one in arrows:
+        left = one["label_x"] - (width if one["label_anchor"] == "end" else 0)
+        areas.append(Area(left, one["label_y"] - HEIGHT + 2, left + width, one["label_y"] + 2))
+    assert not any(one.meets(other) for one, other in combinations(areas, 2))
 
 
 def test_a_comparison_has_a_bar_per_operator_and_variant() -> None:

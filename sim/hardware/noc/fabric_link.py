@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,7 @@ from sim.hardware.noc.port_use import Carried, PortUse
 class FabricLinkKeys(LinkSpec, FabricKeys):
     """YAML keys of ``kind: fabric``; those of the topology stand beside ``topology``."""
 
+    counted: ClassVar[tuple[str, ...]] = ("bytes", "hop_bytes")
     width: SizeBytes = Field(description="bytes of a flit: what a link carries per cycle of `clock`")
     packet: SizeBytes = Field(default=4096, description="bytes of the largest packet; longer messages are cut")
     train: SizeBytes = Field(

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sim.config.spec import links
+from sim.core.units import format_si
+from sim.report.page.arrow_labels import place_labels
 from sim.report.result_data import ResultData
 
 WIDTH, HEIGHT, BAND = 150, 56, 26
 GAP, TITLE, MARGIN = 22, 24, 14
 COLUMNS = 4
 SHIFT = 14
-LINKS = ("crossbar", "bus", "point_to_point", "fabric")
 
 
 @dataclass
@@ -56,6 +58,7 @@ def diagram(result: ResultData) -> dict[str, Any]:
          **_line(places[one["source"]], places[one["destination"]], one["source"] < one["destination"])}
         for one in result.traffic if one["source"] in places and one["destination"] in places
     ]  # fmt: skip
+    place_labels(arrows, boxes, [format_si(one["bytes"], "B") for one in arrows])
     return {"width": root.width + 2 * MARGIN, "height": root.height + 2 * MARGIN, "boxes": boxes, "arrows": arrows}
 
 
@@ -72,7 +75,7 @@ def _plain(box: Box, result: ResultData) -> dict[str, Any]:
 def _name(box: Box, result: ResultData) -> str:
     """The last part of the path, with the component that it is a part of."""
     head, _, last = box.path.rpartition(".")
-    if box.kind in LINKS:
+    if box.kind in links and last.isdigit():
         return "link"
     return f"{head.rpartition('.')[2]}.{last}" if head in result.components else last
 
@@ -105,12 +108,12 @@ def _holder(path: str, result: ResultData) -> str:
 
 
 def _group(path: str, groups: dict[str, list[str]], result: ResultData, ends: set[str], outer: int) -> Box:
-    inner, links, parts = [], [], []
+    inner, bands_of, parts = [], [], []
     for member in groups[path]:
         if member in groups:
             inner.append(member)
-        elif result.components[member]["kind"] in LINKS:
-            links.append(member)
+        elif result.components[member]["kind"] in links:
+            bands_of.append(member)
         else:
             parts.append(member)
     parts.sort(key=lambda member: member in ends)
@@ -122,7 +125,7 @@ def _group(path: str, groups: dict[str, list[str]], result: ResultData, ends: se
     rows = [boxes[at : at + 2] for at in range(0, len(boxes), 2)]
     columns = 2 if len(leaves) <= 4 and not boxes else COLUMNS
     bands = [Box(member, result.components[member]["kind"], result.components[member]["count"], height=BAND)
-             for member in links]  # fmt: skip
+             for member in bands_of]  # fmt: skip
     width = 0
     order: list[list[Box]] = [*rows, *([band] for band in bands)]
     order += [leaves[at : at + columns] for at in range(0, len(leaves), columns)]
@@ -146,7 +149,7 @@ def _leaf(path: str, result: ResultData, outer: int) -> Box:
 
 
 def _line(source: dict[str, Any], target: dict[str, Any], forward: bool) -> dict[str, Any]:
-    """From edge to edge; the two directions of a pair run side by side, their labels outside them at the lower end."""
+    """From edge to edge; the two directions of a pair run side by side, ``right``: this is the one on the right (below)."""
     shift = SHIFT if forward else -SHIFT
     low = source["y"] < target["y"]
     x1, x2 = source["x"] + source["width"] / 2 + shift, target["x"] + target["width"] / 2 + shift
@@ -154,11 +157,6 @@ def _line(source: dict[str, Any], target: dict[str, Any], forward: bool) -> dict
         y1 = y2 = source["y"] + source["height"] / 2 + shift / 2
         right = source["x"] < target["x"]
         x1, x2 = source["x"] + source["width"] * right, target["x"] + target["width"] * (not right)
-        label = {"label_x": (x1 + x2) / 2, "label_y": y1 + (shift if forward else shift + 8), "label_anchor": "middle"}
-        return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **label}
+        return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "right": forward}
     y1, y2 = source["y"] + source["height"] * low, target["y"] + target["height"] * (not low)
-    label = {
-        "label_x": (x2 if low else x1) + shift / 2, "label_y": max(y1, y2) - 12,
-        "label_anchor": "start" if forward else "end",
-    }  # fmt: skip
-    return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **label}
+    return {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "right": forward}

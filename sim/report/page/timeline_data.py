@@ -15,6 +15,8 @@ from sim.observe.counters import row_hits
 from sim.observe.recorder import merge_windows
 from sim.observe.recording import Recorded
 from sim.observe.series import Series, shares
+from sim.report.chips import alike_notes, simulated_components
+from sim.report.labels import labels
 from sim.report.power import attojoules_by_owner, bytes_by_owner, static_attojoules
 from sim.report.result_data import ResultData
 from sim.run.record import ComponentRecord, RunRecord
@@ -30,8 +32,8 @@ POINTS = 1000
 def timeline_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
     """Lanes with their slices, and ``notes`` on what was left out."""
     record = result.record
-    notes = []
-    shown = sorted(record.components, key=lambda one: natural_key(one.path))
+    notes = alike_notes(record)
+    shown = simulated_components(record)
     if sum(len(one.lanes) for one in shown) > LANES:
         first = {one.declared: one.path for one in reversed(shown)}
         shown = [one for one in shown if first[one.declared] == one.path]
@@ -44,10 +46,11 @@ def timeline_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
         notes.append(
             f"slices merged within windows of {window_ps} ps: totals are exact, places within a window are not"
         )
+    called = labels(lanes)
     return {
         "elapsed_ps": record.elapsed_ps,
         "whats": recorded.whats,
-        "lanes": [_lane(name, table, recorded) for name in lanes],
+        "lanes": [{"label": called[name], **_lane(name, table, recorded)} for name in lanes],
         "notes": notes,
     }
 
@@ -73,7 +76,8 @@ def _lane(name: str, table: Any, recorded: Recorded) -> dict[str, Any]:
 
 
 def series_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
-    """Utilization, bandwidth, row hits and power over time, by component (by declared component when there are many)."""
+    """Utilization, bandwidth, row hits and power over time, by component, or by declared component when there are
+    many or chips that are alike."""
     record = result.record
     series = Series(record, recorded, BINS)
     widths = series.widths_ps
@@ -98,7 +102,7 @@ def series_data(result: ResultData, recorded: Recorded) -> dict[str, Any]:
 
 def _shown(record: RunRecord) -> dict[str, list[ComponentRecord]]:
     every = sorted(record.components, key=lambda one: natural_key(one.path))
-    if sum(len(one.lanes) for one in every) <= LANES:
+    if record.alike or sum(len(one.lanes) for one in every) <= LANES:
         return {one.path: [one] for one in every}
     groups: dict[str, list[ComponentRecord]] = {}
     for one in every:

@@ -10,7 +10,9 @@ from sim.hardware.layout import natural_key
 from sim.observe.recorder import STALL, merge_windows
 from sim.observe.recording import Recorded
 from sim.observe.series import ComponentSeries, Series
-from sim.report.pictures.style import clipped, colour, legend_above, time_unit
+from sim.report.chips import alike_notes, simulated_components
+from sim.report.labels import labels
+from sim.report.pictures.style import clipped, colour, legend_on_top, time_unit
 from sim.report.result_data import ResultData
 from sim.report.table_cells import short
 from sim.run.record import ComponentRecord
@@ -27,8 +29,8 @@ LANE_IN, PANEL_IN = 0.13, 0.42
 
 
 def shown_components(result: ResultData) -> list[ComponentRecord]:
-    """Components in order of their paths; one of each replicated kind when there are many."""
-    every = sorted(result.record.components, key=lambda one: natural_key(one.path))
+    """Components in order of their paths, of chips that are alike those of one; one of each kind when there are many."""
+    every = simulated_components(result.record)
     if sum(len(one.lanes) for one in every) <= LANES:
         return every
     first = {one.declared: one.path for one in reversed(every)}
@@ -59,10 +61,17 @@ def draw_timeline(figure: Figure, result: ResultData, recorded: Recorded) -> Non
             used.add(what)
             bars = [(start / scale, (end - start) / scale) for start, end in spans[:, 1:3].tolist()]
             axes.broken_barh(bars, (row - 0.4, 0.8), facecolors=colour(names[what], what), linewidth=0)
-    axes.set(xlim=(0, max(result.time_ps, 1) / scale), ylim=(len(lanes) - 0.5, -0.5), xlabel=f"time ({unit})")
-    axes.set_yticks(range(len(lanes)), [clipped(short(lane)) for lane in lanes])
+    axes.set(
+        xlim=(0, max(result.time_ps, 1) / scale),
+        ylim=(len(lanes) - 0.5, -0.5),
+    )
+    axes.set_xlabel("; ".join([f"time ({unit})", *alike_notes(result.record)]))
+    called = labels(lanes)
+    axes.set_yticks(range(len(lanes)), [clipped(called[lane]) for lane in lanes])
     axes.tick_params(axis="y", length=0)
-    legend_above(axes, [(names[what], colour(names[what], what)) for what in sorted(used, key=lambda one: names[one])])
+    legend_on_top(
+        figure, [(names[what], colour(names[what], what)) for what in sorted(used, key=lambda one: names[one])]
+    )
 
 
 def utilization_height_in(result: ResultData) -> float:
@@ -83,7 +92,7 @@ def draw_utilization(figure: Figure, result: ResultData, recorded: Recorded) -> 
     for axes, one in zip(all_axes, found, strict=True):
         _panel(axes, one, series, scale, entries)
     all_axes[-1].set(xlabel=f"time ({unit})", xlim=(0, max(result.time_ps, 1) / scale))
-    legend_above(all_axes[0], entries)
+    legend_on_top(figure, entries)
 
 
 def _panels(result: ResultData) -> dict[str, list[ComponentRecord]]:

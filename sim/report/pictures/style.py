@@ -20,9 +20,15 @@ FONT_PT = 7
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#332288", "#117733", "#882255")
 KNOWN = {
     "busy": "#0072B2", "compute": "#0072B2", "vector": "#332288", "load": "#009E73", "store": "#56B4E9",
-    "transfer": "#117733", "idle": "#E3E8EC", "stall: operand": "#E69F00", "stall: result": "#F0E442",
+    "transfer": "#117733", "collective": "#44AA99", "pim": "#CC6677",
+    "idle": "#E3E8EC", "stall: operand": "#E69F00", "stall: result": "#F0E442",
     "stall: credit": "#CC79A7", "stall: bank": "#D55E00", "stall: bus": "#882255", "stall: link": "#AA4499",
     "stall: dependency": "#999999", "stall: refresh": "#DDCC77", "stall: launch": "#661100",
+}  # fmt: skip
+OTHERS = ("#88CCEE", "#999933", "#AA4466", "#4477AA", "#EE8866", "#BBCC33", "#FFAABB", "#77AADD")
+"""For kinds of slices that have no colour of their own, in turn: none of these is another's."""
+LEGEND: dict[str, Any] = {
+    "ncols": 3, "frameon": False, "handlelength": 0.8, "handleheight": 0.8, "columnspacing": 1.0, "borderaxespad": 0.2,
 }  # fmt: skip
 FORMATS = ("png", "svg", "pdf")
 TIME_UNITS = ((1e12, "s"), (1e9, "ms"), (1e6, "us"), (1e3, "ns"), (1.0, "ps"))
@@ -59,8 +65,8 @@ def file_bytes(made: Figure, format: str) -> bytes:
 
 
 def colour(name: str, number: int = 0) -> str:
-    """The colour of a kind of slice; others take those of the palette in turn."""
-    return KNOWN.get(name, PALETTE[number % len(PALETTE)])
+    """The colour of a kind of slice; others take theirs in turn."""
+    return KNOWN.get(name, OTHERS[number % len(OTHERS)])
 
 
 def time_unit(elapsed_ps: int) -> tuple[float, str]:
@@ -75,11 +81,17 @@ def clipped(text: str, most: int = 28) -> str:
 
 def legend_above(axes: Any, entries: list[tuple[str, str]]) -> None:
     """A legend over the axes: (name, colour), as many to a row as fit a column."""
+    if entries:
+        axes.legend(handles=_patches(entries), loc="lower left", bbox_to_anchor=(0, 1.0), **LEGEND)
+
+
+def legend_on_top(figure: Figure, entries: list[tuple[str, str]]) -> None:
+    """A legend over all of a picture, from its left edge: there is more room than over axes beside long names."""
+    if entries:
+        figure.legend(handles=_patches(entries), loc="outside upper left", **LEGEND)
+
+
+def _patches(entries: list[tuple[str, str]]) -> list[Any]:
     from matplotlib.patches import Patch
 
-    handles = [Patch(facecolor=tint, label=name) for name, tint in entries]
-    if handles:
-        axes.legend(
-            handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False, handlelength=0.8,
-            handleheight=0.8, columnspacing=1.0, borderaxespad=0.2,
-        )  # fmt: skip
+    return [Patch(facecolor=tint, label=name) for name, tint in entries]

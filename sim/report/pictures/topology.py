@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.core.units import format_si
 from sim.report.page.diagram import diagram
-from sim.report.page.network import NetworkView, network_views
+from sim.report.page.network import Line, NetworkView, network_views
 from sim.report.pictures.style import COLUMN_IN
 from sim.report.result_data import ResultData
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ARROW = "#D55E00"
+WIDEST = 280
+"""Least width of a fabric with its legend."""
 SMALL_PT = 5.5
-CAPTION = 18
+LINE, PATCH = 14, 26
+"""Height of a line of text below a fabric, width of a patch of its legend."""
 
 
 def topology_height_in(result: ResultData) -> float:
@@ -24,8 +27,17 @@ def topology_height_in(result: ResultData) -> float:
 
 def _heights_in(result: ResultData) -> list[float]:
     data = diagram(result)
-    fabrics = [COLUMN_IN * (view.height + CAPTION) / view.width for view in network_views(result)]
+    fabrics = [COLUMN_IN * (view.height + _caption(view)) / max(view.width, WIDEST) for view in network_views(result)]
     return [max(1.2, COLUMN_IN * int(data["height"]) / int(data["width"])), *fabrics]
+
+
+def _scale(view: NetworkView) -> float:
+    """Text has one size on paper, so what it takes in the units of a picture grows with its width."""
+    return max(1.0, view.width / (1.5 * WIDEST))
+
+
+def _caption(view: NetworkView) -> float:
+    return LINE * _scale(view) * (len(view.title) + 3)
 
 
 def draw_topology(figure: Figure, result: ResultData) -> None:
@@ -38,20 +50,37 @@ def draw_topology(figure: Figure, result: ResultData) -> None:
 
 
 def _draw_network(axes: Any, view: NetworkView) -> None:
-    """Routers and links coloured by load; two directions of a connection side by side."""
-    from matplotlib.patches import Rectangle
+    """Routers and links coloured by load; two directions of a connection side by side; the scale below."""
+    from matplotlib.patches import PathPatch, Rectangle
+    from matplotlib.path import Path
 
-    axes.set(xlim=(0, view.width), ylim=(view.height + CAPTION, 0), aspect="equal")
+    axes.set(xlim=(0, max(view.width, WIDEST)), ylim=(view.height + _caption(view), 0), aspect="equal")
     axes.axis("off")
     for line in view.lines:
-        axes.plot([line.x1, line.x2], [line.y1, line.y2], color=line.colour, linewidth=0.6 + 2.4 * line.share)
+        curve = Path(_points(line), [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+        width = 0.6 + 2.4 * line.utilization
+        axes.add_patch(PathPatch(curve, facecolor="none", edgecolor=line.colour, linewidth=width))
     for spot in view.spots:
         corner = (spot.x - view.side / 2, spot.y - view.side / 2)
         axes.add_patch(
             Rectangle(corner, view.side, view.side, facecolor=spot.colour, edgecolor="#5b6670", linewidth=0.5)
         )
         axes.text(spot.x, spot.y, spot.name, fontsize=SMALL_PT, ha="center", va="center")
-    axes.text(4, view.height + CAPTION - 4, view.title, fontsize=SMALL_PT)
+        axes.text(spot.x, spot.y + view.side / 2 + 10, spot.label, fontsize=SMALL_PT - 1, ha="center")
+    line_height, patch = LINE * _scale(view), PATCH * _scale(view)
+    for place, step in enumerate(view.legend):
+        x = 4 + place * 2 * patch
+        patch_at = (x, view.height + 2)
+        axes.add_patch(
+            Rectangle(patch_at, patch, line_height / 2, facecolor=step.colour, edgecolor="#5b6670", linewidth=0.3)
+        )
+        axes.text(x, view.height + 2 + 1.5 * line_height, step.text, fontsize=SMALL_PT - 1)
+    for place, text in enumerate(view.title):
+        axes.text(4, view.height + line_height * (place + 3), text, fontsize=SMALL_PT)
+
+
+def _points(line: Line) -> list[tuple[float, float]]:
+    return [(line.x1, line.y1), (line.bend_x, line.bend_y), (line.x2, line.y2)]
 
 
 def _draw_boxes(axes: Any, result: ResultData) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod
 
-from sim.hardware.noc.fabric_topology import Hop, topologies
+from sim.hardware.noc.fabric_topology import Hop, Topology, topologies
 from sim.hardware.noc.topologies.mesh import Mesh, MeshSpec
 
 
@@ -31,6 +31,11 @@ class Torus(Mesh):
         super().__init__(spec)
         self._tied = [dim for dim, size in enumerate(spec.dims) if size % 2 == 0]
         self.variants = 1 << len(self._tied)
+
+    def positions(self) -> list[tuple[float, float]]:
+        """Those of a mesh; around a circle when there is one dimension only."""
+        one = sum(size > 1 for size in self.spec.dims) == 1
+        return Topology.positions(self) if one else super().positions()
 
     def ring_of(self, dim: int, position: tuple[int, ...]) -> int:
         others = [*position[:dim], 0, *position[dim + 1 :]]

@@ -46,13 +46,15 @@ function drawBox(svg, box) {
   shape(svg, "text", { x: left + full + 6, y: top + 8, fill: "#5b6670", "font-size": 11 }, percent(box.busy));
 }
 
-// Routed fabrics: routers as squares, links as lines, coloured from cold to hot by their load.
+// Routed fabrics: routers as squares, links as lines, coloured from cold to hot by their load; the scale and words below.
 function drawNetworks(id, views) {
+  const LINE = 15, PATCH = 44;
   for (const view of views) {
-    const height = view.height + 18;
-    const svg = shape(element(id), "svg", { viewBox: `0 0 ${view.width} ${height}`, width: view.width, role: "img", "aria-label": `load of ${view.path}` });
+    const width = Math.max(view.width, 300), height = view.height + LINE * (view.title.length + 3);
+    const svg = shape(element(id), "svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `load of ${view.path}` });
     for (const one of view.lines) {
-      const line = shape(svg, "line", { x1: one.x1, y1: one.y1, x2: one.x2, y2: one.y2, stroke: one.colour, "stroke-width": 2 + 5 * one.share });
+      const d = `M${one.x1},${one.y1} Q${one.bend_x},${one.bend_y} ${one.x2},${one.y2}`;
+      const line = shape(svg, "path", { d, fill: "none", stroke: one.colour, "stroke-width": 2 + 5 * one.utilization });
       shape(line, "title", {}, `link ${one.name}: ${percent(one.utilization)} of its cycles`);
     }
     for (const one of view.spots) {
@@ -60,7 +62,13 @@ function drawNetworks(id, views) {
       const box = shape(svg, "rect", { x: one.x - half, y: one.y - half, width: view.side, height: view.side, rx: 4, fill: one.colour, stroke: "#5b6670" });
       shape(box, "title", {}, `router ${one.name}: ${percent(one.utilization)} of its links; ${one.endpoints.join(", ") || "no endpoint"}`);
       shape(svg, "text", { x: one.x, y: one.y + 4, "text-anchor": "middle", fill: "#1b1f24" }, one.name);
+      if (one.label) shape(svg, "text", { x: one.x, y: one.y + half + 12, "text-anchor": "middle", "font-size": 11, fill: "#1b1f24", stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, one.label);
     }
-    shape(svg, "text", { x: 4, y: view.height + 12, fill: "#1b1f24" }, view.title);
+    view.legend.forEach((step, place) => {
+      const x = 4 + place * (PATCH + 8);
+      shape(svg, "rect", { x, y: view.height, width: PATCH, height: 10, fill: step.colour, stroke: "#5b6670", "stroke-width": 0.5 });
+      shape(svg, "text", { x, y: view.height + 10 + LINE, "font-size": 11, fill: "#1b1f24" }, step.text);
+    });
+    view.title.forEach((text, place) => shape(svg, "text", { x: 4, y: view.height + LINE * (place + 3), fill: "#1b1f24" }, text));
   }
 }

@@ -20,16 +20,17 @@ function timeUnit(seconds) {
 
 const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999", "#332288", "#88CCEE", "#117733", "#882255"];
 const KNOWN = {
-  compute: "#0072B2", vector: "#332288", load: "#009E73", store: "#56B4E9", transfer: "#117733", busy: "#0072B2", idle: "#E3E8EC",
+  compute: "#0072B2", vector: "#332288", load: "#009E73", store: "#56B4E9", transfer: "#117733", collective: "#44AA99", pim: "#CC6677", busy: "#0072B2", idle: "#E3E8EC",
   operand: "#E69F00", result: "#F0E442", credit: "#CC79A7", bank: "#D55E00", bus: "#882255", link: "#AA4499",
   dependency: "#999999", refresh: "#DDCC77", launch: "#661100",
 };
+const OTHERS = ["#88CCEE", "#999933", "#AA4466", "#4477AA", "#EE8866", "#BBCC33", "#FFAABB", "#77AADD"];
 const given = {};
 
 function colour(name) {
   const bare = name.replace(/^stall:\s*/, "");
   if (KNOWN[bare]) return KNOWN[bare];
-  if (!given[bare]) given[bare] = PALETTE[Object.keys(given).length % PALETTE.length];
+  if (!given[bare]) given[bare] = OTHERS[Object.keys(given).length % OTHERS.length];
   return given[bare];
 }
 

@@ -129,7 +129,7 @@ class Timeline {
     const upper = this.lanes.length * ROW + 8;
     const whole = upper + rows.length * (LOWER + APART);
     const clip = NARROW ? 16 : 30;
-    const names = this.lanes.map((lane) => { const text = short(lane.name); return text.length > clip ? "…" + text.slice(1 - clip) : text; });
+    const names = this.lanes.map((lane) => { const text = lane.label; return text.length > clip ? "…" + text.slice(1 - clip) : text; });
     const plan = layout({
       height: whole + 82, margin: { l: NARROW ? 96 : 170, r: 14, t: NARROW ? 8 : 30, b: 52 }, dragmode: "zoom", hovermode: "closest", shapes: [],
       xaxis: axis(`time (${this.unit})`, { range: this.shown.map((time) => this.x(time)), anchor: rows.length ? "y" + (rows.length + 1) : "y", automargin: false }),
@@ -173,7 +173,7 @@ class Timeline {
     const time = this.ps(x);
     const place = this.first(lane, time);
     if (place >= lane.start.length || lane.start[place] > time) return null;
-    return { lane: lane.name, start: lane.start[place], length: lane.length[place], what: this.data.timeline.whats[lane.what[place]], owner: lane.owner[place], tile: lane.tile[place], merged: lane.merged ? lane.merged[place] : 1 };
+    return { lane: lane.label, start: lane.start[place], length: lane.length[place], what: this.data.timeline.whats[lane.what[place]], owner: lane.owner[place], tile: lane.tile[place], merged: lane.merged ? lane.merged[place] : 1 };
   }
 
   tell(found) {
@@ -181,6 +181,6 @@ class Timeline {
     const operator = found.owner >= 0 ? this.data.operators[found.owner].title : "no operator";
     const tile = found.tile >= 0 ? `, tile ${found.tile}` : "";
     const merged = found.merged > 1 ? `, ${found.merged} slices merged` : "";
-    element("timeline-under").textContent = `${short(found.lane)}: ${found.what.replace(":", ": ")} for ${operator}${tile}; ${si(found.length * 1e-12, "s", 4)} (${found.length} ps) from ${si(found.start * 1e-12, "s", 6)} (${found.start} ps)${merged}`;
+    element("timeline-under").textContent = `${found.lane}: ${found.what.replace(":", ": ")} for ${operator}${tile}; ${si(found.length * 1e-12, "s", 4)} (${found.length} ps) from ${si(found.start * 1e-12, "s", 6)} (${found.start} ps)${merged}`;
   }
 }
