@@ -29,7 +29,7 @@ PROBED = ("resnet50", "llama2_7b_decode")
 INSTEAD = {
     "mapping": "the mapper against random mappings (minutes)",
     "memory": "the memory engines, in requests and row runs/s",
-    "mesh": "what a routed mesh adds to a layer of Llama-2-7B (a minute or two)",
+    "mesh": "what a routed mesh adds to a layer of Llama-2-7B",
     "network": "the network models, in cycles and packets/s",
     "pim": "a GPT3-7B block at batch 256 on NPU and PIM",
 }
