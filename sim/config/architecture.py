@@ -18,7 +18,7 @@ from typing import Any
 
 from sim.config.policy import EnergyChoice, Policy
 from sim.config.spec import ComponentSpec, LinkSpec
-from sim.config.yaml_source import dump_yaml
+from sim.config.yaml_source import Located, dump_yaml
 from sim.core.errors import Place
 
 
@@ -56,7 +56,8 @@ class ComponentNode:
 
 @dataclass(frozen=True)
 class LinkNode:
-    """A declared link. ``connects`` are declared paths of components; ``counts`` end with the link's own count."""
+    """A declared link. ``connects`` are declared paths of components; ``counts`` end with the link's own count; ``written``
+    is the mapping it was read from, for the places of its keys."""
 
     path: str
     kind: str
@@ -66,6 +67,7 @@ class LinkNode:
     connects: tuple[str, ...]
     clock_hz: Fraction | None
     place: Place = field(compare=False)
+    written: Located = field(compare=False)
 
     @property
     def total(self) -> int:
@@ -136,19 +138,25 @@ class Architecture:
 
     def instances(self, node: Node) -> list[Instance]:
         """All copies of ``node``, in order of their indices, the innermost counting fastest."""
-        levels = _levels(node)
-        found = []
-        for indices in itertools.product(*(range(count) for count in node.counts)):
-            steps = [
-                name if count == 1 else f"{name}[{index}]"
-                for name, count, index in zip(levels, node.counts, indices, strict=True)
-            ]
-            shown = tuple(index for count, index in zip(node.counts, indices, strict=True) if count > 1)
-            depth = len(node.group.split(".")) if node.group else 0
-            found.append(Instance(".".join(steps), ".".join(steps[:depth]), node, shown))
+        found = copies_of(node)
         if self.kept is not None and f"{node.path}.".startswith(f"{self.kept[0]}."):
             return [one for one in found if one.path.startswith(f"{self.kept[1]}.")]
         return found
+
+
+def copies_of(node: Node) -> list[Instance]:
+    """All copies of ``node`` in the whole machine; see :meth:`Architecture.instances`."""
+    levels = _levels(node)
+    found = []
+    for indices in itertools.product(*(range(count) for count in node.counts)):
+        steps = [
+            name if count == 1 else f"{name}[{index}]"
+            for name, count, index in zip(levels, node.counts, indices, strict=True)
+        ]
+        shown = tuple(index for count, index in zip(node.counts, indices, strict=True) if count > 1)
+        depth = len(node.group.split(".")) if node.group else 0
+        found.append(Instance(".".join(steps), ".".join(steps[:depth]), node, shown))
+    return found
 
 
 def _levels(node: Node) -> list[str]:

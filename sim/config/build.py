@@ -10,13 +10,14 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 from sim.config.architecture import Architecture, ComponentNode, GroupNode, LinkNode, document_sha256
 from sim.config.check import check
 from sim.config.document import GROUP_KEYS, HEADER_KEYS
 from sim.config.fields import read_frequency
 from sim.config.header import GroupKeys, Header
+from sim.config.link_ends import Joined, judge_ends
 from sim.config.spec import ComponentSpec, LinkSpec, components, links, spec_class
 from sim.config.yaml_source import Located
 from sim.core.errors import Place, Problems
@@ -72,6 +73,8 @@ class _Builder:
         self.links: list[LinkNode] = []
         self._declared: set[str] = set()
         self._pending: list[tuple[Located, str, tuple[int, ...], int]] = []
+        self._joined: list[Joined] = []
+        self._uncounted = False
         self._clocks: Mapping[str, Fraction | None] = {}
 
     def read(self) -> None:
@@ -87,6 +90,10 @@ class _Builder:
             self.problems.add("the architecture declares no component", top.place)
         for pending in self._pending:
             self._read_link(*pending)
+        if self.problems and not self._uncounted:  # a sound file's ends are judged when it is laid out
+            unread = self._declared - set(self.components)
+            for joined in self._joined:
+                judge_ends(joined, self.components, unread, self.problems)
 
     def _read_clocks(self, top: Located) -> Mapping[str, Fraction | None]:
         """The declared clocks; None for one that is wrong itself, which :class:`Header` reports."""
@@ -133,6 +140,7 @@ class _Builder:
             message = f"{path} is an empty group: it has neither a kind (as a component) nor components in it"
             self.problems.add(message, node.place, found=found, allowed=["kind"], suggest_for=next(iter(members), ""))
             return
+        self._uncounted |= keys is None
         inner = (*counts, keys.count if keys is not None else 1)
         self.groups[path] = GroupNode(path, inner, node.place)
         for key, item in members.items():
@@ -141,11 +149,11 @@ class _Builder:
 
     def _read_component(self, path: str, node: Located, group: str, counts: tuple[int, ...]) -> None:
         spec = self._read_spec(components, links, path, node)
+        clock = self._clock(node, path)
         if spec is None:
             return
         own = (*counts, spec.count)
         self._check_total(own, node, path)
-        clock = self._clock(spec, node, path)
         self.components[path] = ComponentNode(path, str(node.value["kind"].value), spec, own, group, clock, node.place)
 
     def _read_spec(
@@ -169,20 +177,21 @@ class _Builder:
         what = f"{path} ({kind.value})"
         return check(spec_class(registry, kind.value), node, keys, what, self.problems)
 
-    def _clock(self, spec: ComponentSpec, node: Located, path: str) -> Fraction | None:
-        if spec.clock is None:
+    def _clock(self, node: Located, path: str) -> Fraction | None:
+        written = node.value.get("clock")
+        if written is None or not isinstance(written.value, str):
             return None
-        if spec.clock in self._clocks:
-            return self._clocks[spec.clock]
-        place = node.at(["clock"]).place
+        name, place = written.value, written.place
+        if name in self._clocks:
+            return self._clocks[name]
         try:
-            return read_frequency(spec.clock)
+            return read_frequency(name)
         except ValueError as error:
-            if spec.clock[:1].isdecimal():
-                self.problems.add(f"{path}: clock: {error}", place, found=spec.clock)
+            if name[:1].isdecimal():
+                self.problems.add(f"{path}: clock: {error}", place, found=name)
             else:
                 message = f"{path}: clock: neither declared under `clocks:` nor a frequency"
-                self.problems.add(message, place, found=spec.clock, allowed=self._clocks, suggest_for=spec.clock)
+                self.problems.add(message, place, found=name, allowed=self._clocks, suggest_for=name)
         return None
 
     def _read_links(self, node: Located, group: str, counts: tuple[int, ...]) -> None:
@@ -202,25 +211,29 @@ class _Builder:
         if not isinstance(node.value, dict) or "kind" not in node.value:
             self.problems.add(f"{path}: a link needs the key 'kind'", node.place, allowed=links.names())
             return
+        what = f"{path} ({node.value['kind'].plain()})"
         spec = self._read_spec(links, components, path, node)
+        name = node.value.get("name")
+        if name is not None and isinstance(name.value, str):
+            path = f"{start}{name.value}"
+            self._check_link_name(name.value, path, name.place)
+        connects = self._endpoints(node, group, path)
+        clock = self._clock(node, path)
+        kind = str(node.value["kind"].plain())
+        if kind in links:
+            known = connects if connects and len(connects) == len(_listed(node)) else None
+            model = cast(type[LinkSpec], spec_class(links, kind))
+            self._joined.append(Joined(node, what, model, self._first_copy(group, counts), known))
         if not isinstance(spec, LinkSpec):
             return
-        if spec.name is not None:
-            path = f"{start}{spec.name}"
-            self._check_link_name(spec.name, path, node.at(["name"]).place)
-        connects = self._endpoints(spec, node, group, path)
-        if (
-            len(spec.connects) == 1
-            and connects
-            and connects[0] in self.components
-            and self._copies(connects[0], group) < 2
-        ):
-            place = node.at(["connects"]).place
-            self.problems.add(f"{path}: connects: at least 2 items, or one with copies", place, found=spec.connects)
-        clock = self._clock(spec, node, path)
-        kind, own = str(node.value["kind"].value), (*counts, spec.count)
+        own = (*counts, spec.count)
         self._check_total(own, node, path)
-        self.links.append(LinkNode(path, kind, spec, own, group, connects, clock, node.place))
+        self.links.append(LinkNode(path, kind, spec, own, group, connects, clock, node.place, node))
+
+    def _first_copy(self, group: str, counts: tuple[int, ...]) -> str:
+        """Instance path of the first copy of a group."""
+        names = zip(group.split("."), counts, strict=False)
+        return ".".join(name if count == 1 else f"{name}[0]" for name, count in names)
 
     def _copies(self, component: str, group: str) -> int:
         """Copies of a component inside one copy of ``group``."""
@@ -232,18 +245,22 @@ class _Builder:
         if path in self._declared or path in self.groups or any(path == link.path for link in self.links):
             self.problems.add("a component, group or link of this name is there already", place, found=path)
 
-    def _endpoints(self, spec: LinkSpec, node: Located, group: str, path: str) -> tuple[str, ...]:
+    def _endpoints(self, node: Located, group: str, path: str) -> tuple[str, ...]:
+        """The declared paths under ``connects`` that are there; problems tell the others."""
         resolved: list[str] = []
-        for index, name in enumerate(spec.connects):
-            place = node.at(["connects", index]).place
-            candidates = [f"{group}.{name}", name] if group else [name]
+        for item in (one for one in _listed(node) if isinstance(one.value, str)):
+            candidates = [f"{group}.{item.value}", item.value] if group else [item.value]
             target = next((candidate for candidate in candidates if candidate in self._declared), None)
             if target is None:
-                self._unknown_endpoint(name, candidates, group, path, place)
+                self._unknown_endpoint(item.value, candidates, group, path, item.place)
             elif target in resolved:
-                self.problems.add(f"{path}: connects a component twice", place, found=name)
+                self.problems.add(f"{path}: connects a component twice", item.place, found=item.value)
             else:
                 resolved.append(target)
+        alone = resolved[0] if len(_listed(node)) == len(resolved) == 1 else None
+        if alone in self.components and self._copies(alone, group) < 2:
+            message = f"{path}: connects: at least 2 items, or one with copies"
+            self.problems.add(message, node.at(["connects"]).place, found=[alone])
         return tuple(resolved)
 
     def _unknown_endpoint(self, name: str, candidates: list[str], group: str, path: str, place: Place) -> None:
@@ -264,3 +281,9 @@ class _Builder:
     def _check_name(self, name: str, place: Place, what: str) -> None:
         if not _NAME.match(name):
             self.problems.add(f"not a name for a {what}", place, found=name, allowed=_NAME_RULE)
+
+
+def _listed(link: Located) -> list[Located]:
+    """What a link says that it connects, as far as that is a list."""
+    section = link.value.get("connects")
+    return section.value if section is not None and isinstance(section.value, list) else []

@@ -7,18 +7,22 @@ was found, what is allowed and the nearest valid name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar, get_args
+from collections.abc import Iterable, Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pydantic
 
+from sim.config.sound import sound_values
+from sim.config.spec import FAULTS, Fault, FrozenSpec
 from sim.config.yaml_source import Located
 from sim.core.errors import Problems
 
-M = TypeVar("M", bound=pydantic.BaseModel)
+M = TypeVar("M", bound=FrozenSpec)
 _QUOTED = re.compile(r"'([^']*)'")
 _MAPPING = re.compile(r"Input should be a valid dictionary(?: or instance of \w+)?")
 _SHOWN_CHARACTERS = 60
+_WORDS = (str, list[str], NoneType)
 
 
 def check(model: type[M], node: Located, keys: Sequence[str], what: str, problems: Problems) -> M | None:
@@ -27,11 +31,22 @@ def check(model: type[M], node: Located, keys: Sequence[str], what: str, problem
     ``what`` names the thing in messages ("component chip.hbm of kind dram").
     """
     chosen = Located({key: node.value[key] for key in keys}, node.place)
+    plain = chosen.plain()
     try:
-        return model.model_validate(chosen.plain())
+        return model.model_validate(plain)
     except pydantic.ValidationError as error:
-        _Telling(model, chosen, what, problems).tell(error)
+        details = error.errors(include_url=False, include_input=False)
+        _Telling(model, chosen, what, problems).tell(details)
+        if not any(detail["type"] == FAULTS and not detail["loc"] for detail in details):
+            tell_faults(model.faults(sound_values(model, plain)), chosen, what, problems)
         return None
+
+
+def tell_faults(faults: Iterable[Fault], node: Located, what: str, problems: Problems) -> None:
+    """Each of ``faults`` in ``problems``, at its place in the mapping ``node`` of the thing called ``what``."""
+    for steps, message, found, allowed, suggest_for in faults:
+        place = node.at(steps).place
+        problems.add(f"{what}: {message}", place, found=found, allowed=allowed, suggest_for=suggest_for)
 
 
 class _Telling:
@@ -40,11 +55,14 @@ class _Telling:
     def __init__(self, model: type[pydantic.BaseModel], node: Located, what: str, problems: Problems) -> None:
         self.model, self.node, self.what, self.problems = model, node, what, problems
 
-    def tell(self, error: pydantic.ValidationError) -> None:
+    def tell(self, details: Iterable[Any]) -> None:
         wrong_values: dict[tuple[str | int, ...], list[Any]] = {}
-        for detail in error.errors(include_url=False, include_input=False):
+        for detail in details:
             steps = _steps_in(self.node, detail["loc"])
-            if detail["type"] == "extra_forbidden":
+            if detail["type"] == FAULTS:
+                prefix = f"{self.what}: {_dotted(steps)}" if steps else self.what
+                tell_faults(detail["ctx"][FAULTS], self.node.at(steps), prefix, self.problems)
+            elif detail["type"] == "extra_forbidden":
                 self._unknown_key(detail["loc"], steps)
             elif detail["type"] == "missing":
                 self._missing_key(detail["loc"], steps)
@@ -54,10 +72,21 @@ class _Telling:
             self._wrong_value(steps, details)
 
     def _unknown_key(self, location: tuple[str | int, ...], steps: tuple[str | int, ...]) -> None:
-        key = str(steps[-1]) if steps else "?"
-        allowed = _keys(_model_at(self.model, location[:-1]))
-        place = self.node.at(steps).place
-        self.problems.add(f"unknown key in {self.what}", place, found=key, allowed=allowed, suggest_for=key)
+        key, model, written = (
+            str(steps[-1]) if steps else "?",
+            _model_at(self.model, location[:-1]),
+            self.node.at(steps),
+        )
+        around = self.node.at(steps[:-1]).plain()
+        allowed = model.keys_for(around) if issubclass(model, FrozenSpec) and isinstance(around, dict) else _keys(model)
+        near = (
+            allowed
+            if isinstance(written.value, str | list)
+            else [one for one in allowed if not _takes_words(model, one)]
+        )
+        self.problems.add(
+            f"unknown key in {self.what}", written.place, found=key, allowed=allowed, suggest_for=key, among=near
+        )
 
     def _missing_key(self, location: tuple[str | int, ...], steps: tuple[str | int, ...]) -> None:
         key = str(location[-1])
@@ -108,6 +137,14 @@ def _models_in(annotation: Any) -> Iterator[type[pydantic.BaseModel]]:
 
 def _keys(model: type[pydantic.BaseModel]) -> list[str]:
     return sorted(field.alias or name for name, field in model.model_fields.items())
+
+
+def _takes_words(model: type[pydantic.BaseModel], key: str) -> bool:
+    """Does the key take words only, so that a number or a mapping cannot have been meant for it?"""
+    field = model.model_fields.get(key)
+    hint = field.annotation if field is not None else None
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return all(kind in _WORDS or get_origin(kind) is Literal for kind in kinds)
 
 
 def _choices(detail: Any) -> list[str]:

@@ -6,19 +6,57 @@ subclass of :class:`ComponentSpec` with one field per YAML key. Specs are frozen
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import pydantic
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from sim.config.fields import PositiveInt, Power
 from sim.core.registry import Registry
 
+FAULTS = "faults"
+"""Type of the validation error that carries faults, under the same name in its context."""
+
+Steps = tuple[str | int, ...]
+
+
+class Fault(NamedTuple):
+    """What is wrong between keys that are each right. ``steps``: keys and indices that lead to it, from the spec's own."""
+
+    steps: Steps
+    message: str
+    found: object = None
+    allowed: Iterable[str] | str | None = None
+    suggest_for: str | None = None
+
+    def __str__(self) -> str:
+        return self.message if self.found is None else f"{self.message}; found {self.found}"
+
 
 class FrozenSpec(pydantic.BaseModel):
-    """Base of everything validated from YAML: frozen, hashable, and refusing unknown keys."""
+    """Base of everything validated from YAML: frozen, hashable, and refusing unknown keys and :meth:`faults`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        """Everything wrong between keys. ``sound``: the values of those that are right by themselves, defaults included:
+        a key that is not there is wrong, and what needs it is not judged."""
+        return iter(())
+
+    @classmethod
+    def keys_for(cls, plain: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names of the keys that go together with the ``plain`` values of others."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @model_validator(mode="after")
+    def _without_faults(self) -> Self:
+        found = tuple(self.faults(dict(self)))
+        if found:
+            raise PydanticCustomError(FAULTS, "{told}", {"told": "; ".join(map(str, found)), FAULTS: found})
+        return self
 
     def __hash__(self) -> int:
         return hash((type(self).__qualname__, self.model_dump_json()))
@@ -53,6 +91,16 @@ class LinkSpec(ComponentSpec):
     reach: Literal["on_chip", "interposer", "off_package"] = Field(
         default="on_chip", description="how far it goes, which decides the energy of a byte"
     )
+
+    @classmethod
+    def named_endpoints(cls, sound: Mapping[str, Any]) -> dict[str, Steps]:
+        """The endpoints (instance paths) that its own keys name, and where. For ``sound`` see :meth:`faults`."""
+        return {}
+
+    @classmethod
+    def faults_with(cls, sound: Mapping[str, Any], endpoints: tuple[str, ...]) -> Iterator[Fault]:
+        """Everything wrong between the keys and the ``endpoints`` (instance paths) that a copy of the link joins."""
+        return iter(())
 
 
 components: Registry[type[Any]] = Registry("components", "component kind")

@@ -22,6 +22,8 @@ MAX_SUGGESTIONS = 100
 MAX_MESSAGE = 2000
 MAX_FOUND = 200
 """Characters shown of a message and of what was found."""
+MAX_ALLOWED = 24
+"""Allowed names that are told one by one."""
 MAX_GUESSED = 100
 """Longest misspelt name for which the nearest is looked for, in characters."""
 
@@ -135,8 +137,10 @@ class Problems:
         found: object = None,
         allowed: Iterable[str] | str | None = None,
         suggest_for: str | None = None,
+        among: Iterable[str] | None = None,
     ) -> None:
-        """Record a problem. With ``allowed`` names and ``suggest_for``, the nearest allowed name is added."""
+        """Record a problem. With ``allowed`` names and ``suggest_for``, the nearest allowed name is added, or the nearest
+        ``among`` some of them."""
         if self.full:
             self._more += 1
             return
@@ -144,8 +148,8 @@ class Problems:
         if allowed is not None and not isinstance(allowed, str):
             names = sorted(allowed)
             if suggest_for is not None and len(self._problems) < MAX_SUGGESTIONS:
-                near = nearest(suggest_for, names)
-            shown = names if len(names) <= 12 else [*names[:12], f"... ({len(names)} in all)"]
+                near = nearest(suggest_for, names if among is None else among)
+            shown = names if len(names) <= MAX_ALLOWED else [*names[:MAX_ALLOWED], f"... ({len(names)} in all)"]
             allowed = ", ".join(shown) or "nothing here"
         text = None if found is None else cut(found if isinstance(found, str) else repr(found))
         self._problems.append(Problem(message, place, text, allowed, near))

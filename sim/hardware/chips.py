@@ -54,7 +54,9 @@ def find_chips(architecture: Architecture) -> Chips | None:
         size = link.spec.joins
         if size is not None and size * link.total != node.total:
             message = f"{link.path}: its copies times `joins` are the chips they join"
-            problems.add(message, link.place, found=f"{link.total} x {size}", allowed=f"{node.total} chips")
+            problems.add(
+                message, link.written.at(["joins"]).place, found=f"{link.total} x {size}", allowed=f"{node.total} chips"
+            )
     problems.raise_if_any()
     return Chips(node.group, tuple(one.path for one in architecture.instances(node)), links, node)
 

@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from sim.config.architecture import Architecture, ComponentNode, Instance, LinkNode
-from sim.core.errors import InputError, Place, Problems
+from sim.core.errors import Place, Problems
 from sim.hardware.cache_layout import Hop, find_caches
 from sim.hardware.chip_groups import ChipGrid
 from sim.hardware.chips import find_chips, one_chip
@@ -25,7 +25,7 @@ from sim.hardware.collectives import CollectivesSpec
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
-from sim.hardware.link_view import LinkView, check_copies, link_class
+from sim.hardware.link_view import LinkView, check_links
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
 from sim.hardware.memory.tier import OffChipSpec
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
@@ -131,7 +131,7 @@ class Layout:
             for node in architecture.links
             for one in architecture.instances(node)
         )
-        self._check_links()
+        check_links(self.links, self.chip_links, self._problems)
         self.host = next((node for node in architecture.components if isinstance(node.spec, HostSpec)), None)
         self.engines = find_engines(architecture)
         self.cores = self._find_cores()
@@ -142,16 +142,6 @@ class Layout:
         self.caches = find_caches(architecture, self.tiers, self.routes)
         self.engine_routes = self._find_engine_routes()
         self._problems.raise_if_any()
-
-    def _check_links(self) -> None:
-        check_copies((*self.links, *self.chip_links), self._problems)
-        for link in (*self.links, *self.chip_links):
-            if link.node.spec.joins is not None and link not in self.chip_links:
-                self._problems.add(f"{link.path}: only a link between chips `joins` a number of them", link.node.place)
-            try:
-                link_class(link).check(link.node.spec, link.endpoints, link.node.place)
-            except InputError as error:
-                self._problems.extend(error.problems)
 
     @cached_property
     def core_classes(self) -> dict[str, tuple[CoreView, ...]]:

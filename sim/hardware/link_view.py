@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from sim.config.architecture import LinkNode
+from sim.config.check import tell_faults
+from sim.config.link_ends import unknown_endpoints
 from sim.config.spec import links as link_kinds
 from sim.core.errors import Place, Problems
 from sim.hardware.noc.link import LinkModel, Passages
@@ -43,11 +45,24 @@ def link_class(view: LinkView) -> Any:
     return link_kinds.get(view.node.kind)
 
 
-def check_copies(links: Iterable[LinkView], problems: Problems) -> None:
+def check_links(inside: Iterable[LinkView], between_chips: Iterable[LinkView], problems: Problems) -> None:
+    """Adds what is wrong between the keys of links and the ends that they join."""
+    _check_copies((*inside, *between_chips), problems)
+    for link in inside:
+        if link.node.spec.joins is not None:
+            message = f"{link.path}: only a link between chips `joins` a number of them"
+            problems.add(message, link.node.written.at(["joins"]).place)
+    for link in (*inside, *between_chips):
+        spec, sound = link.node.spec, dict(link.node.spec)
+        faults = [*unknown_endpoints(type(spec), sound, link.endpoints), *spec.faults_with(sound, link.endpoints)]
+        tell_faults(faults, link.node.written, f"{link.node.path} ({link.node.kind})", problems)
+
+
+def _check_copies(links: Iterable[LinkView], problems: Problems) -> None:
     """Adds a problem for every declaration of links several of whose copies join the same ends: one of them is used."""
     copies: dict[tuple[Place, tuple[str, ...]], list[str]] = {}
     for link in links:
-        copies.setdefault((link.node.place, link.endpoints), []).append(link.path)
+        copies.setdefault((link.node.written.at(["count"]).place, link.endpoints), []).append(link.path)
     for (place, _), paths in copies.items():
         if len(paths) > 1:
             problems.add(

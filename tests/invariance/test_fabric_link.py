@@ -139,7 +139,7 @@ def test_a_fabric_that_cannot_carry_its_endpoints_is_refused_with_its_place(link
         (MESH, "[core.pad, dramm]", "16 B", "connects an unknown component; found dramm"),
         (MESH, "[core.pad, dram]", "-16 B", "width: a size must be at least 0; found -16 B"),
         ("kind: fabric, topology: custom, routers: 5, edges: [[0, 1], [1, 7]], homes: [0, 1, 2, 3, 4]",
-         "[core.pad, dram]", "16 B", r"edge \[1, 7\]; there are routers 0 to 4"),
+         "[core.pad, dram]", "16 B", r"no such router; found \[1, 7\]; allowed: routers 0 to 4"),
     ],
 )  # fmt: skip
 def test_ends_and_routers_that_are_not_there_are_refused_with_their_place(

@@ -93,10 +93,10 @@ def test_up_down_never_turns_up_after_down() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"routers": 2, "edges": [(0, 5)], "homes": [0]}, "edge \\[0, 5\\]"),
+        ({"routers": 2, "edges": [(0, 5)], "homes": [0]}, r"no such router; found \[0, 5\]"),
         ({"routers": 2, "edges": [(0, 1)], "homes": [0, 7]}, "terminal 1 on router 7"),
         ({"routers": 2, "edges": [(1, 1)], "homes": [0]}, "two different routers"),
-        ({"routers": 2, "edges": [(0, 1, -3)], "homes": [0, 1]}, "at least 1 cycle"),
+        ({"routers": 2, "edges": [(0, 1, -3)], "homes": [0, 1]}, r"latency of an edge; found \[0, 1, -3\]"),
         ({"routers": -1, "edges": [], "homes": [0]}, "routers"),
     ],
 )

@@ -7,7 +7,7 @@ packet's until its tail has left, which costs short packets in few channels more
 
 from __future__ import annotations
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import Problems
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.flit_state import class_mask
 from sim.hardware.noc.routes import Routes
@@ -31,12 +31,12 @@ def credit_limit(routes: Routes, spec: RouterSpec) -> float:
     return min(1.0, pool_flits(routes, spec) / credit_cycles(routes, spec))
 
 
-def check_trains(routes: Routes, spec: RouterSpec, place: Place | None = None) -> None:
-    """InputError at ``place`` when buffers do not cover a credit's way: trains would run faster than credits allow."""
+def check_trains(routes: Routes, spec: RouterSpec) -> None:
+    """InputError when buffers do not cover a credit's way: trains would run faster than credits allow."""
     pool, cycles = pool_flits(routes, spec), credit_cycles(routes, spec)
     problems = Problems()
     if pool < cycles:
         message = "`train` needs buffers that cover the way of a flit and of its credit back"
-        problems.add(message, place, found=f"{pool} flits in a class of virtual channels",
+        problems.add(message, found=f"{pool} flits in a class of virtual channels",
                      allowed=f"{cycles} or more")  # fmt: skip
     problems.raise_if_any()

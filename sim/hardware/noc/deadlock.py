@@ -10,29 +10,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import Problems
 from sim.hardware.noc.routes import MOST_SHOWN, PORT_BITS, PORT_MASK, Ints, Routes
 
 
-def refuse_cycles(routes: Routes, allowed: str, place: Place | None = None) -> None:
+def refuse_cycles(routes: Routes, allowed: str) -> None:
     """Raise InputError when some pair is not connected, or when channels can wait for each other, showing the circle and
     what is ``allowed`` instead."""
     problems = Problems()
     pairs, lost = dependencies(routes)
     for variant, source, destination in lost[:MOST_SHOWN]:
         homes = f"(routers {routes.terminal_router[source]} and {routes.terminal_router[destination]})"
-        problems.add(
-            f"terminal {destination} cannot be reached from terminal {source} {homes}, route set {variant}", place
-        )
+        problems.add(f"terminal {destination} cannot be reached from terminal {source} {homes}, route set {variant}")
     if len(lost) > MOST_SHOWN:
-        problems.add(f"... and {len(lost) - MOST_SHOWN} more pairs of terminals", place)
+        problems.add(f"... and {len(lost) - MOST_SHOWN} more pairs of terminals")
     if not lost:
         circle = find_circle(pairs)
         if circle:
             names = [f"{routes.links.name(at // routes.classes)} (class {at % routes.classes})" for at in circle]
             problems.add(
                 "the routes can deadlock: these channels wait for each other in a circle",
-                place,
                 found=" -> ".join(names[:MOST_SHOWN] + (["..."] if len(names) > MOST_SHOWN else []) + names[:1]),
                 allowed=allowed,
             )

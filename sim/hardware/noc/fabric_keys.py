@@ -6,14 +6,17 @@ one thing and a new topology brings its keys along. Which of them the chosen top
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_type_hints
 
-from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model
 
 from sim.config.fields import among
-from sim.config.spec import FrozenSpec
-from sim.core.errors import Place
+from sim.config.sound import sound_values
+from sim.config.spec import FAULTS, Fault, FrozenSpec
+from sim.core.errors import InputError, Place
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import Topology, TopologySpec, topologies
 from sim.hardware.noc.routes import Routes
@@ -34,40 +37,28 @@ class FabricKeys(FrozenSpec):
         description="packet: events per packet and hop, for whole runs; flit: cycle by cycle, the reference, slow",
     )
 
-    @model_validator(mode="after")
-    def _keys_fit_the_topology(self) -> Self:
-        self.topology_spec()
-        classes = self.build().classes
-        if self.router.virtual_channels < classes:
-            raise ValueError(
-                f"{self.topology} needs {classes} virtual channels or more to be free of deadlock, "
-                f"found router.virtual_channels {self.router.virtual_channels}"
-            )
-        return self
+    @classmethod
+    def keys_for(cls, plain: Mapping[str, Any]) -> tuple[str, ...]:
+        name = plain.get("topology")
+        others = _topology_keys().keys()
+        own = topologies.get(name).Spec.model_fields if isinstance(name, str) and name in topologies else others
+        return tuple(key for key in cls.model_fields if key in own or key not in others)
+
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        name, router = sound.get("topology"), sound.get("router")
+        if name is None:
+            return
+        yield from _key_faults(name, sound)
+        yield from _value_faults(name, sound)
+        classes = (sound_topology(sound) or topologies.get(name)).classes
+        if router is not None and router.virtual_channels < classes:
+            message = f"{name} needs {classes} virtual channels or more to be free of deadlock"
+            yield Fault(("router", "virtual_channels"), message, f"router.virtual_channels {router.virtual_channels}")
 
     def topology_spec(self) -> TopologySpec:
-        """The chosen topology's own spec; ValueError tells every key that is missing or not its own."""
-        chosen = topologies.get(self.topology).Spec
-        keys = {key: None for name in topologies.names() for key in topologies.get(name).Spec.model_fields}
-        given = {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
-        own = chosen.model_fields
-        wrong = [f"{self.topology} has no key {name!r}" for name in given if name not in own]
-        wrong += [
-            f"{self.topology} needs the key {name!r} ({field.description})"
-            for name, field in own.items()
-            if field.is_required() and name not in given
-        ]
-        if wrong:
-            raise ValueError(f"{'; '.join(wrong)}; its keys are {', '.join(sorted(own))}")
-        try:
-            spec = chosen.model_validate(given)
-        except ValidationError as error:
-            told = (str(one["msg"]).removeprefix("Value error, ") for one in error.errors())
-            raise ValueError("; ".join(told)) from error
-        if spec.ends() > MOST_ENDS:
-            raise ValueError(
-                f"absurdly large for a {self.topology}; at most {MOST_ENDS} routers and terminals together"
-            )
+        """The chosen topology's own spec."""
+        spec: TopologySpec = topologies.get(self.topology).Spec.model_validate(_own_values(self.topology, dict(self)))
         return spec
 
     def build(self) -> Topology:
@@ -76,13 +67,71 @@ class FabricKeys(FrozenSpec):
 
     def routes(self, place: Place | None = None) -> Routes:
         """Its frozen routes; raises InputError at ``place`` when they are not connected or can deadlock."""
-        return routes_of(self.topology, self.topology_spec(), place)
+        try:
+            return routes_of(self.topology, self.topology_spec())
+        except InputError as error:
+            raise InputError(replace(problem, place=place) for problem in error.problems) from error
+
+
+def _own_values(name: str, sound: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the chosen topology's keys, those that are given."""
+    return {key: sound[key] for key in topologies.get(name).Spec.model_fields if sound.get(key) is not None}
+
+
+def _key_faults(name: str, sound: Mapping[str, Any]) -> Iterator[Fault]:
+    """Keys that the chosen topology does not have, and those that it lacks; one that is wrong is there, but not sound."""
+    own = topologies.get(name).Spec.model_fields
+    for key in _topology_keys():
+        absent = key in sound and sound[key] is None
+        if key not in own and not absent:
+            yield Fault((key,), f"{name} has no key {key!r}", None, f"{', '.join(sorted(own))} (keys of a {name})")
+        elif key in own and absent and own[key].is_required():
+            yield Fault((), f"{name} needs the key {key!r} ({own[key].description})")
+
+
+def _value_faults(name: str, sound: Mapping[str, Any]) -> Iterator[Fault]:
+    """What the chosen topology says about the values of its keys."""
+    spec, own = topologies.get(name).Spec, _own_values(name, sound)
+    try:
+        made = spec.model_validate(own)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False, include_input=False):
+            if detail["type"] not in (FAULTS, "missing"):
+                yield Fault(detail["loc"], f"{detail['loc'][0]}: {detail['msg'].removeprefix('Value error, ')}")
+        yield from spec.faults(sound_values(spec, own))
+        return
+    if made.ends() > MOST_ENDS:
+        yield Fault(("topology",), f"absurdly large for a {name}; at most {MOST_ENDS} routers and terminals together")
+
+
+def sound_spec(sound: Mapping[str, Any]) -> TopologySpec | None:
+    """What the ``sound`` values of a fabric's keys say about its topology, if that is all right; see
+    :meth:`FabricKeys.faults`."""
+    name = sound.get("topology")
+    if name is None or any(key not in sound for key in topologies.get(name).Spec.model_fields):
+        return None
+    try:
+        spec: TopologySpec = topologies.get(name).Spec.model_validate(_own_values(name, sound))
+    except ValidationError:
+        return None
+    return spec if spec.ends() <= MOST_ENDS else None
+
+
+def sound_topology(sound: Mapping[str, Any]) -> Topology | None:
+    """The topology of :func:`sound_spec`."""
+    spec = sound_spec(sound)
+    return None if spec is None else topologies.get(sound["topology"])(spec)
 
 
 @lru_cache(maxsize=KEPT_ROUTES)
-def routes_of(name: str, spec: TopologySpec, place: Place | None) -> Routes:
-    """Frozen routes of a topology by name; raises InputError at ``place`` when they are not connected or can deadlock."""
-    return freeze(topologies.get(name)(spec), place)
+def routes_of(name: str, spec: TopologySpec) -> Routes:
+    """Frozen routes of a topology by name; raises InputError when they are not connected or can deadlock."""
+    return freeze(topologies.get(name)(spec))
+
+
+def _topology_keys() -> dict[str, None]:
+    """Names of the keys of all topologies."""
+    return {key: None for name in topologies.names() for key in topologies.get(name).Spec.model_fields}
 
 
 Spec = TypeVar("Spec", bound=FabricKeys)

@@ -9,22 +9,21 @@ flight are all inside. A multicast takes each link of its tree once. Left out: r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache, partial
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sim.config.fields import NonNegativeInt, SizeBytes
-from sim.config.spec import LinkSpec, links
+from sim.config.spec import Fault, LinkSpec, Steps, links
 from sim.core.clock import PS_PER_S
 from sim.core.component import Activity, Component, Context, Lane
-from sim.core.errors import Place, Problems, all_of
-from sim.hardware.noc.credit_limit import check_trains
 from sim.hardware.noc.fabric_account import FabricAccount, WayAccount
 from sim.hardware.noc.fabric_driver import FabricDriver
 from sim.hardware.noc.fabric_engine import engine_of
+from sim.hardware.noc.fabric_faults import ends_faults, place_faults, size_faults
 from sim.hardware.noc.fabric_keys import KEPT_ROUTES, FabricKeys, routes_of, with_topology_keys
 from sim.hardware.noc.fabric_spec import RouterSpec
 from sim.hardware.noc.fabric_topology import TopologySpec
@@ -49,15 +48,19 @@ class FabricLinkKeys(LinkSpec, FabricKeys):
         default_factory=dict, description="terminal of an endpoint, by instance path such as chip.core[3].pad"
     )
 
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.clock is None or self.width == 0:
-            raise ValueError("`width` must be positive and needs a `clock`")
-        if self.packet < self.width:
-            raise ValueError("`packet` must be at least one flit, `width`")
-        if self.train and self.train < self.packet:
-            raise ValueError("`train` must be 0 or at least one packet, `packet`")
-        return self
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        yield from super().faults(sound)
+        yield from size_faults(sound)
+        yield from place_faults(sound)
+
+    @classmethod
+    def named_endpoints(cls, sound: Mapping[str, Any]) -> dict[str, Steps]:
+        return {name: ("place", name) for name in sound.get("place", ())}
+
+    @classmethod
+    def faults_with(cls, sound: Mapping[str, Any], endpoints: tuple[str, ...]) -> Iterator[Fault]:
+        return ends_faults(sound, len(endpoints))
 
 
 FabricLinkSpec = with_topology_keys(FabricLinkKeys, "FabricLinkSpec")
@@ -75,34 +78,16 @@ class FabricLinkModel(LinkModel):
 @lru_cache(maxsize=KEPT_ROUTES)
 def mean_idle_cycles(name: str, topology: TopologySpec, router: RouterSpec) -> Fraction:
     """Cycles of a single flit from one terminal to another, mean over all pairs."""
-    routes = routes_of(name, topology, None)
+    routes = routes_of(name, topology)
     pairs = [(one, other) for one in range(routes.terminals) for other in range(routes.terminals) if one != other]
     total = sum(idle_head_cycles(routes, router, one, other) for one, other in pairs)
     return Fraction(total, max(1, len(pairs)))
 
 
-def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...], place: Place | None) -> dict[str, int]:
-    """The terminal of every endpoint; InputError tells all that do not fit the fabric."""
-    problems = Problems()
-    count = len(spec.build().homes())
-    for name, terminal in spec.place.items():
-        if name not in endpoints:
-            problems.add(
-                "place: not an endpoint of this fabric", place, found=name, allowed=endpoints, suggest_for=name
-            )
-        if terminal >= count:
-            problems.add(f"place: {name} sits on a terminal that is not there", place, found=terminal,
-                         allowed=f"0 to {count - 1}")  # fmt: skip
-    taken: dict[int, str] = {}
-    for name, terminal in spec.place.items():
-        if terminal in taken:
-            problems.add(f"place: two endpoints on terminal {terminal}", place, found=f"{taken[terminal]} and {name}")
-        taken[terminal] = name
-    if len(endpoints) > count:
-        message = f"{spec.topology} has too few terminals for its endpoints"
-        problems.add(message, place, found=f"{count} terminals, {len(endpoints)} endpoints")
-    problems.raise_if_any()
-    free = iter([terminal for terminal in range(count) if terminal not in taken])
+def terminals_of(spec: FabricLinkKeys, endpoints: tuple[str, ...]) -> dict[str, int]:
+    """The terminal of every endpoint; they fit the fabric (:meth:`FabricLinkKeys.faults_with`)."""
+    taken = set(spec.place.values())
+    free = iter([terminal for terminal in range(len(spec.build().homes())) if terminal not in taken])
     return {name: spec.place[name] if name in spec.place else next(free) for name in endpoints}
 
 
@@ -111,7 +96,7 @@ class FabricPassages:
 
     def __init__(self, spec: FabricLinkKeys, clock_hz: Fraction, endpoints: tuple[str, ...]) -> None:
         self._routes, self._router, self._hz = spec.routes(), spec.router, clock_hz
-        self._terminals = terminals_of(spec, endpoints, None)
+        self._terminals = terminals_of(spec, endpoints)
 
     def between(self, source: str, destination: str) -> Passage:
         """As in :class:`~sim.hardware.noc.link.Passages`."""
@@ -158,7 +143,7 @@ class Fabric(Link):
         self.model = self.model_of(spec, hz)
         self.latency_ps = 0  # the time of flight is in the network
         self.endpoints = endpoints
-        self._terminals = terminals_of(spec, endpoints, None)
+        self._terminals = terminals_of(spec, endpoints)
         self._ports = {(name, way): _Port(self.lane(f"{name}.{way}")) for name in endpoints for way in ("out", "in")}
         self._spec, self._width, self.routes, self._router = spec, spec.width, spec.routes(), spec.router
         self._ways: dict[tuple[str, tuple[str, ...]], _Way] = {}
@@ -180,12 +165,6 @@ class Fabric(Link):
     def passages(cls, spec: Any, clock_hz: Fraction | None, endpoints: tuple[str, ...]) -> Passages:
         assert clock_hz is not None
         return FabricPassages(spec, clock_hz, endpoints)
-
-    @classmethod
-    def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
-        all_of(lambda: terminals_of(spec, endpoints, place), lambda: spec.routes(place))
-        if spec.train:
-            check_trains(spec.routes(place), spec.router, place)
 
     def multicast(
         self, source: str, destinations: tuple[str, ...], stream: Hashable, size_bytes: int, activity: Activity,

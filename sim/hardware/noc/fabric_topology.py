@@ -8,13 +8,14 @@ look at the load (adaptive routing).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.config.spec import FrozenSpec
+from sim.config.spec import Fault, FrozenSpec
 from sim.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ def tree_ends(arity: int, levels: int) -> int:
     return bound
 
 
+def arity_faults(sound: Mapping[str, Any]) -> Iterator[Fault]:
+    """:meth:`TopologySpec.faults` of trees: one child at each router makes a chain with a single terminal."""
+    if sound.get("arity") == 1:
+        yield Fault(("arity",), "arity: a tree of one child per router has a single terminal", 1, "at least 2")
+
+
 class Topology:
     """Base of all topologies. Routers and terminals count from 0; so do the ports of a router, links before terminals.
 
@@ -65,6 +72,8 @@ class Topology:
     """YAML keys of a small instance, for documentation and contract tests."""
     variants: int = 1
     classes: int = 1
+    drawn_by: ClassVar[str] = "topology"
+    """The key that messages about its routes point at."""
     without_circle: ClassVar[str] = "routes that close no circle, such as dimension order, or more classes of channels"
     """What to do about routes that can deadlock, for messages."""
 

@@ -19,7 +19,6 @@ from sim.config.spec import LinkSpec
 from sim.core.channel import Channel
 from sim.core.component import Activity, Component, Context
 from sim.core.countdown import countdown
-from sim.core.errors import Place
 from sim.core.pipe import RoundRobinPipe
 from sim.hardware.noc.port_use import Carried, PortUse, port_title
 
@@ -116,10 +115,6 @@ class Link(Component):
     def passages(cls, spec: Any, clock_hz: Fraction | None, endpoints: tuple[str, ...]) -> Passages:
         """The ways through a link with this spec between ``endpoints``, for the mapper."""
         return PortPassages(cls, cls.model_of(spec, clock_hz).latency_ps)
-
-    @classmethod
-    def check(cls, spec: Any, endpoints: tuple[str, ...], place: Place) -> None:
-        """Raise InputError at ``place`` when a link with this spec cannot join ``endpoints`` (instance paths)."""
 
     def port_names(self, endpoints: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the channels of this link, in a fixed order."""

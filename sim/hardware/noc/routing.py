@@ -10,22 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from sim.core.errors import Place, Problems
+from sim.core.errors import Problems
 from sim.hardware.noc.deadlock import refuse_cycles
 from sim.hardware.noc.fabric_topology import EJECT, Topology
 from sim.hardware.noc.routes import PORT_BITS, Ints, Links, Routes
 
 
-def freeze(topology: Topology, place: Place | None = None) -> Routes:
+def freeze(topology: Topology) -> Routes:
     """The tables of ``topology``. Raises InputError with every problem: bad ports, unconnected terminals, cycles."""
     graph = topology.graph()
     problems = Problems()
     links = _links(graph)
     homes = np.array(topology.homes(), dtype=np.int64)
-    _check_links(links, problems, place)
+    _check_links(links, problems)
     for terminal, home in enumerate(homes.tolist()):
         if home not in graph:
-            problems.add(f"terminal {terminal} hangs on a router that does not exist", place, found=home)
+            problems.add(f"terminal {terminal} hangs on a router that does not exist", found=home)
     problems.raise_if_any()
     ports = _terminal_ports(links, homes, graph.number_of_nodes())
     table = _table(topology, graph.number_of_nodes(), homes, ports)
@@ -34,7 +34,7 @@ def freeze(topology: Topology, place: Place | None = None) -> Routes:
         graph.number_of_nodes(), most, len(homes), topology.variants, topology.classes, links, homes, ports, table,
         topology.shape(),
     )  # fmt: skip
-    refuse_cycles(routes, topology.without_circle, place)
+    refuse_cycles(routes, topology.without_circle)
     return routes
 
 
@@ -47,7 +47,7 @@ def _links(graph: Any) -> Links:
     return Links(*(np.ascontiguousarray(column) for column in columns))
 
 
-def _check_links(links: Links, problems: Problems, place: Place | None) -> None:
+def _check_links(links: Links, problems: Problems) -> None:
     for way, routers, ports in (
         ("output", links.source, links.source_port),
         ("input", links.target, links.target_port),
@@ -56,12 +56,10 @@ def _check_links(links: Links, problems: Problems, place: Place | None) -> None:
         for link, key in enumerate(zip(routers.tolist(), ports.tolist(), strict=True)):
             if key in seen:
                 message = f"{way} port {key[1]} of router {key[0]} is used twice"
-                problems.add(message, place, found=f"{links.name(seen[key])} and {links.name(link)}")
+                problems.add(message, found=f"{links.name(seen[key])} and {links.name(link)}")
             seen[key] = link
     for short in np.flatnonzero(links.latency < 1).tolist():
-        problems.add(
-            f"latency of link {links.name(short)}", place, found=int(links.latency[short]), allowed="1 or more"
-        )
+        problems.add(f"latency of link {links.name(short)}", found=int(links.latency[short]), allowed="1 or more")
 
 
 def _terminal_ports(links: Links, homes: Ints, routers: int) -> Ints:

@@ -8,13 +8,15 @@ al., "Autonet: a high-speed, self-configuring local area network using point-to-
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from sim.config.fields import PositiveInt
+from sim.config.spec import Fault
 from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class CustomSpec(TopologySpec):
     """YAML keys of ``topology: custom``."""
 
     routers: PositiveInt = Field(description="number of routers; they count from 0")
-    edges: list[Annotated[tuple[int, ...], Field(min_length=2, max_length=3)]] = Field(
+    edges: list[Annotated[tuple[int, ...], Field(json_schema_extra={"minItems": 2, "maxItems": 3})]] = Field(
         description="pairs [router, router], each once, or triples with the link's latency in cycles; edges lead both ways"
     )
     homes: Annotated[list[int], Field(min_length=1)] = Field(description="the router of each terminal")
@@ -38,28 +40,34 @@ class CustomSpec(TopologySpec):
     def ends(self) -> int:
         return self.routers + len(self.homes)
 
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        known = f"there are routers 0 to {self.routers - 1}"
-        wrong = [f"edge {list(edge)}" for edge in self.edges if not all(0 <= end < self.routers for end in edge[:2])]
-        wrong += [
-            f"terminal {at} on router {home}" for at, home in enumerate(self.homes) if not 0 <= home < self.routers
-        ]
-        if wrong:
-            raise ValueError(f"no such router: {', '.join(wrong)}; {known}")
-        loops = [f"{list(edge)}" for edge in self.edges if edge[0] == edge[1]]
-        if loops:
-            raise ValueError(f"an edge joins two different routers, found {', '.join(loops)}")
-        pairs = Counter(frozenset(edge[:2]) for edge in self.edges)
-        again = [f"{list(edge)}" for edge in self.edges if pairs[frozenset(edge[:2])] > 1]
-        if again:
-            raise ValueError(
-                f"a route takes one edge between two routers, so no second one is used; found {', '.join(again)}"
-            )
-        slow = [f"{list(edge)}" for edge in self.edges if len(edge) == 3 and edge[2] < 1]
-        if slow:
-            raise ValueError(f"the latency of an edge is at least 1 cycle, found {', '.join(slow)}")
-        return self
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        routers = sound.get("routers", math.inf)
+        there = f"routers 0 to {routers - 1}" if "routers" in sound else "routers from 0"
+        joined: set[frozenset[int]] = set()
+        for at, edge in enumerate(sound.get("edges", ())):
+            yield from (Fault(("edges", at), *told) for told in _wrong_edge(edge, routers, there))
+            pair = frozenset(edge[:2])
+            if pair in joined:
+                message = "edges: a route takes one edge between two routers, so no second one is used"
+                yield Fault(("edges", at), message, str(list(edge)))
+            joined.add(pair)
+        for at, home in enumerate(sound.get("homes", ())):
+            if not 0 <= home < routers:
+                yield Fault(("homes", at), "homes: no such router", f"terminal {at} on router {home}", there)
+
+
+def _wrong_edge(edge: tuple[int, ...], routers: float, there: str) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with an edge, as message, found and allowed."""
+    found = str(list(edge))
+    if not 2 <= len(edge) <= 3:
+        yield "edges: not an edge", found, "[router, router] or [router, router, cycles]"
+    if not all(0 <= end < routers for end in edge[:2]):
+        yield "edges: no such router", found, there
+    if len(edge) > 1 and edge[0] == edge[1]:
+        yield "edges: an edge joins two different routers", found, "[router, another router]"
+    if len(edge) == 3 and edge[2] < 1:
+        yield "edges: the latency of an edge", found, "at least 1 cycle"
 
 
 @topologies.register("custom")
@@ -69,6 +77,7 @@ class Custom(Topology):
     Spec = CustomSpec
     example = {"routers": 3, "edges": [(0, 1), (1, 2, 4)], "homes": [0, 1, 2, 2]}
     spec: CustomSpec
+    drawn_by = "edges"
     without_circle = "`routing: up_down`, or edges that close no circle"
 
     def graph(self) -> Graph:

@@ -8,12 +8,23 @@ Which parent is drawn per packet: the digits of ``variant`` choose them level by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies, tree_ends
+from sim.config.spec import Fault
+from sim.hardware.noc.fabric_topology import (
+    EJECT,
+    Hop,
+    Topology,
+    TopologySpec,
+    arity_faults,
+    empty_graph,
+    topologies,
+    tree_ends,
+)
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
@@ -29,6 +40,10 @@ class FatTreeSpec(TopologySpec):
 
     def ends(self) -> int:
         return tree_ends(self.arity, self.levels)
+
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        return arity_faults(sound)
 
 
 @topologies.register("fat_tree")

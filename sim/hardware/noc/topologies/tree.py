@@ -7,12 +7,23 @@ up; terminals follow.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.hardware.noc.fabric_topology import EJECT, Hop, Topology, TopologySpec, empty_graph, topologies, tree_ends
+from sim.config.spec import Fault
+from sim.hardware.noc.fabric_topology import (
+    EJECT,
+    Hop,
+    Topology,
+    TopologySpec,
+    arity_faults,
+    empty_graph,
+    topologies,
+    tree_ends,
+)
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
@@ -26,6 +37,10 @@ class TreeSpec(TopologySpec):
 
     def ends(self) -> int:
         return tree_ends(self.arity, self.levels)
+
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        return arity_faults(sound)
 
 
 @topologies.register("tree")
