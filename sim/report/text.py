@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -147,7 +148,7 @@ def _bounds(result: ResultData, draw: bool) -> RenderableType:
     counts: dict[str, int] = {}
     for one in result.operators:
         if one["time_ps"] and one["bound_by"]:
-            name = _bound_title(one)
+            name = bound_title(one)
             times[name] = times.get(name, 0) + one["time_ps"]
             counts[name] = counts.get(name, 0) + 1
     whole = sum(times.values()) or 1
@@ -163,11 +164,14 @@ def _bounds(result: ResultData, draw: bool) -> RenderableType:
     return made
 
 
-def _bound_title(one: dict[str, Any]) -> str:
-    """What bounds an operator; of a link, with the channel of it that does."""
+def bound_title(one: dict[str, Any]) -> str:
+    """What bounds an operator; of a link, with the sort of channel that does: copies of an endpoint as one."""
     if one["bound_by"] == LAUNCH:
         return "launch of regions"
-    return short(one["bound_by"]) + (f", {short(one['bound_channel'])}" if one["bound_channel"] else "")
+    title, channel = short(one["bound_by"]), one["bound_channel"]
+    if not channel:
+        return title
+    return f"{title}, " + ("a link" if channel.startswith("link ") else short(re.sub(r"\[\d+\]", "", channel)))
 
 
 def _components(result: ResultData, draw: bool, wide: bool) -> RenderableType:

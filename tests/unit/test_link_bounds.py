@@ -20,6 +20,7 @@ from sim.hardware.noc.port_use import PortUse
 from sim.report.explain import explain_run
 from sim.report.page.diagram import BAND, diagram
 from sim.report.result import Result
+from sim.report.text import bound_title
 
 RATE = 4 * 10**9
 RING = "kind: fabric, topology: ring, routers: 5"
@@ -107,3 +108,11 @@ def test_a_link_of_a_plug_in_is_drawn_as_a_link_and_priced_by_what_it_says_it_co
     assert (wires["name"], wires["height"]) == ("wires", BAND)
     (link,) = four_cores("kind: pair").links
     assert counted_actions("pair", link.spec) == ("bytes", "hop_bytes")
+
+
+@pytest.mark.parametrize(
+    ("channel", "title"),
+    [("chip.hbm[3] out", "noc, hbm out"), ("link 3.1->14.0", "noc, a link"), ("all endpoints", "noc, all endpoints")],
+)
+def test_the_terminal_counts_copies_of_a_channel_as_one(channel: str, title: str) -> None:
+    assert bound_title({"bound_by": "chip.noc", "bound_channel": channel}) == title
