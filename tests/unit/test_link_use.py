@@ -58,8 +58,8 @@ def test_a_link_that_nothing_can_take_is_told(
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [(INSIDE, INSIDE.replace("r,", "r, name: xbar, count: 2,"),
-      "toy.yaml:13:36: copies of a link join the same ends, and a route takes one of them: chip[0].xbar[0], chip[0].xbar[1]; "
-      "found count: 2; allowed: count: 1"),
+      "toy.yaml:13:36: copies of a link join the same ends, and a route takes one of them: chip[0].xbar[0], "
+      "chip[0].xbar[1]; found count: 2; allowed: count: 1"),
      (BETWEEN, BETWEEN.replace("switch", "switch, count: 3"), "toy.yaml:15:36: copies of a link join the same ends"),
      (BETWEEN, CUSTOM.format("[[0, 1], [1, 2], [2, 3], [1, 0, 4]]"),
       "no second one is used; found [1, 0, 4]")],
