@@ -103,3 +103,20 @@ def test_traffic_rates_and_routes_are_told_at_once() -> None:
     with pytest.raises(InputError) as caught:
         load_curve(fabric, Measurement("unifrm", (0.1, 7.0)))
     assert len(caught.value.problems) == 4
+
+
+def test_everything_wrong_with_a_command_is_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "network mesh_16core --traffic unifrom --model flti --set chip.links.0.width=-3 --rate 7 --json /dev/null/x"
+    assert run_command(line.split()) == 2
+    told = capsys.readouterr().err.splitlines()
+    parts = ("--set chip.links.0.width=-3: ", "did you mean 'flit'?", "found 7", "did you mean 'uniform'?", "/dev/null")
+    assert [sum(part in one for one in told) for part in parts] == [1] * len(told), told
+
+
+def test_what_is_wrong_with_a_topology_is_told_at_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["network", "custom", "--set", "routers=2", "--set", "edges=[]", "--set", "homes=[0,1]"]
+    assert run_command(line) == 2
+    assert capsys.readouterr().err.startswith("--set edges=[]: terminal 1 cannot be reached")
+    assert run_command([*line[:-1], "homes=[0,7]", "--link", "x"]) == 2
+    told = capsys.readouterr().err
+    assert "--link names a link of an architecture" in told and "--set homes=[0,7]: " in told

@@ -44,39 +44,53 @@ def network(
     from sim.core.errors import all_of
     from sim.hardware.noc.load_curve import Measurement, load_curve
 
-    found, _ = all_of(lambda: _fabric(fabric, model or "flit", link, set_), lambda: check_outputs(json))
+    measured, chosen = Measurement(traffic, tuple(rate or ()), flits, warmup, window, seed), model or "flit"
+    found, *_ = all_of(
+        lambda: _fabric(fabric, link, set_),
+        lambda: _check_model(chosen),
+        measured.check,
+        lambda: check_outputs(json),
+    )
     spec, place = found
-    measured = Measurement(traffic, tuple(rate or ()), flits, warmup, window, seed)
-    curve = load_curve(spec, measured, place)
+    curve = load_curve(spec.model_copy(update={"model": chosen}), measured, place)
     if json is not None:
         write_json(curve, json)
     if json != "-":
         typer.echo("\n".join(_lines(curve)))
 
 
-def _fabric(name: str, model: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place | None]:
-    """The fabric that is meant, with ``model``, and the place to name when its routes are no good."""
+def _check_model(name: str) -> None:
     from sim.core.errors import Problems
-    from sim.hardware.noc.fabric_topology import topologies
     from sim.hardware.noc.traffic_measure import MODELS
 
     problems = Problems()
-    if model not in MODELS:
-        problems.add("--model: unknown network model", found=model, allowed=tuple(MODELS), suggest_for=model)
-    if name in topologies and link is not None:
-        problems.add("--link names a link of an architecture; a topology has none", found=link)
+    if name not in MODELS:
+        problems.add("--model: unknown network model", found=name, allowed=tuple(MODELS), suggest_for=name)
     problems.raise_if_any()
-    spec, place = _of_topology(name, set_) if name in topologies else _of_architecture(name, link, set_)
-    return spec.model_copy(update={"model": model}), place
 
 
-def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, None]:
+def _fabric(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place]:
+    """The fabric that is meant, and the place to name when its routes are no good."""
+    from sim.core.errors import Problems, all_of
+    from sim.hardware.noc.fabric_topology import topologies
+
+    if name not in topologies:
+        return _of_architecture(name, link, set_)
+    problems = Problems()
+    if link is not None:
+        problems.add("--link names a link of an architecture; a topology has none", found=link)
+    found: list[tuple[FabricKeys, Place]] = all_of(lambda: _of_topology(name, set_), problems.raise_if_any)
+    return found[0]
+
+
+def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, Place]:
     from sim.cli.options import read_overrides
     from sim.config.check import check
     from sim.config.document import override
     from sim.config.yaml_source import locate
     from sim.core.errors import Place, Problems
     from sim.hardware.noc.fabric_keys import FabricSpec
+    from sim.hardware.noc.fabric_topology import topologies
 
     problems = Problems()
     document = locate({"kind": "fabric", "topology": name}, Place(name))
@@ -85,10 +99,10 @@ def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, None]:
     spec = check(FabricSpec, document, keys, f"the fabric {name}", problems)
     problems.raise_if_any()
     assert spec is not None
-    return spec, None
+    return spec, document.at([topologies.get(name).drawn_by]).place
 
 
-def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place | None]:
+def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place]:
     from sim.cli.options import load
     from sim.config.load import list_architectures
     from sim.core.errors import Place, Problems
@@ -113,7 +127,7 @@ def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tup
     problems.raise_if_any()
     chosen = fabrics[link] if link is not None else next(iter(fabrics.values()))
     assert isinstance(chosen.spec, FabricKeys)
-    return chosen.spec, chosen.place
+    return chosen.spec, chosen.written.at([topologies.get(chosen.spec.topology).drawn_by]).place
 
 
 def _is_architecture(name: str) -> bool:

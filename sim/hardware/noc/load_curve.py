@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sim.core.errors import Place, Problems, all_of
 from sim.hardware.noc.fabric_keys import FabricKeys
 from sim.hardware.noc.routes import Routes
-from sim.hardware.noc.traffic import Pattern
+from sim.hardware.noc.traffic import Pattern, check_name
 from sim.hardware.noc.traffic_measure import Load, LoadPoint, latency_at
 
 SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 21))
@@ -39,8 +39,10 @@ class Measurement:
     seed: int = 0
 
     def check(self) -> None:
-        """Raise InputError naming every rate that a source cannot offer: one packet per cycle at most."""
+        """Raise InputError naming every rate that a source cannot offer, one packet per cycle at most, and traffic that no
+        network knows."""
         problems = Problems()
+        check_name(self.traffic, problems)
         for rate in self.rates:
             if not 0 < rate <= self.packet_flits:
                 allowed = f"more than 0, at most {self.packet_flits} (a packet per cycle)"

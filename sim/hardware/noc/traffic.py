@@ -45,8 +45,7 @@ class Pattern:
             problems.add("transpose needs a square number of terminals", place, found=terminals)
         elif name in _PERMUTATIONS:
             self._fixed = np.array([_PERMUTATIONS[name](source, shape) for source in range(terminals)], dtype=np.int64)
-        elif name != "uniform":
-            problems.add("unknown traffic pattern", place, found=name, allowed=PATTERNS, suggest_for=name)
+        check_name(name, problems, place)
         problems.raise_if_any()
 
     @property
@@ -63,6 +62,12 @@ class Pattern:
         if self._fixed is not None:
             return self._fixed[sources]
         return self._choices[random.integers(0, len(self._choices), len(sources))].astype(np.int64)
+
+
+def check_name(name: str, problems: Problems, place: Place | None = None) -> None:
+    """Add a problem when no network knows a pattern of this name."""
+    if name != "uniform" and name not in _PERMUTATIONS and _HOTSPOT.fullmatch(name) is None:
+        problems.add("unknown traffic pattern", place, found=name, allowed=PATTERNS, suggest_for=name)
 
 
 def _bits(shape: tuple[int, ...]) -> int:
