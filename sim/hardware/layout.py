@@ -25,7 +25,7 @@ from sim.hardware.collectives import CollectivesSpec
 from sim.hardware.dma import DmaSpec
 from sim.hardware.engine import find_engines
 from sim.hardware.host import HostSpec
-from sim.hardware.link_view import LinkView, check_links
+from sim.hardware.link_view import LinkView, check_links, tell_missed
 from sim.hardware.memory.scratchpad import ScratchpadModel, ScratchpadSpec
 from sim.hardware.memory.tier import OffChipSpec
 from sim.hardware.pe.systolic import SystolicModel, SystolicSpec
@@ -132,10 +132,12 @@ class Layout:
             for one in architecture.instances(node)
         )
         check_links(self.links, self.chip_links, self._problems)
+        of_links = len(self._problems)  # what is wrong with links hides nothing about cores and ways
         self.host = next((node for node in architecture.components if isinstance(node.spec, HostSpec)), None)
         self.engines = find_engines(architecture)
         self.cores = self._find_cores()
-        self._problems.raise_if_any()
+        if len(self._problems) > of_links:
+            self._problems.raise_if_any()
         self.tiers = self._find_tiers()
         self.routes = self._find_routes()
         self._problems.raise_if_any()
@@ -307,14 +309,15 @@ class Layout:
     def routes_from(self, tier: TierView, problems: Problems) -> dict[tuple[int, int], tuple[Hop, ...]]:
         """(``tier``, core) -> the links between them, for every core."""
         routes: dict[tuple[int, int], tuple[Hop, ...]] = {}
-        reached = self.reached_from(tier.path)
+        reached, missed = self.reached_from(tier.path), []
         for core in self.cores:
             if tier.core == core.index or not self.links:
                 routes[tier.index, core.index] = ()
             elif core.scratchpad_path in reached:
                 routes[tier.index, core.index] = reached[core.scratchpad_path]
             else:
-                problems.add(f"no link leads from {tier.path} to {core.scratchpad_path}", tier.node.place)
+                missed.append((core.scratchpad_path, core.scratchpad.place))
+        tell_missed(tier.path, tier.node.place, missed, self.links, problems)
         return routes
 
     @cached_property
@@ -333,11 +336,11 @@ class Layout:
                     routes[tier.index, engine.path] = reached[engine.path]
                 elif not self.links:
                     routes[tier.index, engine.path] = ()
-        self._check_collectives(routes)
+        self._check_engines(routes)
         return routes
 
-    def _check_collectives(self, routes: Mapping[tuple[int, str], tuple[Hop, ...]]) -> None:
-        """A chip's end of the links to others has a way to everything that can hold what it sends."""
+    def _check_engines(self, routes: Mapping[tuple[int, str], tuple[Hop, ...]]) -> None:
+        """An engine has a way to some memory; a chip's end of the links to others to everything that holds what it sends."""
         for engine in self.engines:
             missed = [tier.path for tier in self.tiers if (tier.index, engine.path) not in routes]
             if missed and isinstance(engine.spec, CollectivesSpec):
@@ -347,6 +350,9 @@ class Layout:
                     found=f"{engine.declared} on {', '.join(inside) or 'no link'} inside the chip",
                     allowed=f"a link in the group {engine.node.group} that `connects` {engine.declared} and a memory",
                 )  # fmt: skip
+            elif len(missed) == len(self.tiers) and not engine.memory:
+                message = f"no link leads from a memory to {engine.path}"
+                self._problems.add(message, engine.place, found=f"{engine.path} on no link to {' or '.join(missed)}")
 
     @property
     def chip_count(self) -> int:

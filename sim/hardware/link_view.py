@@ -70,3 +70,19 @@ def _check_copies(links: Iterable[LinkView], problems: Problems) -> None:
                 found=f"count: {len(paths)}",
                 allowed="count: 1, and the bandwidth or width of all together; between chips, `joins`",
             )  # fmt: skip
+
+
+def tell_missed(
+    start: str, place: Place, ends: Iterable[tuple[str, Place]], links: Iterable[LinkView], problems: Problems
+) -> None:
+    """Adds a problem for the ``ends`` that no link leads to from ``start``: at the place of what is on no link, of the start
+    when both are or neither is."""
+    joined = {end for link in links for end in link.endpoints}
+    by_place: dict[Place, list[str]] = {}
+    for end, end_place in ends:
+        blamed = end_place if start in joined and end not in joined else place
+        by_place.setdefault(blamed, []).append(end)
+    for blamed, paths in by_place.items():
+        alone = [path for path in (start, *paths) if path not in joined]
+        found = f"{', '.join(alone)} on no link" if alone else None
+        problems.add(f"no link leads from {start} to {', '.join(paths)}", blamed, found=found)

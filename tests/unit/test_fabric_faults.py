@@ -94,6 +94,23 @@ CASES: list[tuple[str, tuple[str, ...], list[Expected]]] = [
 ]  # fmt: skip
 
 
+MESH = ("topology: mesh", "dims: [3, 3]", *REST)
+ODD = """  odd:
+    vector: {kind: vector_unit, lanes: 8, clock: core}
+    pad: {kind: scratchpad, capacity: 64 KiB, banks: 8, width: 16 B, clock: core}
+"""
+# id, what stands in no link's `connects`, line below the links and column of what is told, the text
+APART: list[tuple[str, str, tuple[int, int], str]] = [
+    ("a core", ODD, (3, 5), "no link leads from chip.hbm to chip.odd.pad; found chip.odd.pad on no link"),
+    ("a shared memory", "  m: {kind: scratchpad, capacity: 1 MiB, banks: 8, width: 16 B, clock: core}\n", (1, 3),
+     "to chip.core[0].pad, chip.core[1].pad, chip.core[2].pad, chip.core[3].pad; found chip.m on no link"),
+    ("a second memory", "  m: {kind: dram, bandwidth: 1 GB/s, capacity: 1 GiB}\n", (1, 3), "found chip.m on no link"),
+    ("an engine", "  e: {kind: roofline, types: {bf16: 1 TFLOP/s}, vector: 1 TFLOP/s}\n", (1, 3),
+     "no link leads from a memory to chip.e"),
+    ("the way to other chips", "  e: {kind: collectives}\n", (1, 3), "no link leads from chip.hbm to chip.e, which sends"),
+]  # fmt: skip
+
+
 def told(tmp_path: Path, text: str) -> list[tuple[int, int, str]]:
     file = tmp_path / "f.yaml"
     file.write_text(text, encoding="utf-8")
@@ -121,3 +138,17 @@ def test_what_is_wrong_itself_accuses_no_place(tmp_path: Path, wrong: str) -> No
     text += "".join(f"      {key}\n" for key in REST)
     old = "count: 4" if wrong.startswith("count") else "capacity: 1 GiB"
     assert len(told(tmp_path, text.replace(old, wrong.strip(), 1))) == 1
+
+
+@pytest.mark.parametrize(("member", "at", "part"), [case[1:] for case in APART], ids=[case[0] for case in APART])
+def test_what_no_link_reaches_is_told_once_where_it_stands(
+    tmp_path: Path, member: str, at: tuple[int, int], part: str
+) -> None:
+    ((line, column, text),) = told(tmp_path, HEAD + "".join(f"      {key}\n" for key in MESH) + member)
+    assert (line, column) == (FIRST + len(MESH) + at[0] - 1, at[1]) and part in text
+
+
+def test_links_hide_nothing_about_ways(tmp_path: Path) -> None:
+    keys = ("topology: mesh", "dims: [2, 2]", "place: {chip.hbn: 1}", *REST)
+    found = told(tmp_path, HEAD + "".join(f"      {key}\n" for key in keys) + ODD)
+    assert [line for line, _, _ in found] == [FIRST, FIRST + 2, FIRST + len(keys) + 2]
