@@ -95,7 +95,7 @@ def test_a_missing_price_is_told_before_the_run_starts() -> None:
     with pytest.raises(InputError) as caught:
         simulate(network(), machine(text), progress=never)
     assert {"chip.hbm", "chip.core.mxu"} <= {
-        str(problem).split(": ")[2].split(" ")[0] for problem in caught.value.problems
+        str(problem).split(": ")[1].split(" ")[0] for problem in caught.value.problems
     }
 
 
