@@ -153,6 +153,16 @@ def test_figures_of_arrows_lie_on_no_box_and_on_no_other() -> None:
     assert not any(one.meets(other) for one, other in combinations(areas, 2))
 
 
+def test_figures_of_arrows_between_neighbours_lie_above_and_below_them() -> None:
+    boxes = [{"x": x, "y": 0, "width": 150, "height": 56, "kind": "dram"} for x in (0, 172)]
+    arrows: list[dict[str, Any]] = [
+        {"x1": 150, "y1": 35, "x2": 172, "y2": 35, "right": True}, {"x1": 172, "y1": 21, "x2": 150, "y2": 21, "right": False}
+    ]  # fmt: skip
+    place_labels(arrows, boxes, ["123 kB"] * 2)
+    below, above = (one["label_y"] for one in arrows)
+    assert above <= 0 and below - HEIGHT >= 56 - 2
+
+
 def test_a_comparison_has_a_bar_per_operator_and_variant() -> None:
     data = compare(network(), [machine()], ("os", "ws")).to_dict()
     made = drawn(bars.draw_comparison, bars.comparison_height_in(data), data)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 PLACES = (0.3, 0.45, 0.6, 0.75, 0.15, 0.9)
 """Shares of the way from the lower end of an arrow, in order of preference."""
+AWAY = (7.0, 24.0, 38.0)
+"""Distances of a figure from a level arrow, in order of preference: the last is beyond the boxes that it joins."""
 HEIGHT, ADVANCE, CLEAR = 13.0, 7.5, 7.0
 """Of a line of text, of one character, and between an arrow and its figure, in pixels of the page."""
 
@@ -32,22 +34,30 @@ def place_labels(arrows: list[dict[str, Any]], boxes: Iterable[dict[str, Any]], 
         for one in boxes if one["kind"] != "group"
     ]  # fmt: skip
     for arrow, text in zip(arrows, texts, strict=True):
-        found = [_candidate(arrow, share, len(text) * ADVANCE) for share in PLACES]
+        width = len(text) * ADVANCE
+        level = abs(arrow["y1"] - arrow["y2"]) < HEIGHT
+        found = (
+            [_by_level(arrow, off, width) for off in AWAY] if level else [_beside(arrow, at, width) for at in PLACES]
+        )
         area, label = next((one for one in found if not any(map(one[0].meets, taken))), found[0])
         taken.append(area)
         arrow |= label
 
 
-def _candidate(arrow: dict[str, Any], share: float, width: float) -> tuple[Area, dict[str, Any]]:
+def _by_level(arrow: dict[str, Any], off: float, width: float) -> tuple[Area, dict[str, Any]]:
+    """The area and the place of a label above or below a level arrow, so far off."""
+    x, y = (arrow["x1"] + arrow["x2"]) / 2, arrow["y1"]
+    bottom = y + (HEIGHT + off if arrow["right"] else -off)
+    area = Area(x - width / 2, bottom - HEIGHT, x + width / 2, bottom)
+    return area, {"label_x": x, "label_y": bottom - 2, "label_anchor": "middle"}
+
+
+def _beside(arrow: dict[str, Any], share: float, width: float) -> tuple[Area, dict[str, Any]]:
     """The area and the place of a label so far up its arrow, on the side away from the arrow of the other direction."""
     (low_x, low_y), (high_x, high_y) = sorted(
         ((arrow["x1"], arrow["y1"]), (arrow["x2"], arrow["y2"])), key=lambda point: -point[1]
     )
     x, y = low_x + share * (high_x - low_x), low_y + share * (high_y - low_y)
-    if low_y - high_y < HEIGHT:
-        bottom = y + (HEIGHT + CLEAR if arrow["right"] else -CLEAR)
-        area = Area(x - width / 2, bottom - HEIGHT, x + width / 2, bottom)
-        return area, {"label_x": x, "label_y": bottom - 2, "label_anchor": "middle"}
     lean = HEIGHT * (high_x - low_x) / (low_y - high_y)  # how far the arrow leans over the height of the text
     if arrow["right"]:
         left = x + CLEAR + max(0.0, lean)

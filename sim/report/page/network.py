@@ -18,6 +18,8 @@ from sim.report.result_data import ResultData
 STEP, SIDE, MARGIN = 92.0, 34.0, 52.0
 APART, BULGE = 5.0, 54.0
 """Of a straight link from the middle line; of an arc's control point, twice as far as the arc goes."""
+OVER, UNDER = -SIDE / 2 - 4, SIDE / 2 + 12
+"""From the centre of a router to the line on which its endpoints are written."""
 COLD, HOT = (222, 230, 236), (196, 60, 20)
 ALL_NAMED = 16
 """Routers up to which every endpoint is named; above, only those of which there are few."""
@@ -44,7 +46,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Spot:
-    """A router, its centre, its load, who hangs on it, and what is written under it."""
+    """A router, its centre, its load, who hangs on it, and what is written over it (in the upper half) or under it, on
+    the line ``label_y``."""
 
     name: str
     x: float
@@ -52,6 +55,7 @@ class Spot:
     utilization: float
     endpoints: tuple[str, ...]
     label: str
+    label_y: float
     colour: str
 
 
@@ -99,13 +103,13 @@ def _view(path: str, row: dict[str, Any]) -> NetworkView:
             load = links[name]["utilization"] if name in links else 0.0
             lines.append(_line(name, place[router], place[str(target)], load, others, again))
     lines.sort(key=lambda line: line.utilization)
-    labels = _labels(routers)
+    hung = _labels(routers)
+    middle = sum(y for _, y in place.values()) / len(place)
     spots = tuple(
-        Spot(
-            name, *place[name], one["utilization"], tuple(one["endpoints"]), labels[name], colour_of(one["utilization"])
-        )
+        Spot(name, *place[name], one["utilization"], tuple(one["endpoints"]), hung[name],
+             place[name][1] + (OVER if place[name][1] < middle else UNDER), colour_of(one["utilization"]))
         for name, one in routers.items()
-    )
+    )  # fmt: skip
     width = max(x for x, _ in place.values()) + MARGIN
     height = max(y for _, y in place.values()) + MARGIN
     legend = tuple(Step(f"{100 * load:.0f} %", colour_of(load)) for load in SCALE)

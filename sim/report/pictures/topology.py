@@ -66,7 +66,7 @@ def _draw_network(axes: Any, view: NetworkView) -> None:
             Rectangle(corner, view.side, view.side, facecolor=spot.colour, edgecolor="#5b6670", linewidth=0.5)
         )
         axes.text(spot.x, spot.y, spot.name, fontsize=SMALL_PT, ha="center", va="center")
-        axes.text(spot.x, spot.y + view.side / 2 + 10, spot.label, fontsize=SMALL_PT - 1, ha="center")
+        axes.text(spot.x, spot.label_y, spot.label, fontsize=SMALL_PT - 1, ha="center")
     line_height, patch = LINE * _scale(view), PATCH * _scale(view)
     for place, step in enumerate(view.legend):
         x = 4 + place * 2 * patch

@@ -50,7 +50,7 @@ function drawBox(svg, box) {
 function drawNetworks(id, views) {
   const LINE = 15, PATCH = 44;
   for (const view of views) {
-    const width = Math.max(view.width, 300), height = view.height + LINE * (view.title.length + 3);
+    const width = Math.max(view.width, 360), height = view.height + LINE * (view.title.length + 3);
     const svg = shape(element(id), "svg", { viewBox: `0 0 ${width} ${height}`, width, role: "img", "aria-label": `load of ${view.path}` });
     for (const one of view.lines) {
       const d = `M${one.x1},${one.y1} Q${one.bend_x},${one.bend_y} ${one.x2},${one.y2}`;
@@ -62,7 +62,7 @@ function drawNetworks(id, views) {
       const box = shape(svg, "rect", { x: one.x - half, y: one.y - half, width: view.side, height: view.side, rx: 4, fill: one.colour, stroke: "#5b6670" });
       shape(box, "title", {}, `router ${one.name}: ${percent(one.utilization)} of its links; ${one.endpoints.join(", ") || "no endpoint"}`);
       shape(svg, "text", { x: one.x, y: one.y + 4, "text-anchor": "middle", fill: "#1b1f24" }, one.name);
-      if (one.label) shape(svg, "text", { x: one.x, y: one.y + half + 12, "text-anchor": "middle", "font-size": 11, fill: "#1b1f24", stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, one.label);
+      if (one.label) shape(svg, "text", { x: one.x, y: one.label_y, "text-anchor": "middle", "font-size": 11, fill: "#1b1f24", stroke: "#fff", "stroke-width": 3, "paint-order": "stroke" }, one.label);
     }
     view.legend.forEach((step, place) => {
       const x = 4 + place * (PATCH + 8);
