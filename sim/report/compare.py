@@ -30,7 +30,7 @@ from sim.run.program import Progress
 from sim.trace.load import load_trace
 from sim.trace.model import Trace
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 AUTO = "auto"
 COMPARE = "compare.json"
 

@@ -120,3 +120,25 @@ def test_what_is_wrong_with_a_topology_is_told_at_its_option(capsys: pytest.Capt
     assert run_command([*line[:-1], "homes=[0,7]", "--link", "x"]) == 2
     told = capsys.readouterr().err
     assert "--link names a link of an architecture" in told and "--set homes=[0,7]: " in told
+
+
+def test_ports_of_an_architectures_fabric_are_named_by_their_endpoints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ring.yaml"
+    file.write_text("""
+name: ring
+clocks: {core: 1 GHz}
+chip:
+  core:
+    count: 2
+    array: {kind: systolic_array, rows: 8, cols: 8, types: {int8: 1}, clock: core}
+    pad: {kind: scratchpad, capacity: 16 KiB, banks: 4, width: 64 B, clock: core}
+  hbm: {kind: dram, bandwidth: 64 GB/s, capacity: 1 GiB}
+  links: [{kind: fabric, topology: ring, routers: 3, connects: [core.pad, hbm], width: 16 B, clock: core}]
+""")
+    asked = ["network", str(file), "--traffic", "hotspot({2})", "--rate", "0.3", "--window", "500", "--model", "packet"]
+    assert run_command(asked) == 0
+    shown = capsys.readouterr().out
+    assert "into terminal 2 (chip.hbm) 0." in shown
+    assert "port into terminal 2 (chip.hbm) (" in shown

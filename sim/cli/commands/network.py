@@ -10,8 +10,11 @@ from sim.cli.options import Json
 from sim.cli.output import write_json
 
 if TYPE_CHECKING:
+    from sim.config.architecture import Architecture, LinkNode
     from sim.core.errors import Place
     from sim.hardware.noc.fabric_keys import FabricKeys
+
+    Chosen = tuple[FabricKeys, Place, dict[int, str]]
 
 
 def network(
@@ -51,8 +54,8 @@ def network(
         measured.check,
         lambda: check_outputs(json),
     )
-    spec, place = found
-    curve = load_curve(spec.model_copy(update={"model": chosen}), measured, place)
+    spec, place, endpoints = found
+    curve = load_curve(spec.model_copy(update={"model": chosen}), measured, place, endpoints)
     if json is not None:
         write_json(curve, json)
     if json != "-":
@@ -69,8 +72,8 @@ def _check_model(name: str) -> None:
     problems.raise_if_any()
 
 
-def _fabric(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place]:
-    """The fabric that is meant, and the place to name when its routes are no good."""
+def _fabric(name: str, link: str | None, set_: list[str] | None) -> Chosen:
+    """The fabric that is meant, the place to name when its routes are no good, and who is on its terminals."""
     from sim.core.errors import Problems, all_of
     from sim.hardware.noc.fabric_topology import topologies
 
@@ -79,11 +82,11 @@ def _fabric(name: str, link: str | None, set_: list[str] | None) -> tuple[Fabric
     problems = Problems()
     if link is not None:
         problems.add("--link names a link of an architecture; a topology has none", found=link)
-    found: list[tuple[FabricKeys, Place]] = all_of(lambda: _of_topology(name, set_), problems.raise_if_any)
+    found: list[Chosen] = all_of(lambda: _of_topology(name, set_), problems.raise_if_any)
     return found[0]
 
 
-def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, Place]:
+def _of_topology(name: str, set_: list[str] | None) -> Chosen:
     from sim.cli.options import read_overrides
     from sim.config.check import check
     from sim.config.document import override
@@ -99,10 +102,10 @@ def _of_topology(name: str, set_: list[str] | None) -> tuple[FabricKeys, Place]:
     spec = check(FabricSpec, document, keys, f"the fabric {name}", problems)
     problems.raise_if_any()
     assert spec is not None
-    return spec, document.at([topologies.get(name).drawn_by]).place
+    return spec, document.at([topologies.get(name).drawn_by]).place, {}
 
 
-def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tuple[FabricKeys, Place]:
+def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> Chosen:
     from sim.cli.options import load
     from sim.config.load import list_architectures
     from sim.core.errors import Place, Problems
@@ -127,7 +130,24 @@ def _of_architecture(name: str, link: str | None, set_: list[str] | None) -> tup
     problems.raise_if_any()
     chosen = fabrics[link] if link is not None else next(iter(fabrics.values()))
     assert isinstance(chosen.spec, FabricKeys)
-    return chosen.spec, chosen.written.at([topologies.get(chosen.spec.topology).drawn_by]).place
+    place = chosen.written.at([topologies.get(chosen.spec.topology).drawn_by]).place
+    return chosen.spec, place, _endpoints(architecture, chosen)
+
+
+def _endpoints(architecture: Architecture, chosen: LinkNode) -> dict[int, str]:
+    """Who is on the terminals of the first copy of a fabric; {} when the architecture makes no machine yet."""
+    from sim.core.errors import InputError
+    from sim.hardware.layout import Layout
+    from sim.hardware.noc.fabric_link import FabricLinkKeys, terminals_of
+
+    try:
+        layout = Layout(architecture)
+    except InputError:
+        return {}
+    view = next((one for one in (*layout.links, *layout.chip_links) if one.node.path == chosen.path), None)
+    if view is None or not isinstance(chosen.spec, FabricLinkKeys):
+        return {}
+    return {terminal: name for name, terminal in terminals_of(chosen.spec, view.endpoints).items()}
 
 
 def _is_architecture(name: str) -> bool:

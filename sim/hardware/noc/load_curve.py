@@ -7,7 +7,7 @@ in it do not all arrive within two more windows; its latency, which would grow w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,17 +50,22 @@ class Measurement:
         problems.raise_if_any()
 
 
-def load_curve(fabric: FabricKeys, measured: Measurement, place: Place | None = None) -> dict[str, Any]:
-    """The curve as plain data; raises InputError for traffic or routes that do not fit, all at once."""
+def load_curve(
+    fabric: FabricKeys, measured: Measurement, place: Place | None = None, endpoints: Mapping[int, str] | None = None
+) -> dict[str, Any]:
+    """The curve as plain data, ``endpoints`` beside the numbers of their terminals. Raises InputError for traffic or routes
+    that do not fit, all at once."""
     topology = fabric.build()
     _, pattern, routes = all_of(
         measured.check, lambda: Pattern(measured.traffic, topology.shape()), lambda: fabric.routes(place)
     )
+    called = {one: f"terminal {one}" for one in range(routes.terminals)}
+    called |= {terminal: f"terminal {terminal} ({name})" for terminal, name in (endpoints or {}).items()}
     points, warnings = [], dict[str, None]()
     for rate in measured.rates or SWEEP:
         load = Load(pattern, measured.packet_flits, rate, measured.warmup, measured.window)
-        found = latency_at(fabric.model, routes, fabric.router, load, measured.seed)
-        points.append(_point(rate, found, routes))
+        found = latency_at(fabric.model, routes, fabric.router, load, measured.seed, called)
+        points.append(_point(rate, found, routes, called))
         warnings |= dict.fromkeys(f"at rate {rate:g}: {text}" for text in found.warnings)
         if not measured.rates and points[-1]["saturated"]:
             break
@@ -83,7 +88,7 @@ def load_curve(fabric: FabricKeys, measured: Measurement, place: Place | None = 
     }
 
 
-def _point(rate: float, found: LoadPoint, routes: Routes) -> dict[str, Any]:
+def _point(rate: float, found: LoadPoint, routes: Routes, called: Mapping[int, str]) -> dict[str, Any]:
     stable = found.latency is not None and found.accepted >= ACCEPTED_WHEN_STABLE * found.offered
     spread: Sequence[float | None] = (None, None, None)
     if stable:
@@ -101,7 +106,7 @@ def _point(rate: float, found: LoadPoint, routes: Routes) -> dict[str, Any]:
         "packets": len(found.waits),
         "hottest_links": _hottest("link", names, found.link_load),
         "hottest_ports": _hottest(
-            "port", [f"{way} terminal {one}" for way in ("out of", "into") for one in range(routes.terminals)],
+            "port", [f"{way} {called[one]}" for way in ("out of", "into") for one in range(routes.terminals)],
             np.concatenate([found.out_load, found.in_load]),
         ),
     }  # fmt: skip

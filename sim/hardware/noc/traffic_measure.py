@@ -6,7 +6,7 @@ created inside the measured window count, and the run goes on, under load, until
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,8 +57,10 @@ class LoadPoint:
     warnings: tuple[str, ...]
 
 
-def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: int) -> LoadPoint:
-    """Run ``load`` on a network that starts empty."""
+def latency_at(
+    model: str, routes: Routes, spec: RouterSpec, load: Load, seed: int, called: Mapping[int, str] | None = None
+) -> LoadPoint:
+    """Run ``load`` on a network that starts empty. ``called``: what warnings call terminals."""
     random = np.random.default_rng(seed)
     network = MODELS[model](routes, spec)
     start, end = load.warmup, load.warmup + load.window
@@ -77,7 +79,7 @@ def latency_at(model: str, routes: Routes, spec: RouterSpec, load: Load, seed: i
     advance(end)
     last, during = network.submitted, [now - then for now, then in zip(_flits(network), before, strict=True)]
     accepted = int(during[-1].sum())
-    warnings = network.warnings(network.now) if isinstance(network, PacketNetwork) else []
+    warnings = network.warnings(network.now, called) if isinstance(network, PacketNetwork) else []
     while (network.done()[first:last] < 0).any() and network.now < end + DRAIN_WINDOWS * load.window:
         advance(network.now + min(load.window, CYCLES_BETWEEN_LOOKS))
     done = network.done()[first:last]
