@@ -260,7 +260,8 @@ class _Builder:
         alone = resolved[0] if len(_listed(node)) == len(resolved) == 1 else None
         if alone in self.components and self._copies(alone, group) < 2:
             message = f"{path}: connects: at least 2 items, or one with copies"
-            self.problems.add(message, node.at(["connects"]).place, found=[alone])
+            section = node.at(["connects"])
+            self.problems.add(message, section.place, found=section.plain())
         return tuple(resolved)
 
     def _unknown_endpoint(self, name: str, candidates: list[str], group: str, path: str, place: Place) -> None:

@@ -90,6 +90,8 @@ CASES: list[tuple[str, tuple[str, ...], list[Expected]]] = [
         ("topology: mesh", "dims: [2, 2]", "place: {chip.hbn: 1}", *REST),
         [(1, 7, "found 4 terminals, 5 endpoints"), (3, 15, "did you mean 'chip.hbm'?")],
     ),
+    ("one end", ("topology: mesh", "dims: [2]", "connects: [hbm]", *REST[1:]),
+     [(3, 7, "connects: at least 2 items, or one with copies; found ['hbm']")]),
     ("an absurd one", ("topology: mesh", "dims: [9999, 9999]", *REST), [(1, 7, "absurdly large")]),
 ]  # fmt: skip
 
