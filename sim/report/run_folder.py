@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.core.errors import InputError, Place, Problem
-from sim.run.record import RunRecord, record_from_dict
+from sim.run.record import SCHEMA_VERSION, RunRecord, record_from_dict
 
 REPORT, RESULT, TIMELINE = "report.json", "result.json", "timeline.json"
 RECORDING, PAGE = "recording.npz", "report.html"
@@ -24,7 +24,9 @@ def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
     path = folder / RESULT
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        return record_from_dict(data.pop("record")), data
+        written = data["record"]["schema_version"]
+        if written == SCHEMA_VERSION:
+            return record_from_dict(data.pop("record")), data
     except OSError as error:
         message = f"no result of a run here: {error.strerror or error}"
         raise InputError(
@@ -32,3 +34,7 @@ def load_run(folder: Path) -> tuple[RunRecord, dict[str, Any]]:
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError([Problem(f"not the result of a run ({type(error).__name__})", Place(str(path)))]) from error
+    message = "the result of another version of tilesim: simulate again"
+    raise InputError(
+        [Problem(message, Place(str(path)), found=f"schema_version {written}", allowed=str(SCHEMA_VERSION))]
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from sim.hardware.noc.port_use import Busiest, PortUse
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

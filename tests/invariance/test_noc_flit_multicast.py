@@ -57,4 +57,5 @@ def test_a_crowd_of_trees_and_long_packets_arrives_and_leaves_the_network_as_it_
     everyone = tuple(range(routes.terminals))
     for source in range(routes.terminals):
         probe = [(source, everyone, spec.buffer_flits, 100 * turn) for turn in range(spec.virtual_channels)]
+        network.run(network.now + 100)  # the last credits come back
         assert send(network, probe) == send(FlitNetwork(routes, spec), probe)

@@ -138,6 +138,12 @@ def test_a_broken_result_is_refused(tmp_path: Path, content: str) -> None:
         load_run(tmp_path)
 
 
+def test_a_result_of_another_version_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"record": {"schema_version": 2}}')
+    with pytest.raises(InputError, match=r"result\.json: the result of another version of tilesim.*schema_version 2"):
+        load_run(tmp_path)
+
+
 def test_a_result_shows_itself_in_a_notebook() -> None:
     html = toy_result()._repr_html_()
     assert "toy_net on toy" in html and "average power" in html
