@@ -12,7 +12,7 @@ from rich.console import Console
 
 import sim
 from sim.hardware.noc.fabric_account import FabricAccount
-from sim.report.page.network import Line, colour_of, network_views
+from sim.report.page.network import Line, colour_of, network_views, router_labels
 from sim.report.page.run_data import run_data
 from sim.report.pictures.draw import picture
 from sim.report.result import Result
@@ -151,3 +151,10 @@ def test_a_crossbar_has_no_such_part() -> None:
     row = result("kind: crossbar").components["chip.links.0"]
     assert "routers" not in row
     assert network_views(result("kind: crossbar")) == []
+
+
+def test_a_memory_is_found_in_the_picture_beside_the_cores() -> None:
+    ends = {"0": ["chip.core[0].pad", "chip.hbm"], "1": ["chip.core[1].pad"], "2": ["chip.core[2].pad"]}
+    assert router_labels({name: {"endpoints": one} for name, one in ends.items()}) == {
+        "0": "hbm +1", "1": "core[1].pad", "2": "core[2].pad"
+    }  # fmt: skip

@@ -103,7 +103,7 @@ def _view(path: str, row: dict[str, Any]) -> NetworkView:
             load = links[name]["utilization"] if name in links else 0.0
             lines.append(_line(name, place[router], place[str(target)], load, others, again))
     lines.sort(key=lambda line: line.utilization)
-    hung = _labels(routers)
+    hung = router_labels(routers)
     middle = sum(y for _, y in place.values()) / len(place)
     spots = tuple(
         Spot(name, *place[name], one["utilization"], tuple(one["endpoints"]), hung[name],
@@ -126,13 +126,14 @@ def _title(path: str, row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _labels(routers: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """What hangs on each router, as far as there is room to say so."""
+def router_labels(routers: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """What hangs on each router, as far as there is room to say so: what there are few of, first."""
     kinds = Counter(without_indices(name) for one in routers.values() for name in one["endpoints"])
     called = labels(name for one in routers.values() for name in one["endpoints"])
     found = {}
     for router, one in routers.items():
         named = [name for name in one["endpoints"] if len(routers) <= ALL_NAMED or kinds[without_indices(name)] <= FEW]
+        named.sort(key=lambda name: kinds[without_indices(name)])
         more = f" +{len(named) - 1}" if len(named) > 1 else ""
         found[router] = called[named[0]] + more if named else ""
     return found
