@@ -278,6 +278,7 @@ class _Builder:
         if math.prod(counts) > MAX_INSTANCES:
             message = f"{path}: absurdly many copies; at most {MAX_INSTANCES} of one component or link"
             self.problems.add(message, node.at(["count"]).place, found=" x ".join(map(str, counts)))
+            self._uncounted = True
 
     def _check_name(self, name: str, place: Place, what: str) -> None:
         if not _NAME.match(name):

@@ -382,12 +382,12 @@ class Layout:
     def reached_from(self, start: str) -> dict[str, tuple[Hop, ...]]:
         """Instance path -> the links that lead there from ``start``, the fewest; of equals, those declared first."""
         reached: dict[str, tuple[Hop, ...]] = {start: ()}
-        queue = deque([start])
+        queue, unused = deque([start]), list(self.links)
         while queue:
             here = queue.popleft()
-            for link in self.links:
-                if here not in link.endpoints:
-                    continue
+            joined = [link for link in unused if here in link.endpoints]
+            unused = [link for link in unused if here not in link.endpoints] if joined else unused
+            for link in joined:
                 for there in link.endpoints:
                     if there not in reached:
                         reached[there] = (*reached[here], Hop(link.path, here, there))

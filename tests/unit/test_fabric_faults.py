@@ -154,3 +154,12 @@ def test_links_hide_nothing_about_ways(tmp_path: Path) -> None:
     keys = ("topology: mesh", "dims: [2, 2]", "place: {chip.hbn: 1}", *REST)
     found = told(tmp_path, HEAD + "".join(f"      {key}\n" for key in keys) + ODD)
     assert [line for line, _, _ in found] == [FIRST, FIRST + 2, FIRST + len(keys) + 2]
+
+
+def test_the_ends_of_absurdly_many_copies_are_not_listed(tmp_path: Path) -> None:
+    path = tmp_path / "many.yaml"
+    keys = "".join(f"      {line}\n" for line in ("topology: mesh", "dims: [4]", *REST))
+    path.write_text(HEAD.replace("hbm: {kind: dram,", "hbm: {kind: dram, count: 1000000000,") + keys)
+    with pytest.raises(InputError, match="absurdly many copies") as caught:
+        load_architecture(path)
+    assert len(caught.value.problems) == 1
