@@ -47,17 +47,23 @@ class TopologySpec(FrozenSpec):
         raise NotImplementedError
 
 
-def tree_ends(arity: int, levels: int) -> int:
-    """:meth:`TopologySpec.ends` of ``levels`` levels of at most arity**(levels-1) routers; beyond 64 levels a bound."""
-    height = min(levels, 64)
-    bound: int = levels * arity ** (height - 1) + arity**height
-    return bound
+class LevelsSpec(TopologySpec):
+    """YAML keys of trees."""
 
+    arity: PositiveInt = Field(description="children of a router, and terminals of one at the lowest level")
+    levels: PositiveInt = Field(description="levels of routers; there are arity**levels terminals")
 
-def arity_faults(sound: Mapping[str, Any]) -> Iterator[Fault]:
-    """:meth:`TopologySpec.faults` of trees: one child at each router makes a chain with a single terminal."""
-    if sound.get("arity") == 1:
-        yield Fault(("arity",), "arity: a tree of one child per router has a single terminal", 1, "at least 2")
+    def ends(self) -> int:
+        """As in :class:`TopologySpec`; beyond 64 levels a bound."""
+        height = min(self.levels, 64)
+        bound: int = self.levels * self.arity ** (height - 1) + self.arity**height
+        return bound
+
+    @classmethod
+    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
+        """One child at each router makes a chain with a single terminal."""
+        if sound.get("arity") == 1:
+            yield Fault(("arity",), "arity: a tree of one child per router has a single terminal", 1, "at least 2")
 
 
 class Topology:

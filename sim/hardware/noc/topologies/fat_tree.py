@@ -8,23 +8,12 @@ Which parent is drawn per packet: the digits of ``variant`` choose them level by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from sim.config.fields import PositiveInt
-from sim.config.spec import Fault
-from sim.hardware.noc.fabric_topology import (
-    EJECT,
-    Hop,
-    Topology,
-    TopologySpec,
-    arity_faults,
-    empty_graph,
-    topologies,
-    tree_ends,
-)
+from sim.hardware.noc.fabric_topology import EJECT, Hop, LevelsSpec, Topology, empty_graph, topologies
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
@@ -32,18 +21,10 @@ if TYPE_CHECKING:
 MOST_VARIANTS = 64
 
 
-class FatTreeSpec(TopologySpec):
+class FatTreeSpec(LevelsSpec):
     """YAML keys of ``topology: fat_tree``."""
 
     arity: PositiveInt = Field(description="children (and parents) of a router")
-    levels: PositiveInt = Field(description="levels of routers; there are arity**levels terminals")
-
-    def ends(self) -> int:
-        return tree_ends(self.arity, self.levels)
-
-    @classmethod
-    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
-        return arity_faults(sound)
 
 
 @topologies.register("fat_tree")

@@ -7,40 +7,16 @@ up; terminals follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from sim.config.fields import PositiveInt
-from sim.config.spec import Fault
-from sim.hardware.noc.fabric_topology import (
-    EJECT,
-    Hop,
-    Topology,
-    TopologySpec,
-    arity_faults,
-    empty_graph,
-    topologies,
-    tree_ends,
-)
+from sim.hardware.noc.fabric_topology import EJECT, Hop, LevelsSpec, Topology, empty_graph, topologies
 
 if TYPE_CHECKING:
     from sim.hardware.noc.fabric_topology import Graph
 
 
-class TreeSpec(TopologySpec):
+class TreeSpec(LevelsSpec):
     """YAML keys of ``topology: tree``."""
-
-    arity: PositiveInt = Field(description="children of a router, and terminals of one at the lowest level")
-    levels: PositiveInt = Field(description="levels of routers; there are arity**levels terminals")
-
-    def ends(self) -> int:
-        return tree_ends(self.arity, self.levels)
-
-    @classmethod
-    def faults(cls, sound: Mapping[str, Any]) -> Iterator[Fault]:
-        return arity_faults(sound)
 
 
 @topologies.register("tree")
